@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * arena: the page frames of a store, and an exact account of all memory that
+ * the store costs. A frame is a page of the store's mapping, named by its
+ * index from the mapping's start (0, the superblock, is "none"). Frames are
+ * grouped in 2 MiB arena blocks; a run of 1..16 frames never crosses one.
+ *
+ *   committed == used + free frames that are resident ("populated reserve")
+ *   ram_total == (committed frames + store areas + scratch) in bytes <= limit
+ *
+ * Every function may be called from any thread unless it says otherwise. The
+ * arena's lock is a leaf: nothing is called with it held but plat.
+ */
+#ifndef UZ_ARENA_H
+#define UZ_ARENA_H
+
+#include <uz/lock.h>
+#include <uz/plat.h>
+
+#define UZ_FRAME_SHIFT 12
+#define UZ_FRAME_SIZE (1u << UZ_FRAME_SHIFT)
+#define UZ_RUN_MAX 16u /* frames of a run */
+#define UZ_ABLOCK_SHIFT 21
+#define UZ_ABLOCK_FRAMES (1u << (UZ_ABLOCK_SHIFT - UZ_FRAME_SHIFT))
+
+/* The head of an arena; what follows is the arena's own. */
+struct uz_arena {
+	char *base; /* address of frame 0 */
+	struct uz_plat *plat;
+};
+
+struct uz_arena_config {
+	uint64_t capacity_bytes; /* address space for frames, at most 1 TiB; rounded up to 2 MiB */
+	uint64_t limit_bytes; /* the RAM budget: no more than this is ever committed */
+	uint64_t reserve_bytes; /* populated ahead of demand; 0: max(4 MiB, 1% of use) */
+};
+
+/*
+ * Areas of the store besides frames. Their sizes are fixed when the store is
+ * created; they are committed piece by piece.
+ */
+enum uz_area_kind {
+	UZ_AREA_META, /* the device layer's tables and dictionaries */
+	UZ_AREA_DESC, /* block descriptors */
+	UZ_AREA_ROOT, /* roots of slot tables */
+	UZ_AREA_NR,
+};
+
+struct uz_area {
+	char *base;
+	uint64_t bytes; /* reserved */
+	uint64_t committed; /* prefix that is committed by uz_area_grow */
+};
+
+/*
+ * Creates a store and its arena (attach false), or adopts the one that the
+ * platform holds (attach true; @c->capacity_bytes is then read from the store).
+ * -EBADMSG: damaged, not a store, or made by another version or machine; the store is untouched.
+ * -EEXIST: create over an existing store. -EINVAL: the configuration. -ENOMEM, -ENOSPC.
+ */
+int uz_arena_open(struct uz_plat *pl, const struct uz_arena_config *c, bool attach,
+		  struct uz_arena **out);
+
+/* Releases everything; a store's content stays. No thread may be inside. Accepts NULL. */
+void uz_arena_close(struct uz_arena *a);
+
+/* How often this store has been opened; raised by every open. */
+uint64_t uz_arena_epoch(const struct uz_arena *a);
+
+static inline void *uz_frame_addr(const struct uz_arena *a, uint32_t frame)
+{
+	return a->base + ((uint64_t)frame << UZ_FRAME_SHIFT);
+}
+
+/* First and one past the last number that a frame can have: for checks of untrusted numbers. */
+void uz_arena_span(const struct uz_arena *a, uint32_t *first, uint32_t *end);
+
+#define UZ_ALLOC_URGENT 1u /* may use the emergency reserve: replacements and moves only */
+
+/*
+ * A run of @nr frames (1..UZ_RUN_MAX); content undefined. -ENOSPC: the budget; -ENOMEM: the
+ * system. The caller holds nothing that a reclaim would need: it unwinds and reclaims.
+ */
+int uz_run_alloc(struct uz_arena *a, uint32_t nr, unsigned int flags, uint32_t *first);
+void uz_run_free(struct uz_arena *a, uint32_t first, uint32_t nr);
+
+/*
+ * Attach only, one thread, before the first allocation: the run is in use. -EINVAL when it is
+ * outside, crosses an arena block, or overlaps one already claimed. uz_arena_settle ends it:
+ * everything not claimed goes back to the system.
+ */
+int uz_run_claim(struct uz_arena *a, uint32_t first, uint32_t nr);
+int uz_arena_settle(struct uz_arena *a);
+
+/* Frames kept aside for UZ_ALLOC_URGENT, inside the limit. */
+void uz_arena_set_emergency(struct uz_arena *a, uint32_t nr_frames);
+
+/* Changes the budget; below what is in use it only stops growth. */
+void uz_arena_set_limit(struct uz_arena *a, uint64_t limit_bytes);
+
+/* True while used memory is within @slack_bytes of the limit. */
+bool uz_arena_tight(struct uz_arena *a, uint64_t slack_bytes);
+
+/*
+ * The area of that kind; then commit [0, upto) of it, or a range of it, or give a range back.
+ * Committed bytes are charged to the budget (-ENOSPC) and zero when new. Callers serialise
+ * calls on one area. Ranges are in bytes and rounded outwards to pages.
+ */
+void uz_arena_area(struct uz_arena *a, enum uz_area_kind kind, struct uz_area *out);
+int uz_area_grow(struct uz_arena *a, struct uz_area *area, uint64_t upto);
+int uz_area_commit(struct uz_arena *a, struct uz_area *area, uint64_t off, uint64_t len);
+void uz_area_decommit(struct uz_arena *a, struct uz_area *area, uint64_t off, uint64_t len);
+
+/* Private memory that grows: reserve @bytes of addresses, then uz_area_grow; and its end. */
+int uz_scratch_reserve(struct uz_arena *a, uint64_t bytes, struct uz_area *out);
+void uz_scratch_release(struct uz_arena *a, struct uz_area *area);
+
+/* Private, zeroed, 64-byte aligned memory, whole pages, charged to the budget. free(NULL) is ok. */
+int uz_scratch_alloc(struct uz_arena *a, uint64_t bytes, void **out);
+void uz_scratch_free(struct uz_arena *a, void *p, uint64_t bytes);
+
+/* Charges memory that was taken elsewhere on the store's behalf; never fails. */
+void uz_arena_charge(struct uz_arena *a, int64_t bytes);
+
+/*
+ * Keeps the populated reserve full and gives free memory above it back, for at most about
+ * @budget_ns. True when there is more to do. One thread at a time; others wait.
+ */
+bool uz_arena_background(struct uz_arena *a, uint64_t budget_ns);
+
+/*
+ * Contiguous memory: an isolated arena block gets no new runs, so that its users can be moved
+ * out; undo takes it back. -EBUSY: isolated already. *nr_used: frames in use now.
+ */
+int uz_ablock_isolate(struct uz_arena *a, uint32_t ablock, uint32_t *nr_used);
+void uz_ablock_undo(struct uz_arena *a, uint32_t ablock);
+
+struct uz_arena_stats {
+	uint64_t limit_bytes;
+	uint64_t ram_total_bytes; /* frames committed + areas + scratch + charged */
+	uint64_t used_bytes; /* frames in use */
+	uint64_t reserve_bytes; /* frames committed but free */
+	uint64_t meta_bytes; /* store areas and scratch */
+	uint64_t commit_stalls; /* times a caller of uz_run_alloc had to commit itself */
+	uint64_t commit_failures;
+	uint64_t returned_bytes; /* given back to the system since open */
+};
+
+void uz_arena_stats(struct uz_arena *a, struct uz_arena_stats *st);
+
+/* Recounts everything: 0, or -EBADMSG. Expensive; no thread may be inside. */
+int uz_arena_check(struct uz_arena *a);
+
+#endif

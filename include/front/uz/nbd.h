@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * nbd: serves disks over the NBD protocol (fixed newstyle). One thread accepts,
+ * one thread a connection; each connection has its own stream, so connections
+ * run beside each other. Replies are in request order.
+ */
+#ifndef UZ_NBD_H
+#define UZ_NBD_H
+
+#include <uz/device.h>
+
+/*
+ * Which disks there are; the callbacks are called from connection threads. open returns a disk
+ * that stays valid until close, or NULL; the name "" means the only disk. name returns the i-th
+ * export name copied to @buf, false when there are fewer.
+ */
+struct uz_nbd_exports {
+	struct uz_dev *(*open)(void *ctx, const char *name, bool *read_only);
+	void (*close)(void *ctx, struct uz_dev *d);
+	bool (*name)(void *ctx, unsigned int i, char *buf, size_t bytes);
+	void *ctx;
+};
+
+struct uz_nbd_config {
+	struct uz_store *store;
+	struct uz_nbd_exports exports;
+	unsigned int max_connections; /* 0: 32 */
+	/* Optional: one line of text for the log, no newline. Any thread. */
+	void (*log)(void *ctx, const char *line);
+	void *log_ctx;
+};
+
+struct uz_nbd;
+
+int uz_nbd_start(const struct uz_nbd_config *c, struct uz_nbd **out);
+
+/* Serves a listening stream socket; the server closes it at stop. */
+int uz_nbd_listen(struct uz_nbd *n, int listen_fd);
+
+/* Ends the connections that have @d open, in-flight requests finished; waits for them. */
+void uz_nbd_drop(struct uz_nbd *n, struct uz_dev *d);
+
+/*
+ * Stops: no new connections, requests in flight are answered, later ones get ESHUTDOWN, then
+ * sockets close. Waits at most @timeout_ms for clients, then cuts them. Frees @n. Accepts NULL.
+ */
+void uz_nbd_stop(struct uz_nbd *n, unsigned int timeout_ms);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * host: uzram on Linux. The platform (three backings), the hosted codecs, the
+ * registry with its loadable pools and codecs, the background thread.
+ */
+#ifndef UZ_HOST_H
+#define UZ_HOST_H
+
+#include <uz/device.h>
+
+enum uz_host_backing {
+	UZ_HOST_PRIVATE, /* anonymous memory, huge pages where the system allows */
+	UZ_HOST_MEMFD, /* a memfd of our own, or one handed in */
+	UZ_HOST_FILE, /* a file, to be kept on tmpfs; created if missing */
+};
+
+struct uz_host_config {
+	enum uz_host_backing backing;
+	const char *path; /* FILE */
+	int fd; /* MEMFD: -1 to create one; otherwise it is used and closed by uz_host_close */
+};
+
+struct uz_host;
+
+/*
+ * -EBUSY: another process has the store open. -EINVAL, -ENOMEM, or what open(2) says.
+ * The returned platform is used by one store.
+ */
+int uz_host_open(const struct uz_host_config *c, struct uz_host **out);
+void uz_host_close(struct uz_host *h); /* accepts NULL */
+struct uz_plat *uz_host_plat(struct uz_host *h);
+
+/* Store memory that the system has charged to us, in bytes (resident), or -errno. */
+int64_t uz_host_resident(struct uz_host *h);
+
+/* Memory this process may use: the smallest of RAM and cgroup limits, in bytes. */
+uint64_t uz_host_ram_bytes(void);
+
+/*
+ * The registry of this process. A name with '/' is a path to a shared object; a name that is not
+ * built in is looked for as $libdir/uzram/{pool,codec}-NAME.so, UZRAM_PLUGIN_PATH (colon-separated)
+ * first. Loaded objects stay loaded. Thread-safe. On failure @why (if not NULL) gets a sentence.
+ */
+const struct uz_registry *uz_host_registry(void);
+const struct uz_codec_ops *uz_host_codec(const char *name, char *why, size_t why_bytes);
+const struct uz_pool_ops *uz_host_pool(const char *name, char *why, size_t why_bytes);
+
+/* Names built in or found in the plugin folders, i = 0, 1, ...; NULL ends. */
+const char *uz_host_codec_name(unsigned int i);
+const char *uz_host_pool_name(unsigned int i);
+
+extern const struct uz_codec_ops uz_codec_lz4, uz_codec_lz4hc, uz_codec_zstd, uz_codec_deflate;
+
+/* One thread that does uz_dev_background for all disks of @s until stopped. */
+struct uz_background;
+int uz_background_start(struct uz_store *s, struct uz_background **out);
+void uz_background_stop(struct uz_background *b); /* waits for it; accepts NULL */
+
+#endif

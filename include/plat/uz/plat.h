@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * plat: what uzram asks of the system below it. host/ implements it on Linux,
+ * a test implements it to inject failures, a kernel module may later.
+ *
+ * For all memory calls: p and len are multiples of page_bytes and not 0; they
+ * return 0 or a negative errno; they may be called from any thread at once on
+ * disjoint ranges. Memory that has not been committed must not be touched.
+ */
+#ifndef UZ_PLAT_H
+#define UZ_PLAT_H
+
+#include <uz/port.h>
+
+struct uz_plat;
+
+enum uz_backing {
+	UZ_BACKING_STORE,   /* outlives the process if the platform was given a file or memfd */
+	UZ_BACKING_SCRATCH, /* private, gone with the process */
+};
+
+/* An absolute time in the clock of now(); UZ_FOREVER waits without a limit. */
+#define UZ_FOREVER UINT64_MAX
+
+struct uz_plat_ops {
+	/*
+	 * Address space for @len bytes aligned to @align (a power of two). Nothing is committed.
+	 * There is one STORE range; asking again before release is -EBUSY. A store that exists
+	 * already is mapped with its content and must have been created with the same @len.
+	 */
+	int (*reserve)(struct uz_plat *pl, enum uz_backing kind, size_t len, size_t align,
+		       void **base);
+	/* Gives a whole reservation back. A store's content stays in its file. */
+	void (*release)(struct uz_plat *pl, void *base, size_t len);
+	/*
+	 * Makes the range safe to touch; content of a range that was never committed, or was
+	 * decommitted, reads as zeros. Already committed parts keep their content.
+	 * -ENOMEM or -ENOSPC when the system has no more.
+	 */
+	int (*commit)(struct uz_plat *pl, void *p, size_t len);
+	/* The memory goes back to the system; the content is gone. */
+	int (*decommit)(struct uz_plat *pl, void *p, size_t len);
+	/* Bytes of the existing store, 0 if it is to be created. */
+	uint64_t (*store_bytes)(struct uz_plat *pl);
+	/* Copies the first @len bytes of an existing store: for a look before it is mapped. */
+	int (*store_peek)(struct uz_plat *pl, void *buf, size_t len);
+	/* Sleeps while *addr == @value, until woken or @deadline_ns; may return early. */
+	void (*wait)(struct uz_plat *pl, const uint32_t *addr, uint32_t value,
+		     uint64_t deadline_ns);
+	/* Wakes every sleeper on @addr. */
+	void (*wake)(struct uz_plat *pl, const uint32_t *addr);
+	/* Monotonic nanoseconds; the same clock in every process of one boot. */
+	uint64_t (*now)(struct uz_plat *pl);
+};
+
+/*
+ * The implementer embeds this. The fields do not change after the first call.
+ *   page_bytes    the system's page
+ *   commit_bytes  the piece in which STORE memory is committed best: a huge page where the system
+ *                 backs the store with them, 64 KiB otherwise
+ *   return_bytes  the smallest piece worth giving back
+ */
+struct uz_plat {
+	const struct uz_plat_ops *ops;
+	uint32_t page_bytes;
+	uint32_t commit_bytes;
+	uint32_t return_bytes;
+};
+
+#endif

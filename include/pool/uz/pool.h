@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pool: packs objects of 1..max_object bytes into blocks. An instance belongs
+ * to one disk. A pool is a const table of callbacks; the dispatcher functions
+ * at the end check the contract on the way in and out, so no pool has to.
+ *
+ * Objects are read in place: an object is contiguous in the mapping while its
+ * block exists. An object has an owner, the page number on the disk (31 bits,
+ * bit 31 is reserved), kept in the store so that the object can be moved.
+ *
+ * Threads: every callback may be called from any thread, but init, fini and the
+ * attach group. A pool locks itself, per class or finer. Lock order: slot ->
+ * class -> block table -> arena; a mover's callbacks are called with no pool lock held.
+ *
+ * Crash rules: what a slot needs to find its object (the descriptor, a directory
+ * entry) is complete before alloc returns and changes only by single atomic
+ * stores; bytes of a live object are never overwritten. Everything else a pool knows is
+ * volatile and rebuilt by the attach group.
+ */
+#ifndef UZ_POOL_H
+#define UZ_POOL_H
+
+#include <uz/block.h>
+
+#define UZ_POOL_ABI 1
+#define UZ_POOL_NAME_MAX 16
+#define UZ_OWNER_MAX 0x7fff0000u /* one past the largest page number */
+
+struct uz_pool_ops;
+
+/* The head of every instance; the pool's own memory follows. */
+struct uz_pool {
+	const struct uz_pool_ops *ops;
+	struct uz_blocktab *tab;
+	uint8_t disk, entry; /* written in every descriptor */
+	uint64_t nr_frames; /* frames of all blocks; atomic, kept by uz__pool_block_* */
+};
+
+/* A fresh object: its handle, and where its bytes go before the handle is published. */
+struct uz_object {
+	uint64_t handle;
+	void *addr;
+};
+
+/* A live object as found in a block. Stale at once unless its slot is locked. */
+struct uz_resident {
+	uint32_t index;
+	uint32_t owner;
+};
+
+struct uz_pool_stats {
+	uint64_t frames; /* in blocks */
+	uint64_t objects; /* live */
+	uint64_t free_bytes; /* inside blocks, usable for new objects */
+	uint64_t moved; /* objects moved since init */
+};
+
+/*
+ * How a pool moves an object: the device's side. lock takes the slot of page @owner if it names
+ * @handle (false: it does not, or is busy: leave the object alone) and says how many bytes the
+ * object has; then publish (the slot names @to now) or unlock. Called with no pool lock held.
+ */
+struct uz_mover {
+	bool (*lock)(struct uz_mover *m, uint32_t owner, uint64_t handle, uint32_t *size);
+	void (*publish)(struct uz_mover *m, uint32_t owner, uint64_t to); /* and unlocks */
+	void (*unlock)(struct uz_mover *m, uint32_t owner);
+};
+
+struct uz_pool_ops {
+	uint32_t abi_version; /* UZ_POOL_ABI */
+	uint32_t struct_size; /* sizeof(struct uz_pool_ops); new members are added at the end */
+	const char *name; /* as users type it, shorter than UZ_POOL_NAME_MAX */
+	uint32_t max_object; /* bytes; the device keeps larger objects as raw frames */
+
+	/* Required. Bytes of an instance, struct uz_pool included; it comes zeroed, head filled. */
+	size_t (*instance_bytes)(void);
+	int (*init)(struct uz_pool *p);
+	/* Required. Destroys all blocks that are left; accepts a half-initialised instance. */
+	void (*fini)(struct uz_pool *p);
+
+	/*
+	 * Required. Room for @size bytes owned by page @owner. @flags as uz_run_alloc; @hint is a
+	 * small number that differs between threads. 0, -ENOSPC, -ENOMEM (nothing changed). The
+	 * caller fills out->addr before it publishes the handle; nothing moves the object till then.
+	 * UZ_ALLOC_URGENT: use any fitting room, however wasteful, before failing.
+	 */
+	int (*alloc)(struct uz_pool *p, uint32_t size, uint32_t owner, unsigned int flags,
+		     unsigned int hint, struct uz_object *out);
+
+	/* Required. No slot names the object any more. An empty block is destroyed. */
+	void (*free)(struct uz_pool *p, uint64_t handle, uint32_t size);
+
+	/* Required. The object's bytes; valid until read_end. The caller holds the slot's lock. */
+	const void *(*read_begin)(struct uz_pool *p, uint64_t handle, uint32_t size);
+	/* Optional (NULL: nothing to end). */
+	void (*read_end)(struct uz_pool *p, uint64_t handle, const void *addr);
+
+	/*
+	 * Moving. isolate stops allocation from a block (-EBUSY: isolated already, -ESTALE: not a
+	 * block of this pool any more); undo allows it again (a no-op when the block has gone).
+	 * Freeing the last object of an isolated block destroys it. residents lists live objects
+	 * with index >= @from, at most @nr; how many. All Required on a region that lends.
+	 */
+	int (*isolate)(struct uz_pool *p, uint32_t block);
+	void (*undo)(struct uz_pool *p, uint32_t block);
+	uint32_t (*residents)(struct uz_pool *p, uint32_t block, uint32_t from,
+			      struct uz_resident *out, uint32_t nr);
+
+	/*
+	 * Optional. The block that is most worth emptying, isolated, or 0 when none is under the
+	 * pool's fill bound. @hard: any block whose objects fit in other blocks' free space.
+	 */
+	uint32_t (*victim)(struct uz_pool *p, bool hard);
+
+	/*
+	 * Optional. Moves objects inside blocks to gather free space, at most @nr of them; returns
+	 * how many were moved.
+	 */
+	uint32_t (*tidy)(struct uz_pool *p, uint32_t nr, struct uz_mover *m);
+
+	/*
+	 * Required. Attach, one thread: for each block of this pool attach_block (-EBADMSG: cannot
+	 * be one of ours); then for each slot attach_object (-EBADMSG: no such object, -EEXIST:
+	 * another slot named it already); then attach_done, which builds the lists and destroys
+	 * blocks without objects.
+	 */
+	int (*attach_block)(struct uz_pool *p, uint32_t block);
+	int (*attach_object)(struct uz_pool *p, uint64_t handle, uint32_t size, uint32_t owner);
+	void (*attach_done)(struct uz_pool *p);
+
+	/* Required. */
+	void (*stats)(struct uz_pool *p, struct uz_pool_stats *st);
+	/* Required. Recounts everything: 0 or -EBADMSG. No thread may be inside. */
+	int (*check)(struct uz_pool *p);
+};
+
+/* What a pool's shared object exports. */
+const struct uz_pool_ops *uz_pool_plugin_init(void);
+
+extern const struct uz_pool_ops uz_pool_zbud, uz_pool_z3fold, uz_pool_zblock, uz_pool_zsmalloc,
+	uz_pool_zslot;
+
+/* The pools built in, NULL-terminated; the first is the default. */
+extern const struct uz_pool_ops *const uz_pools[];
+
+/* 0, -EINVAL (a required member missing), -ENOTSUP (ABI). */
+int uz_pool_ops_check(const struct uz_pool_ops *ops);
+
+/* Instances: memory from the arena's scratch. destroy accepts NULL. */
+int uz_pool_create(struct uz_blocktab *tab, const struct uz_pool_ops *ops, uint8_t disk,
+		   uint8_t entry, struct uz_pool **out);
+void uz_pool_destroy(struct uz_pool *p);
+
+int uz_pool_alloc(struct uz_pool *p, uint32_t size, uint32_t owner, unsigned int flags,
+		  unsigned int hint, struct uz_object *out);
+void uz_pool_free(struct uz_pool *p, uint64_t handle, uint32_t size);
+
+/*
+ * Empties up to @nr_blocks victims by moving their objects into other blocks of the same pool.
+ * Returns the number of blocks that were emptied. Any thread; holds no slot.
+ */
+uint32_t uz_pool_compact(struct uz_pool *p, uint32_t nr_blocks, bool hard, struct uz_mover *m);
+
+#endif
