@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One arena block: 512 frames as bitmaps. Searches walk the gaps of the used
+ * bitmap with count-trailing-zeros: a full block costs eight loads, a block with g
+ * gaps about 2g steps. Blocks are filed by their longest free run, so that the
+ * first bin that is not empty gives the tightest fit.
+ */
+#include "arena_i.h"
+
+#define WORDS (UZ_ABLOCK_FRAMES / 64)
+
+struct ablock *uz__ablock(struct uz__arena *a, uint32_t i)
+{
+	return &a->ab[i - a->first_ablock];
+}
+
+/* The next arena block that was never used; its bookkeeping is committed here. */
+int uz__ablock_fresh(struct uz__arena *a, uint32_t *i)
+{
+	uint32_t n = a->nr_ablocks;
+	int r;
+
+	if (a->first_ablock + n >= a->end_ablock)
+		return -UZ_ENOSPC;
+	r = uz_area_grow(&a->pub, &a->ablock_area, (uint64_t)(n + 1) * sizeof(struct ablock));
+	if (r < 0)
+		return r;
+	a->nr_ablocks++;
+	*i = a->first_ablock + n;
+	uz__ablock_file(a, *i);
+	return 0;
+}
+
+/* Frames that must not be handed out: used, or in a piece that is not resident or busy. */
+static uint64_t taken_word(const struct ablock *ab, unsigned int w)
+{
+	uint32_t usable = (ab->resident & ~ab->busy) >> (w * 4) & 15;
+	uint64_t taken = ab->used[w];
+
+	for (unsigned int p = 0; p < 4; p++)
+		if (!(usable >> p & 1))
+			taken |= 0xffffull << (p * 16);
+	return taken;
+}
+
+/* First frame at or after @from whose taken bit is @want; UZ_ABLOCK_FRAMES if none. */
+static uint32_t next_bit(const uint64_t *taken, uint32_t from, bool want)
+{
+	for (uint32_t w = from / 64; w < WORDS; w++) {
+		uint64_t x = want ? taken[w] : ~taken[w];
+
+		if (w == from / 64)
+			x &= ~0ull << (from % 64);
+		if (x)
+			return w * 64 + (uint32_t)__builtin_ctzll(x);
+	}
+	return UZ_ABLOCK_FRAMES;
+}
+
+struct gap {
+	uint32_t first, nr;
+};
+
+/* The smallest gap of at least @nr frames, or the longest one when there is none. */
+static struct gap best_gap(const struct ablock *ab, uint32_t nr)
+{
+	uint64_t taken[WORDS];
+	struct gap best = { 0, 0 };
+
+	for (unsigned int w = 0; w < WORDS; w++)
+		taken[w] = taken_word(ab, w);
+	for (uint32_t i = next_bit(taken, 0, false); i < UZ_ABLOCK_FRAMES;) {
+		uint32_t end = next_bit(taken, i, true);
+		struct gap g = { i, end - i };
+
+		if (best.nr < nr ? g.nr > best.nr : g.nr >= nr && g.nr < best.nr)
+			best = g;
+		if (best.nr == nr)
+			break;
+		i = next_bit(taken, end, false);
+	}
+	return best;
+}
+
+int uz__ablock_find(const struct ablock *ab, uint32_t nr)
+{
+	struct gap g = best_gap(ab, nr);
+
+	return g.nr >= nr ? (int)g.first : -1;
+}
+
+static uint64_t run_mask(uint32_t bit, uint32_t nr)
+{
+	return (nr == 64 ? ~0ull : (1ull << nr) - 1) << bit;
+}
+
+void uz__ablock_set(struct ablock *ab, uint32_t first, uint32_t nr, bool used)
+{
+	for (uint32_t done = 0; done < nr;) {
+		uint32_t bit = (first + done) % 64, n = UZ_MIN(nr - done, 64 - bit);
+		uint64_t mask = run_mask(bit, n);
+
+		if (used)
+			ab->used[(first + done) / 64] |= mask;
+		else
+			ab->used[(first + done) / 64] &= ~mask;
+		done += n;
+	}
+	ab->nr_used = (uint16_t)(used ? ab->nr_used + nr : ab->nr_used - nr);
+}
+
+bool uz__ablock_is(const struct ablock *ab, uint32_t first, uint32_t nr, bool used)
+{
+	for (uint32_t i = first; i < first + nr; i++)
+		if ((ab->used[i / 64] >> (i % 64) & 1) != used)
+			return false;
+	return true;
+}
+
+/* Pieces that are resident and hold nothing. */
+uint32_t uz__ablock_free_pieces(const struct ablock *ab)
+{
+	uint32_t pieces = 0;
+
+	for (unsigned int p = 0; p < ABLOCK_PIECES; p++)
+		if (!(ab->used[p / 4] >> (p % 4 * 16) & 0xffff))
+			pieces |= 1u << p;
+	return pieces & ab->resident & ~ab->busy;
+}
+
+uint32_t uz__ablock_cold_pieces(const struct ablock *ab)
+{
+	return ~ab->resident & ~ab->busy;
+}
+
+uint32_t uz__ablock_free_frames(const struct ablock *ab)
+{
+	return (uint32_t)__builtin_popcount(ab->resident & ~ab->busy) * PIECE_FRAMES - ab->nr_used;
+}
+
+static void bin_insert(struct uz__arena *a, uint32_t i)
+{
+	struct ablock *ab = uz__ablock(a, i);
+	uint32_t nr = best_gap(ab, PIECE_FRAMES).nr;
+
+	ab->bin = (uint8_t)UZ_MIN(nr, UZ_RUN_MAX);
+	ab->prev = NO_ABLOCK;
+	ab->next = a->bin[ab->bin];
+	if (ab->next != NO_ABLOCK)
+		uz__ablock(a, ab->next)->prev = i;
+	a->bin[ab->bin] = i;
+}
+
+static void bin_remove(struct uz__arena *a, uint32_t i)
+{
+	struct ablock *ab = uz__ablock(a, i);
+
+	if (ab->prev != NO_ABLOCK)
+		uz__ablock(a, ab->prev)->next = ab->next;
+	else
+		a->bin[ab->bin] = ab->next;
+	if (ab->next != NO_ABLOCK)
+		uz__ablock(a, ab->next)->prev = ab->prev;
+}
+
+static void cold_insert(struct uz__arena *a, uint32_t i)
+{
+	struct ablock *ab = uz__ablock(a, i);
+
+	ab->on_cold = uz__ablock_cold_pieces(ab) != 0;
+	if (!ab->on_cold)
+		return;
+	ab->cold_prev = NO_ABLOCK;
+	ab->cold_next = a->cold;
+	if (a->cold != NO_ABLOCK)
+		uz__ablock(a, a->cold)->cold_prev = i;
+	a->cold = i;
+}
+
+static void cold_remove(struct uz__arena *a, uint32_t i)
+{
+	struct ablock *ab = uz__ablock(a, i);
+
+	if (!ab->on_cold)
+		return;
+	if (ab->cold_prev != NO_ABLOCK)
+		uz__ablock(a, ab->cold_prev)->cold_next = ab->cold_next;
+	else
+		a->cold = ab->cold_next;
+	if (ab->cold_next != NO_ABLOCK)
+		uz__ablock(a, ab->cold_next)->cold_prev = ab->cold_prev;
+	ab->on_cold = false;
+}
+
+/* An isolated block is in no list, so nothing new is put there. */
+void uz__ablock_file(struct uz__arena *a, uint32_t i)
+{
+	if (uz__ablock(a, i)->isolated)
+		return;
+	bin_insert(a, i);
+	cold_insert(a, i);
+}
+
+void uz__ablock_unfile(struct uz__arena *a, uint32_t i)
+{
+	if (uz__ablock(a, i)->isolated)
+		return;
+	bin_remove(a, i);
+	cold_remove(a, i);
+}

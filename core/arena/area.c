@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory that is not frames: the store's areas and private scratch. Charged
+ * to the budget before it is committed, so that the sum never passes the limit.
+ */
+#include "arena_i.h"
+
+static bool try_take(struct uz__arena *a, uint64_t bytes)
+{
+	uint64_t total = uz_fetch_add(&a->total_bytes, bytes) + bytes;
+
+	if (total <= uz_load(&a->limit_bytes))
+		return true;
+	uz_fetch_sub(&a->total_bytes, bytes);
+	return false;
+}
+
+int uz__budget_take(struct uz__arena *a, uint64_t bytes)
+{
+	struct uz_plat *pl = a->pub.plat;
+	bool more = true;
+
+	while (!try_take(a, bytes)) {
+		if (!more)
+			return -UZ_ENOSPC;
+		uz_lock(pl, &a->lock);
+		more = uz__piece_return(a, ABLOCK_PIECES) != 0;
+		uz_unlock(pl, &a->lock);
+	}
+	return 0;
+}
+
+static uint64_t page_up(const struct uz__arena *a, uint64_t bytes)
+{
+	return UZ_ALIGN_UP(bytes, (uint64_t)a->pub.plat->page_bytes);
+}
+
+void uz_arena_area(struct uz_arena *pub, enum uz_area_kind kind, struct uz_area *out)
+{
+	struct uz__arena *a = uz__arena(pub);
+
+	*out = (struct uz_area){
+		.base = pub->base + a->super.area[kind].off,
+		.bytes = a->super.area[kind].bytes,
+	};
+}
+
+int uz_area_commit(struct uz_arena *pub, struct uz_area *area, uint64_t off, uint64_t len)
+{
+	struct uz__arena *a = uz__arena(pub);
+	uint64_t first = off & ~((uint64_t)pub->plat->page_bytes - 1);
+	uint64_t bytes = page_up(a, off + len) - first;
+	int r;
+
+	if (off + len > area->bytes)
+		return -UZ_ENOSPC;
+	r = uz__budget_take(a, bytes);
+	if (r < 0)
+		return r;
+	r = pub->plat->ops->commit(pub->plat, area->base + first, bytes);
+	if (r < 0)
+		uz_fetch_sub(&a->total_bytes, bytes);
+	return r;
+}
+
+void uz_area_decommit(struct uz_arena *pub, struct uz_area *area, uint64_t off, uint64_t len)
+{
+	struct uz__arena *a = uz__arena(pub);
+	uint64_t first = off & ~((uint64_t)pub->plat->page_bytes - 1);
+	uint64_t bytes = page_up(a, off + len) - first;
+
+	if (pub->plat->ops->decommit(pub->plat, area->base + first, bytes) == 0)
+		uz_fetch_sub(&a->total_bytes, bytes);
+}
+
+/* Grows by at least a sixteenth, so that a growing table makes few system calls. */
+int uz_area_grow(struct uz_arena *pub, struct uz_area *area, uint64_t upto)
+{
+	struct uz__arena *a = uz__arena(pub);
+	uint64_t want;
+	int r;
+
+	if (upto <= area->committed)
+		return 0;
+	if (upto > area->bytes)
+		return -UZ_ENOSPC;
+	want = UZ_MAX(upto, area->committed + area->committed / 16);
+	want = UZ_MIN(page_up(a, want), area->bytes);
+	r = uz_area_commit(pub, area, area->committed, want - area->committed);
+	if (r == 0)
+		area->committed = want;
+	return r;
+}
+
+int uz_scratch_reserve(struct uz_arena *pub, uint64_t bytes, struct uz_area *out)
+{
+	void *base;
+	int r;
+
+	bytes = page_up(uz__arena(pub), bytes);
+	r = pub->plat->ops->reserve(pub->plat, UZ_BACKING_SCRATCH, bytes, pub->plat->page_bytes,
+				    &base);
+	if (r < 0)
+		return r;
+	*out = (struct uz_area){ .base = base, .bytes = bytes };
+	return 0;
+}
+
+void uz_scratch_release(struct uz_arena *pub, struct uz_area *area)
+{
+	if (!area->base)
+		return;
+	pub->plat->ops->release(pub->plat, area->base, area->bytes);
+	uz_fetch_sub(&uz__arena(pub)->total_bytes, area->committed);
+	*area = (struct uz_area){ 0 };
+}
+
+int uz_scratch_alloc(struct uz_arena *pub, uint64_t bytes, void **out)
+{
+	struct uz_area area;
+	int r = uz_scratch_reserve(pub, bytes, &area);
+
+	if (r < 0)
+		return r;
+	r = uz_area_grow(pub, &area, area.bytes);
+	if (r < 0)
+		uz_scratch_release(pub, &area);
+	else
+		*out = area.base;
+	return r;
+}
+
+void uz_scratch_free(struct uz_arena *pub, void *p, uint64_t bytes)
+{
+	struct uz_area area = { .base = p };
+
+	area.bytes = area.committed = page_up(uz__arena(pub), bytes);
+	uz_scratch_release(pub, &area);
+}
+
+void uz_arena_charge(struct uz_arena *pub, int64_t bytes)
+{
+	uz_fetch_add(&uz__arena(pub)->total_bytes, (uint64_t)bytes);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Opening, closing and the account of an arena.
+ */
+#include "arena_i.h"
+
+static int self_alloc(struct uz_plat *pl, struct uz__arena **out)
+{
+	uint64_t bytes = UZ_ALIGN_UP((uint64_t)sizeof(struct uz__arena), (uint64_t)pl->page_bytes);
+	void *p;
+	int r = pl->ops->reserve(pl, UZ_BACKING_SCRATCH, bytes, pl->page_bytes, &p);
+
+	if (r < 0)
+		return r;
+	r = pl->ops->commit(pl, p, bytes);
+	if (r < 0) {
+		pl->ops->release(pl, p, bytes);
+		return r;
+	}
+	*out = p;
+	(*out)->pub.plat = pl;
+	(*out)->self_bytes = bytes;
+	(*out)->total_bytes = bytes + UZ_FRAME_SIZE; /* and the superblock */
+	return 0;
+}
+
+static void init_lists(struct uz__arena *a)
+{
+	for (unsigned int b = 0; b < NR_BINS; b++)
+		a->bin[b] = NO_ABLOCK;
+	a->cold = NO_ABLOCK;
+	a->first_ablock = (uint32_t)(a->super.frames_off >> UZ_ABLOCK_SHIFT);
+	a->end_ablock = (uint32_t)(a->super.total_bytes >> UZ_ABLOCK_SHIFT);
+}
+
+static int map_store(struct uz__arena *a, bool attach)
+{
+	struct uz_plat *pl = a->pub.plat;
+	void *base;
+	int r = pl->ops->reserve(pl, UZ_BACKING_STORE, a->super.total_bytes, ABLOCK_BYTES, &base);
+
+	if (r < 0)
+		return r;
+	a->pub.base = base;
+	if (!attach)
+		r = uz__super_write(a);
+	return r < 0 ? r : uz__super_raise_epoch(a);
+}
+
+static int setup(struct uz__arena *a, const struct uz_arena_config *c, bool attach)
+{
+	uint64_t nr;
+	int r = attach ? uz__super_read(&a->super, a->pub.plat) :
+			 uz__super_plan(&a->super, c->capacity_bytes);
+
+	if (r < 0)
+		return r;
+	a->limit_bytes = c->limit_bytes;
+	a->reserve_bytes = c->reserve_bytes;
+	init_lists(a);
+	nr = a->end_ablock - a->first_ablock;
+	r = uz_scratch_reserve(&a->pub, nr * sizeof(struct ablock), &a->ablock_area);
+	if (r < 0)
+		return r;
+	a->ab = (void *)a->ablock_area.base;
+	return map_store(a, attach);
+}
+
+int uz_arena_open(struct uz_plat *pl, const struct uz_arena_config *c, bool attach,
+		  struct uz_arena **out)
+{
+	struct uz__arena *a;
+	int r;
+
+	if (!attach && pl->ops->store_bytes(pl) != 0)
+		return -UZ_EEXIST;
+	r = self_alloc(pl, &a);
+	if (r < 0)
+		return r;
+	r = setup(a, c, attach);
+	if (r < 0)
+		uz_arena_close(&a->pub);
+	else
+		*out = &a->pub;
+	return r;
+}
+
+void uz_arena_close(struct uz_arena *pub)
+{
+	struct uz__arena *a = uz__arena(pub);
+
+	if (!pub)
+		return;
+	uz_scratch_release(pub, &a->ablock_area);
+	if (pub->base)
+		pub->plat->ops->release(pub->plat, pub->base, a->super.total_bytes);
+	pub->plat->ops->release(pub->plat, a, a->self_bytes);
+}
+
+uint64_t uz_arena_epoch(const struct uz_arena *pub)
+{
+	return uz__arena(pub)->super.epoch;
+}
+
+void uz_arena_span(const struct uz_arena *pub, uint32_t *first, uint32_t *end)
+{
+	*first = uz__arena(pub)->first_ablock * UZ_ABLOCK_FRAMES;
+	*end = uz__arena(pub)->end_ablock * UZ_ABLOCK_FRAMES;
+}
+
+void uz_arena_set_emergency(struct uz_arena *pub, uint32_t nr_frames)
+{
+	uz_store(&uz__arena(pub)->emergency_frames, nr_frames);
+}
+
+void uz_arena_set_limit(struct uz_arena *pub, uint64_t limit_bytes)
+{
+	uz_store(&uz__arena(pub)->limit_bytes, limit_bytes);
+}
+
+bool uz_arena_tight(struct uz_arena *pub, uint64_t slack_bytes)
+{
+	struct uz__arena *a = uz__arena(pub);
+	uint64_t used = uz_load(&a->total_bytes);
+	uint64_t free_bytes = uz_load(&a->nr_free_frames) << UZ_FRAME_SHIFT;
+
+	used -= UZ_MIN(free_bytes, used);
+	return used + slack_bytes >= uz_load(&a->limit_bytes);
+}
+
+void uz_arena_stats(struct uz_arena *pub, struct uz_arena_stats *st)
+{
+	struct uz__arena *a = uz__arena(pub);
+	uint64_t frames;
+
+	uz_lock(pub->plat, &a->lock);
+	frames = a->nr_used_frames + a->nr_free_frames;
+	*st = (struct uz_arena_stats){
+		.limit_bytes = uz_load(&a->limit_bytes),
+		.ram_total_bytes = uz_load(&a->total_bytes),
+		.used_bytes = a->nr_used_frames << UZ_FRAME_SHIFT,
+		.reserve_bytes = a->nr_free_frames << UZ_FRAME_SHIFT,
+		.commit_stalls = a->commit_stalls,
+		.commit_failures = a->commit_failures,
+		.returned_bytes = a->returned_bytes,
+	};
+	st->meta_bytes = st->ram_total_bytes - (frames << UZ_FRAME_SHIFT);
+	uz_unlock(pub->plat, &a->lock);
+}
+
+int uz_ablock_isolate(struct uz_arena *pub, uint32_t ablock, uint32_t *nr_used)
+{
+	struct uz__arena *a = uz__arena(pub);
+	int r = -UZ_EINVAL;
+
+	uz_lock(pub->plat, &a->lock);
+	if (ablock >= a->first_ablock && ablock < a->first_ablock + a->nr_ablocks) {
+		struct ablock *ab = uz__ablock(a, ablock);
+
+		r = ab->isolated ? -UZ_EBUSY : 0;
+		uz__ablock_unfile(a, ablock);
+		ab->isolated = true;
+		*nr_used = ab->nr_used;
+	}
+	uz_unlock(pub->plat, &a->lock);
+	return r;
+}
+
+void uz_ablock_undo(struct uz_arena *pub, uint32_t ablock)
+{
+	struct uz__arena *a = uz__arena(pub);
+
+	uz_lock(pub->plat, &a->lock);
+	uz__ablock(a, ablock)->isolated = false;
+	uz__ablock_file(a, ablock);
+	uz_unlock(pub->plat, &a->lock);
+}

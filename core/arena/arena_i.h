@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the arena's files share. Residency is kept by pieces of 16 frames
+ * (64 KiB): the smallest piece that is committed or given back, and the longest run.
+ *
+ *   used ⊆ frames of resident or busy pieces
+ *   total_bytes == 64 KiB * nr_resident pieces + areas + scratch + charged
+ *   nr_free_frames == frames of resident pieces that are not used
+ */
+#ifndef UZ_ARENA_I_H
+#define UZ_ARENA_I_H
+
+#include <uz/arena.h>
+
+#define PIECE_FRAMES UZ_RUN_MAX
+#define PIECE_BYTES (PIECE_FRAMES << UZ_FRAME_SHIFT)
+#define ABLOCK_PIECES (UZ_ABLOCK_FRAMES / PIECE_FRAMES)
+#define ABLOCK_BYTES (1ull << UZ_ABLOCK_SHIFT)
+#define NO_ABLOCK UINT32_MAX
+
+/* Bin b holds arena blocks whose longest free resident run is b frames (16 stands for more). */
+#define NR_BINS (UZ_RUN_MAX + 1)
+
+struct ablock {
+	uint64_t used[UZ_ABLOCK_FRAMES / 64];
+	uint32_t resident; /* a bit a piece */
+	uint32_t busy; /* pieces being committed or given back: neither free nor used */
+	uint32_t next, prev; /* in its bin */
+	uint32_t cold_next, cold_prev; /* in the cold list */
+	uint16_t nr_used;
+	uint8_t bin;
+	bool isolated, on_cold;
+};
+
+struct uz__super {
+	char magic[8];
+	uint32_t version, endian, frame_size, page_size;
+	uint64_t features;
+	uint64_t total_bytes;
+	uint64_t frames_off;
+	struct {
+		uint64_t off, bytes;
+	} area[UZ_AREA_NR];
+	uint64_t check; /* uz_hash64 of all above */
+	uint64_t epoch; /* behind the checksum: one atomic store at each open */
+};
+static_assert(sizeof(struct uz__super) == 8 + 16 + 24 + 16 * UZ_AREA_NR + 16,
+	      "the superblock is part of the store's format");
+
+struct uz__arena {
+	struct uz_arena pub; /* first */
+	struct uz__super super; /* copy; the epoch is this open's */
+	uint64_t limit_bytes;
+	uint64_t total_bytes; /* atomic: what counts against the limit */
+	uint64_t reserve_bytes; /* as configured, 0: the default rule */
+	uint32_t emergency_frames;
+
+	struct uz_lock lock; /* all below */
+	struct uz_lock background_lock; /* one uz_arena_background at a time; above lock */
+	struct uz_area ablock_area;
+	struct ablock *ab;
+	uint32_t first_ablock, nr_ablocks; /* all, and those that were ever used */
+	uint32_t end_ablock;
+	uint32_t bin[NR_BINS];
+	uint32_t cold; /* used ones with a piece that is not resident */
+	uint64_t nr_used_frames, nr_free_frames;
+	uint64_t commit_stalls, commit_failures, returned_bytes;
+	uint64_t self_bytes; /* scratch of this struct */
+};
+
+static inline struct uz__arena *uz__arena(const struct uz_arena *a)
+{
+	return (struct uz__arena *)(void *)(uintptr_t)a;
+}
+
+/* super.c: the store's first page. All of them return 0 or -errno. */
+int uz__super_plan(struct uz__super *sb, uint64_t capacity_bytes);
+int uz__super_read(struct uz__super *sb, struct uz_plat *pl);
+int uz__super_write(struct uz__arena *a);
+int uz__super_raise_epoch(struct uz__arena *a);
+
+/* ablock.c: the bitmaps of one arena block, and its place in the lists. Lock held. */
+struct ablock *uz__ablock(struct uz__arena *a, uint32_t i);
+int uz__ablock_fresh(struct uz__arena *a, uint32_t *i);
+int uz__ablock_find(const struct ablock *ab, uint32_t nr);
+void uz__ablock_set(struct ablock *ab, uint32_t first, uint32_t nr, bool used);
+bool uz__ablock_is(const struct ablock *ab, uint32_t first, uint32_t nr, bool used);
+uint32_t uz__ablock_free_pieces(const struct ablock *ab);
+uint32_t uz__ablock_cold_pieces(const struct ablock *ab);
+uint32_t uz__ablock_free_frames(const struct ablock *ab);
+void uz__ablock_file(struct uz__arena *a, uint32_t i); /* puts it in the right lists */
+void uz__ablock_unfile(struct uz__arena *a, uint32_t i);
+
+/* commit.c: pieces to and from the system. Lock held; dropped during the system call. */
+int uz__piece_commit(struct uz__arena *a, uint32_t max_pieces);
+uint64_t uz__piece_return(struct uz__arena *a, uint32_t max_pieces);
+
+/* area.c: takes @bytes from the budget, giving free pieces back if that helps. */
+int uz__budget_take(struct uz__arena *a, uint64_t bytes);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Background work of an arena, a simple eager policy: the populated reserve is
+ * kept between half of its target and the target; what is free above goes
+ * back at once, whole arena blocks first.
+ */
+#include "arena_i.h"
+
+#define RESERVE_MIN (4ull << 20)
+
+static uint64_t target_frames(const struct uz__arena *a)
+{
+	uint64_t bytes = a->reserve_bytes;
+
+	if (!bytes)
+		bytes = UZ_MAX(RESERVE_MIN, (a->nr_used_frames << UZ_FRAME_SHIFT) / 100);
+	return bytes >> UZ_FRAME_SHIFT;
+}
+
+/* One step: true when something was done and more may be needed. */
+static bool step(struct uz__arena *a)
+{
+	uint64_t target = target_frames(a);
+	uint32_t chunk = a->pub.plat->commit_bytes / PIECE_BYTES;
+	uint64_t after = a->nr_free_frames + (uint64_t)chunk * PIECE_FRAMES;
+
+	if (a->nr_free_frames > target)
+		return uz__piece_return(
+			       a, (uint32_t)UZ_MIN((a->nr_free_frames - target) / PIECE_FRAMES,
+						   ABLOCK_PIECES)) != 0;
+	if (a->nr_free_frames < target / 2 && after <= target)
+		return uz__piece_commit(a, chunk) == 0;
+	return false;
+}
+
+bool uz_arena_background(struct uz_arena *pub, uint64_t budget_ns)
+{
+	struct uz__arena *a = uz__arena(pub);
+	struct uz_plat *pl = pub->plat;
+	uint64_t end = pl->ops->now(pl) + budget_ns;
+	bool more;
+
+	uz_lock(pl, &a->background_lock);
+	uz_lock(pl, &a->lock);
+	do
+		more = step(a);
+	while (more && pl->ops->now(pl) < end);
+	uz_unlock(pl, &a->lock);
+	uz_unlock(pl, &a->background_lock);
+	return more;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Recounts an arena: the equations of arena_i.h, block by block.
+ */
+#include "arena_i.h"
+
+struct count {
+	uint64_t used, free, pieces;
+};
+
+static int check_ablock(struct uz__arena *a, uint32_t i, struct count *c)
+{
+	const struct ablock *ab = uz__ablock(a, i);
+	uint32_t used = 0;
+
+	for (unsigned int w = 0; w < UZ_ABLOCK_FRAMES / 64; w++)
+		used += (uint32_t)__builtin_popcountll(ab->used[w]);
+	for (unsigned int p = 0; p < ABLOCK_PIECES; p++)
+		if (!(ab->resident >> p & 1) && (ab->used[p / 4] >> (p % 4 * 16) & 0xffff))
+			return -UZ_EBADMSG;
+	if (used != ab->nr_used || ab->busy)
+		return -UZ_EBADMSG;
+	c->used += used;
+	c->pieces += (uint32_t)__builtin_popcount(ab->resident);
+	c->free += uz__ablock_free_frames(ab);
+	return 0;
+}
+
+static uint64_t count_filed(struct uz__arena *a)
+{
+	uint64_t n = 0;
+
+	for (unsigned int b = 0; b < NR_BINS; b++)
+		for (uint32_t i = a->bin[b]; i != NO_ABLOCK; i = uz__ablock(a, i)->next) {
+			int run = uz__ablock_find(uz__ablock(a, i), UZ_MAX(b, 1u));
+
+			if (uz__ablock(a, i)->bin != b || (run >= 0) != (b > 0))
+				return UINT64_MAX;
+			n++;
+		}
+	return n;
+}
+
+int uz_arena_check(struct uz_arena *pub)
+{
+	struct uz__arena *a = uz__arena(pub);
+	struct count c = { 0 };
+	uint64_t filed = 0;
+
+	for (uint32_t i = 0; i < a->nr_ablocks; i++) {
+		if (check_ablock(a, a->first_ablock + i, &c) < 0)
+			return -UZ_EBADMSG;
+		filed += !uz__ablock(a, a->first_ablock + i)->isolated;
+	}
+	if (c.used != a->nr_used_frames || c.free != a->nr_free_frames || count_filed(a) != filed)
+		return -UZ_EBADMSG;
+	if (c.used + c.free != c.pieces * PIECE_FRAMES)
+		return -UZ_EBADMSG;
+	if (c.pieces * PIECE_BYTES > a->total_bytes)
+		return -UZ_EBADMSG;
+	return 0;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Runs: the tightest fit over all arena blocks, resident memory first. Only
+ * when no resident run fits does the caller commit memory itself, and that is
+ * counted as a stall: background work should have done it before.
+ */
+#include "arena_i.h"
+
+static uint64_t frames_allowed(struct uz__arena *a)
+{
+	uint64_t total = uz_load(&a->total_bytes);
+	uint64_t left = a->limit_bytes > total ? a->limit_bytes - total : 0;
+
+	return a->nr_free_frames + left / PIECE_BYTES * PIECE_FRAMES;
+}
+
+static bool take_resident(struct uz__arena *a, uint32_t nr, uint32_t *first)
+{
+	for (uint32_t b = nr; b < NR_BINS; b++) {
+		uint32_t i = a->bin[b];
+
+		if (i == NO_ABLOCK)
+			continue;
+		*first = (uint32_t)uz__ablock_find(uz__ablock(a, i), nr);
+		uz__ablock_unfile(a, i);
+		uz__ablock_set(uz__ablock(a, i), *first, nr, true);
+		uz__ablock_file(a, i);
+		*first += i * UZ_ABLOCK_FRAMES;
+		a->nr_used_frames += nr;
+		a->nr_free_frames -= nr;
+		return true;
+	}
+	return false;
+}
+
+/* No run fits although frames are free: trade a free piece elsewhere for a fresh one. */
+static int commit_one_more(struct uz__arena *a)
+{
+	int r;
+
+	a->commit_stalls++;
+	r = uz__piece_commit(a, a->pub.plat->commit_bytes / PIECE_BYTES);
+	if (r == -UZ_ENOSPC && uz__piece_return(a, 1))
+		r = uz__piece_commit(a, 1);
+	return r;
+}
+
+static int run_alloc(struct uz__arena *a, uint32_t nr, uint32_t floor, uint32_t *first)
+{
+	for (;;) {
+		int r;
+
+		if (frames_allowed(a) < (uint64_t)nr + floor)
+			return -UZ_ENOSPC;
+		if (take_resident(a, nr, first))
+			return 0;
+		r = commit_one_more(a);
+		if (r < 0)
+			return r;
+	}
+}
+
+int uz_run_alloc(struct uz_arena *pub, uint32_t nr, unsigned int flags, uint32_t *first)
+{
+	struct uz__arena *a = uz__arena(pub);
+	int r;
+
+	UZ_ASSERT(nr >= 1 && nr <= UZ_RUN_MAX);
+	uz_lock(pub->plat, &a->lock);
+	r = run_alloc(a, nr, flags & UZ_ALLOC_URGENT ? 0 : a->emergency_frames, first);
+	uz_unlock(pub->plat, &a->lock);
+	return r;
+}
+
+void uz_run_free(struct uz_arena *pub, uint32_t first, uint32_t nr)
+{
+	struct uz__arena *a = uz__arena(pub);
+	uint32_t i = first / UZ_ABLOCK_FRAMES, at = first % UZ_ABLOCK_FRAMES;
+
+	uz_lock(pub->plat, &a->lock);
+	UZ_ASSERT_DEBUG(uz__ablock_is(uz__ablock(a, i), at, nr, true));
+	uz__ablock_unfile(a, i);
+	uz__ablock_set(uz__ablock(a, i), at, nr, false);
+	uz__ablock_file(a, i);
+	a->nr_used_frames -= nr;
+	a->nr_free_frames += nr;
+	uz_unlock(pub->plat, &a->lock);
+}
+
+int uz_run_claim(struct uz_arena *pub, uint32_t first, uint32_t nr)
+{
+	struct uz__arena *a = uz__arena(pub);
+	uint32_t i = first / UZ_ABLOCK_FRAMES, at = first % UZ_ABLOCK_FRAMES, fresh;
+	struct ablock *ab;
+
+	if (i < a->first_ablock || i >= a->end_ablock || !nr || nr > UZ_RUN_MAX ||
+	    at + nr > UZ_ABLOCK_FRAMES)
+		return -UZ_EINVAL;
+	while (i >= a->first_ablock + a->nr_ablocks)
+		if (uz__ablock_fresh(a, &fresh) < 0)
+			return -UZ_ENOMEM;
+	ab = uz__ablock(a, i);
+	if (!uz__ablock_is(ab, at, nr, false))
+		return -UZ_EINVAL;
+	uz__ablock_unfile(a, i);
+	uz__ablock_set(ab, at, nr, true);
+	uz__ablock_file(a, i);
+	a->nr_used_frames += nr;
+	return 0;
+}
+
+/* A piece with a claimed frame is resident, all others go back: nobody knows what they hold. */
+static int settle_ablock(struct uz__arena *a, uint32_t i)
+{
+	struct uz_plat *pl = a->pub.plat;
+	struct ablock *ab = uz__ablock(a, i);
+	char *base = uz_frame_addr(&a->pub, i * UZ_ABLOCK_FRAMES);
+	int r;
+
+	uz__ablock_unfile(a, i);
+	ab->resident = UINT32_MAX;
+	ab->resident = ~uz__ablock_free_pieces(ab);
+	for (unsigned int p = 0, end; p < ABLOCK_PIECES; p = end) {
+		bool keep = ab->resident >> p & 1;
+		size_t bytes;
+
+		for (end = p + 1; end < ABLOCK_PIECES && (ab->resident >> end & 1) == keep;)
+			end++;
+		bytes = (size_t)(end - p) * PIECE_BYTES;
+		r = keep ? pl->ops->commit(pl, base + p * PIECE_BYTES, bytes) :
+			   pl->ops->decommit(pl, base + p * PIECE_BYTES, bytes);
+		if (r < 0)
+			return r;
+	}
+	uz__ablock_file(a, i);
+	a->nr_free_frames += uz__ablock_free_frames(ab);
+	uz_fetch_add(&a->total_bytes, (uint64_t)__builtin_popcount(ab->resident) * PIECE_BYTES);
+	return 0;
+}
+
+int uz_arena_settle(struct uz_arena *pub)
+{
+	struct uz__arena *a = uz__arena(pub);
+	uint32_t end = a->first_ablock + a->nr_ablocks;
+	uint64_t rest = (uint64_t)(a->end_ablock - end) * ABLOCK_BYTES;
+	int r = 0;
+
+	for (uint32_t i = a->first_ablock; i < end && r == 0; i++)
+		r = settle_ablock(a, i);
+	if (r == 0 && rest)
+		r = pub->plat->ops->decommit(
+			pub->plat, uz_frame_addr(pub, end * UZ_ABLOCK_FRAMES), rest);
+	return r;
+}
