@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: MIT
+
+# Objects depend on the flags, so that BUILD may be reused with another CC or SAN.
+STAMP := $(BUILD)/flags
+STAMP_TEXT := $(CC) $(COMMON) $(FREESTANDING) $(CORE_WARN) $(HOSTED) $(CFLAGS) $(CPPFLAGS)
+ifneq ($(file <$(STAMP)),$(STAMP_TEXT))
+$(shell mkdir -p $(BUILD))
+$(file >$(STAMP),$(STAMP_TEXT))
+$(file >$(BUILD)/san,$(SAN))
+endif
+
+$(BUILD)/obj/%.o: %.c $(STAMP) $(wildcard mk/layers.mk mk/flags.mk)
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	@$(CC) $(call flags_of,$<) -MMD -MP -c -o $@ $<

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+#
+# Headers are installed flat: <uz/x.h> whatever layer x belongs to.
+
+BINDIR ?= $(PREFIX)/bin
+INCLUDEDIR ?= $(PREFIX)/include
+MANDIR ?= $(PREFIX)/share/man
+D := $(DESTDIR)
+
+UZ_HEADERS := $(wildcard include/*/uz/*.h port/user/uz/*.h)
+TOP_HEADERS := $(wildcard include/lib/*.h)
+MAN_PAGES := $(wildcard docs/man/*.[1578])
+
+define PC_TEXT
+prefix=$(PREFIX)
+libdir=$(LIBDIR)
+includedir=$(INCLUDEDIR)
+
+Name: uzram
+Description: compressed RAM disk in a process
+Version: $(VERSION)
+Libs: -L$${libdir} -luzram
+Libs.private: -lzstd -ldeflate -llz4 -ldl -pthread
+Cflags: -I$${includedir}
+endef
+
+.PHONY: install
+install: lib app plugins
+	install -d $(D)$(LIBDIR)/pkgconfig $(D)$(LIBDIR)/uzram $(D)$(INCLUDEDIR)/uz
+	install -m 644 $(LIB_A) $(D)$(LIBDIR)/libuzram.a
+	install -m 755 $(LIB_SO) $(D)$(LIBDIR)/libuzram.so.$(VERSION)
+	ln -sf libuzram.so.$(VERSION) $(D)$(LIBDIR)/libuzram.so.$(SOVERSION)
+	ln -sf libuzram.so.$(SOVERSION) $(D)$(LIBDIR)/libuzram.so
+	$(if $(UZ_HEADERS),install -m 644 $(UZ_HEADERS) $(D)$(INCLUDEDIR)/uz)
+	$(if $(TOP_HEADERS),install -m 644 $(TOP_HEADERS) $(D)$(INCLUDEDIR))
+	$(if $(PLUGINS),install -m 755 $(PLUGINS) $(D)$(LIBDIR)/uzram)
+	$(if $(APP),install -D -m 755 $(APP) $(D)$(BINDIR)/uzram)
+	for m in $(MAN_PAGES); do install -D -m 644 $$m $(D)$(MANDIR)/man$${m##*.}/$${m##*/} || exit; done
+	$(file >$(BUILD)/uzram.pc,$(PC_TEXT))
+	install -m 644 $(BUILD)/uzram.pc $(D)$(LIBDIR)/pkgconfig/uzram.pc
