@@ -34,6 +34,7 @@ include mk/install.mk
 
 .PHONY: all lib app plugins tests bench examples fuzz clean
 all: lib app plugins tests bench examples
+	@:
 lib: $(LIB_A) $(LIB_SO)
 app: $(APP)
 plugins: $(PLUGINS)

@@ -5,7 +5,7 @@ sources = $(sort $(wildcard $(addsuffix /*.c,$1) $(addsuffix /*/*.c,$1)))
 CORE_SRC  := $(call sources,$(addprefix core/,$(CORE_LAYERS)))
 HOST_SRC  := $(sort $(wildcard host/*.c))
 LIB_SRC   := $(call sources,lib)
-FRONT_SRC := $(call sources,$(filter-out front/nbdkit/,$(sort $(wildcard front/*/))))
+FRONT_SRC := $(filter-out front/nbdkit/%,$(call sources,front))
 APP_SRC   := $(call sources,app)
 
 PLUGIN_SRC  := $(sort $(wildcard host/plugin/*.c))
