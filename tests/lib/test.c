@@ -103,7 +103,8 @@ void test_fill_random(struct test_rng *rng, void *buf, size_t size_bytes)
 	}
 }
 
-void test_fill_compressible(struct test_rng *rng, void *buf, size_t size_bytes, unsigned int percent)
+void test_fill_compressible(struct test_rng *rng, void *buf, size_t size_bytes,
+			    unsigned int percent)
 {
 	enum { CHUNK = 512 };
 	unsigned char *to = buf;
@@ -223,6 +224,7 @@ void test_check_mem(const char *file, int line, const char *text, const void *go
 		return;
 	for (size_t i = 0; i < size_bytes; i++)
 		if (a[i] != b[i])
-			test_fail_at(file, line, "CHECK_MEM(%s): byte %zu of %zu is 0x%02x, want 0x%02x",
-				     text, i, size_bytes, a[i], b[i]);
+			test_fail_at(file, line,
+				     "CHECK_MEM(%s): byte %zu of %zu is 0x%02x, want 0x%02x", text,
+				     i, size_bytes, a[i], b[i]);
 }

@@ -39,7 +39,8 @@ uint64_t test_below(struct test_rng *rng, uint64_t bound);
 bool test_one_in(struct test_rng *rng, uint64_t n);
 void test_fill_random(struct test_rng *rng, void *buf, size_t size_bytes);
 /* Bytes of which about percent % compress away, as fio's patterns do. */
-void test_fill_compressible(struct test_rng *rng, void *buf, size_t size_bytes, unsigned int percent);
+void test_fill_compressible(struct test_rng *rng, void *buf, size_t size_bytes,
+			    unsigned int percent);
 
 /* UZ_TEST_SIZE, and the one of three numbers that belongs to it. */
 enum test_size test_size(void);
@@ -63,22 +64,22 @@ void test_check_eq(const char *file, int line, const char *text, int64_t got, in
 void test_check_mem(const char *file, int line, const char *text, const void *got, const void *want,
 		    size_t size_bytes);
 
-#define CHECK(cond)                                                                                \
-	do {                                                                                       \
-		if (!(cond))                                                                       \
-			test_fail_at(__FILE__, __LINE__, "CHECK(%s)", #cond);                      \
+#define CHECK(cond)                                                           \
+	do {                                                                  \
+		if (!(cond))                                                  \
+			test_fail_at(__FILE__, __LINE__, "CHECK(%s)", #cond); \
 	} while (0)
 
-#define CHECK_MSG(cond, ...)                                                                       \
-	do {                                                                                       \
-		if (!(cond))                                                                       \
-			test_fail_at(__FILE__, __LINE__, __VA_ARGS__);                             \
+#define CHECK_MSG(cond, ...)                                           \
+	do {                                                           \
+		if (!(cond))                                           \
+			test_fail_at(__FILE__, __LINE__, __VA_ARGS__); \
 	} while (0)
 
-#define CHECK_EQ(got, want)                                                                        \
+#define CHECK_EQ(got, want) \
 	test_check_eq(__FILE__, __LINE__, #got " == " #want, (int64_t)(got), (int64_t)(want))
 
-#define CHECK_MEM(got, want, size_bytes)                                                           \
+#define CHECK_MEM(got, want, size_bytes) \
 	test_check_mem(__FILE__, __LINE__, #got " as " #want, got, want, size_bytes)
 
 #endif
