@@ -53,7 +53,7 @@ endef
 define link_plugin
 @mkdir -p $(@D)
 @echo "  LD    $@"
-@$(CC) $(LDFLAGS_ALL) $(LDFLAGS) -shared -o $@ $(filter %.o,$^) $(LIBS_$(patsubst codec-%,%,$(*F)))
+@$(CC) $(LDFLAGS_ALL) $(LDFLAGS) -shared -Wl,-Bsymbolic -o $@ $(filter %.o,$^) $(LIBS_$(patsubst codec-%,%,$(*F)))
 endef
 
 $(BUILD)/uzram: $(BUILD)/obj/app/main.o $(APP_A) $(FRONT_A) $(LIB_A)

@@ -64,15 +64,15 @@ void test_check_eq(const char *file, int line, const char *text, int64_t got, in
 void test_check_mem(const char *file, int line, const char *text, const void *got, const void *want,
 		    size_t size_bytes);
 
-#define CHECK(cond)                                                           \
-	do {                                                                  \
-		if (!(cond))                                                  \
+#define CHECK(cond) \
+	do { \
+		if (!(cond)) \
 			test_fail_at(__FILE__, __LINE__, "CHECK(%s)", #cond); \
 	} while (0)
 
-#define CHECK_MSG(cond, ...)                                           \
-	do {                                                           \
-		if (!(cond))                                           \
+#define CHECK_MSG(cond, ...) \
+	do { \
+		if (!(cond)) \
 			test_fail_at(__FILE__, __LINE__, __VA_ARGS__); \
 	} while (0)
 

@@ -32,7 +32,7 @@ long_function() { # LINES
 }
 
 refused shell host/a.sh SC2086 <<<$'#!/bin/sh\nrm $1'
-refused format host/a.c clang-format <<<"$spdx"$'\nint  x;'
+refused format host/a.c '1 host/a.c' <<<"$spdx"$'\nint  x;'
 refused spdx host/a.c host/a.c <<<'int x;'
 refused spdx host/tool host/tool <<<'#!/bin/sh'
 refused words host/a.c host/a.c:1 <<<'const char *uz_x = "/''root/x";'
