@@ -135,7 +135,7 @@ uint32_t uz__ablock_cold_pieces(const struct ablock *ab)
 
 uint32_t uz__ablock_free_frames(const struct ablock *ab)
 {
-	return (uint32_t)__builtin_popcount(ab->resident & ~ab->busy) * PIECE_FRAMES - ab->nr_used;
+	return uz_popcount(ab->resident & ~ab->busy) * PIECE_FRAMES - ab->nr_used;
 }
 
 static void bin_insert(struct uz__arena *a, uint32_t i)

@@ -11,6 +11,7 @@
 #define UZ_ARENA_I_H
 
 #include <uz/arena.h>
+#include <uz/bits.h>
 
 #define PIECE_FRAMES UZ_RUN_MAX
 #define PIECE_BYTES (PIECE_FRAMES << UZ_FRAME_SHIFT)

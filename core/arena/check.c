@@ -14,14 +14,14 @@ static int check_ablock(struct uz__arena *a, uint32_t i, struct count *c)
 	uint32_t used = 0;
 
 	for (unsigned int w = 0; w < UZ_ABLOCK_FRAMES / 64; w++)
-		used += (uint32_t)__builtin_popcountll(ab->used[w]);
+		used += uz_popcount(ab->used[w]);
 	for (unsigned int p = 0; p < ABLOCK_PIECES; p++)
 		if (!(ab->resident >> p & 1) && (ab->used[p / 4] >> (p % 4 * 16) & 0xffff))
 			return -UZ_EBADMSG;
 	if (used != ab->nr_used || ab->busy)
 		return -UZ_EBADMSG;
 	c->used += used;
-	c->pieces += (uint32_t)__builtin_popcount(ab->resident);
+	c->pieces += uz_popcount(ab->resident);
 	c->free += uz__ablock_free_frames(ab);
 	return 0;
 }

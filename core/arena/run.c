@@ -134,7 +134,7 @@ static int settle_ablock(struct uz__arena *a, uint32_t i)
 	}
 	uz__ablock_file(a, i);
 	a->nr_free_frames += uz__ablock_free_frames(ab);
-	uz_fetch_add(&a->total_bytes, (uint64_t)__builtin_popcount(ab->resident) * PIECE_BYTES);
+	uz_fetch_add(&a->total_bytes, (uint64_t)uz_popcount(ab->resident) * PIECE_BYTES);
 	return 0;
 }
 

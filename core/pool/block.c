@@ -91,6 +91,8 @@ void uz_block_destroy(struct uz_blocktab *t, uint32_t block)
 {
 	struct uz_block_id id = uz_block_id(t, block);
 
+	if (t->closing)
+		return;
 	uz_store_release(&t->desc[block].word, 0);
 	uz_run_free(t->arena, id.start, id.nr_frames);
 	put_index(t, block);

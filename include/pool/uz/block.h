@@ -86,6 +86,7 @@ struct uz_blocktab {
 	uint32_t nr_max;
 	uint32_t nr; /* descriptors ever used: 1..nr-1 may be in use */
 	uint32_t free_head; /* free descriptors, linked through block[].next */
+	bool closing; /* the store is being closed: uz_block_destroy leaves its content alone */
 	struct uz_lock lock; /* below class locks, above the arena's */
 	struct uz_area desc_area, block_area;
 };

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Background work of a disk, in the order of what it gives back for its time.
+ * Each kind keeps its own cursor, so that a budget may end anywhere.
+ */
+#include "device_i.h"
+
+#define TIDY_OBJECTS 64
+
+static bool tidy(struct uz_dev *d)
+{
+	struct uz__mover mv;
+	struct uz_pool *p = d->pool;
+	uint32_t moved;
+
+	if (!p->ops->tidy)
+		return false;
+	uz__mover_init(&mv, d);
+	uz__enter(d->store->bg);
+	moved = p->ops->tidy(p, TIDY_OBJECTS, &mv.m);
+	uz__leave(d->store->bg);
+	return moved == TIDY_OBJECTS;
+}
+
+static bool compact(struct uz_dev *d)
+{
+	uint64_t freed;
+
+	uz__enter(d->store->bg);
+	freed = uz__compact(d, 1, false);
+	uz__leave(d->store->bg);
+	return freed != 0;
+}
+
+bool uz_dev_background(struct uz_dev *d, uint64_t now_ns, uint64_t budget_ns)
+{
+	struct uz_store *s = d->store;
+	struct uz_plat *pl = s->plat;
+	uint64_t start = pl->ops->now(pl), end = start + budget_ns;
+	bool more;
+
+	more = uz_arena_background(s->arena, budget_ns / 4);
+	uz_lock(pl, &s->background);
+	while (compact(d))
+		if (pl->ops->now(pl) >= end) {
+			more = true;
+			break;
+		}
+	while (pl->ops->now(pl) < end && tidy(d))
+		;
+	more |= uz__tables_step(d, end);
+	more |= uz__migrate_step(d, s->bg, end);
+	more |= uz__recompress_step(d, s->bg, now_ns, end);
+	more |= uz__age_step(d, now_ns, end);
+	uz_unlock(pl, &s->background);
+	return more;
+}
+
+int64_t uz_dev_compact(struct uz_dev *d)
+{
+	struct uz_store *s = d->store;
+	uint64_t freed = 0, n;
+
+	uz_lock(s->plat, &d->control);
+	do {
+		uz_lock(s->plat, &s->background);
+		uz__enter(s->bg);
+		n = uz__compact(d, 1, true);
+		uz__leave(s->bg);
+		uz_unlock(s->plat, &s->background);
+		freed += n;
+	} while (n);
+	uz_unlock(s->plat, &d->control);
+	return (int64_t)freed;
+}

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of a disk: create, open at attach, change, reset, destroy.
+ */
+#include "device_i.h"
+
+static bool name_ok(const char *name)
+{
+	unsigned int n = 0;
+
+	for (; name[n]; n++) {
+		char c = name[n];
+
+		if (n == UZ_DISK_NAME_MAX - 1)
+			return false;
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		      c == '.' || c == '_' || c == '-'))
+			return false;
+	}
+	return n > 0;
+}
+
+static bool name_equal(const char *a, const char *b)
+{
+	while (*a && *a == *b)
+		a++, b++;
+	return *a == *b;
+}
+
+static bool size_ok(uint64_t bytes)
+{
+	return bytes && bytes % UZ_PAGE_SIZE == 0 && bytes <= UZ_DISK_SIZE_MAX;
+}
+
+/* The persistent entry for a pool: control lock held. */
+int uz__pool_entry(struct uz_store *s, const struct uz_pool_ops *ops)
+{
+	struct uz__pool_record rec = { .valid = 1, .abi = ops->abi_version };
+
+	for (unsigned int i = 0; i < UZ_POOL_NAME_MAX - 1 && ops->name[i]; i++)
+		rec.name[i] = ops->name[i];
+	uz__record_seal(&rec, sizeof(rec));
+	for (unsigned int e = 0; e < META_POOLS; e++) {
+		struct uz__pool_record *at = &s->meta->pool[e];
+
+		if (at->valid && memcmp(at, &rec, sizeof(rec)) == 0)
+			return (int)e;
+		if (!at->valid) {
+			rec.valid = 0;
+			*at = rec;
+			uz_store_release(&at->valid, 1);
+			return (int)e;
+		}
+	}
+	return -UZ_ENOSPC;
+}
+
+/* The instance for a persistent entry, made if needed. */
+int uz__disk_pool(struct uz_dev *d, unsigned int entry)
+{
+	struct uz_store *s = d->store;
+	const struct uz_pool_ops *ops;
+	struct uz_pool *p;
+	int r;
+
+	if (d->pools[entry])
+		return 0;
+	ops = s->registry->pool(s->registry, s->meta->pool[entry].name);
+	if (!ops)
+		return -UZ_ENOENT;
+	r = uz_pool_create(&s->tab, ops, (uint8_t)d->index, (uint8_t)entry, &p);
+	if (r == 0)
+		uz_store_release(&d->pools[entry], p);
+	return r;
+}
+
+uint64_t uz__disk_used_bytes(struct uz_dev *d)
+{
+	uint64_t frames = uz_load(&d->nr_raw);
+
+	for (unsigned int e = 0; e < NR_POOLS; e++) {
+		struct uz_pool *p = uz_load_acquire(&d->pools[e]);
+
+		if (p)
+			frames += uz_load(&p->nr_frames);
+	}
+	return frames << UZ_FRAME_SHIFT;
+}
+
+void uz__disk_save(struct uz_dev *d)
+{
+	struct uz__disk_record rec = {
+		.size_bytes = d->size_bytes,
+		.mem_limit_bytes = d->mem_limit_bytes,
+		.root_off = d->root_off,
+		.root_bytes = d->root_bytes,
+		.pool = d->pool->entry,
+		.codec = d->codec,
+	};
+
+	memcpy(rec.name, d->name, sizeof(rec.name));
+	uz__disk_publish(d->store->meta, d->index, &rec);
+}
+
+static int fill_in(struct uz_dev *d, const struct uz__disk_record *rec)
+{
+	struct uz_store *s = d->store;
+	int r = 0;
+
+	memcpy(d->name, rec->name, sizeof(d->name) - 1);
+	d->size_bytes = rec->size_bytes;
+	d->mem_limit_bytes = rec->mem_limit_bytes;
+	d->root_off = rec->root_off;
+	d->root_bytes = rec->root_bytes;
+	d->nr_root = rec->root_bytes / sizeof(uint32_t);
+	d->root = (void *)(s->root_area.base + rec->root_off);
+	d->codec = rec->codec;
+	d->recompress_codec = -1;
+	for (unsigned int i = 0; i < UZ_STREAM_MAX && r == 0; i++)
+		if (s->stream[i])
+			r = uz__shard_make(d, s->stream[i]);
+	if (r == 0)
+		r = uz__disk_pool(d, rec->pool);
+	if (r == 0)
+		d->pool = d->only_pool = d->pools[rec->pool];
+	return r;
+}
+
+int uz__disk_open(struct uz_store *s, unsigned int index, const struct uz__disk_record *rec,
+		  struct uz_dev **out)
+{
+	struct uz_dev *d;
+	void *mem;
+	int r = uz_scratch_alloc(s->arena, sizeof(*d), &mem);
+
+	if (r < 0)
+		return r;
+	d = mem;
+	d->store = s;
+	d->index = index;
+	r = fill_in(d, rec);
+	if (r < 0)
+		uz__disk_close(d);
+	else
+		*out = d;
+	return r;
+}
+
+/* Volatile memory only; what is in the store stays there. */
+void uz__disk_close(struct uz_dev *d)
+{
+	struct uz_store *s = d->store;
+
+	for (unsigned int e = 0; e < NR_POOLS; e++)
+		uz_pool_destroy(d->pools[e]);
+	for (unsigned int i = 0; i < UZ_STREAM_MAX; i++)
+		uz_scratch_free(s->arena, d->shard[i], sizeof(struct uz__shard));
+	uz_scratch_free(s->arena, d, sizeof(*d));
+}
+
+/* Control lock held. */
+static int disk_make(struct uz_store *s, const struct uz_dev_config *c, unsigned int index,
+		     struct uz_dev **out)
+{
+	struct uz__disk_record rec = {
+		.size_bytes = c->size_bytes,
+		.mem_limit_bytes = c->mem_limit_bytes,
+		.codec = c->codec,
+	};
+	int r = uz__pool_entry(s, c->pool);
+
+	if (r < 0)
+		return r;
+	rec.pool = (uint32_t)r;
+	for (unsigned int i = 0; c->name[i]; i++)
+		rec.name[i] = c->name[i];
+	r = uz__root_alloc(s, c->size_bytes, &rec.root_off, &rec.root_bytes);
+	if (r < 0)
+		return r;
+	r = uz__disk_open(s, index, &rec, out);
+	if (r < 0) {
+		uz__root_free(s, rec.root_off, rec.root_bytes);
+		return r;
+	}
+	uz__disk_publish(s->meta, index, &rec);
+	uz_store_release(&s->disk[index], *out);
+	return 0;
+}
+
+int uz_dev_create(struct uz_store *s, const struct uz_dev_config *c, struct uz_dev **out)
+{
+	unsigned int i = 0;
+	int r;
+
+	if (!c->name || !name_ok(c->name) || !size_ok(c->size_bytes) || !c->pool ||
+	    c->codec >= UZ_CODEC_MAX || !s->codec[c->codec].ops)
+		return -UZ_EINVAL;
+	r = uz_pool_ops_check(c->pool);
+	if (r < 0)
+		return r;
+	uz_lock(s->plat, &s->control);
+	while (i < UZ_DISK_MAX && s->disk[i])
+		i++;
+	if (uz_store_disk(s, c->name))
+		r = -UZ_EEXIST;
+	else
+		r = i < UZ_DISK_MAX ? disk_make(s, c, i, out) : -UZ_ENOSPC;
+	uz_unlock(s->plat, &s->control);
+	return r;
+}
+
+static bool clear_slot(void *ctx, uint64_t *slot, uint64_t page)
+{
+	struct uz_dev *d = ctx;
+
+	(void)page;
+	uz__page_clear(d, d->store->bg, slot);
+	return true;
+}
+
+/* Background lock held. */
+static void clear_all(struct uz_dev *d)
+{
+	struct uz__walk w = { 0 };
+
+	uz__walk(d, &w, UZ_FOREVER, clear_slot, d);
+	for (uint64_t i = 0; i < d->nr_root; i++)
+		if (d->root[i] == TABLE_BAD)
+			uz_store_release(&d->root[i], 0);
+	while (uz__tables_step(d, UZ_FOREVER))
+		;
+}
+
+void uz_dev_destroy(struct uz_dev *d)
+{
+	struct uz_store *s = d->store;
+	uint64_t off = d->root_off, bytes = d->root_bytes;
+
+	uz_lock(s->plat, &s->control);
+	uz__disk_erase(s->meta, d->index);
+	uz_lock(s->plat, &s->background);
+	uz_store(&d->tables_hint, 1);
+	clear_all(d);
+	uz_store_release(&s->disk[d->index], NULL);
+	uz__grace_wait(s);
+	uz__disk_close(d);
+	uz_unlock(s->plat, &s->background);
+	uz__root_free(s, off, bytes);
+	uz_unlock(s->plat, &s->control);
+}
+
+const char *uz_dev_name(const struct uz_dev *d)
+{
+	return d->name;
+}
+
+uint64_t uz_dev_size(const struct uz_dev *d)
+{
+	return uz_load_acquire(&d->size_bytes);
+}
+
+struct uz_store *uz_dev_store(const struct uz_dev *d)
+{
+	return d->store;
+}
+
+const struct uz_pool_ops *uz_dev_pool(const struct uz_dev *d)
+{
+	return uz_load_acquire(&d->pool)->ops;
+}
+
+unsigned int uz_dev_codec(const struct uz_dev *d)
+{
+	return uz_load(&d->codec);
+}
+
+/* The instance is there, and nobody trusts only_pool any more, before the first object uses it. */
+static int switch_pool(struct uz_dev *d, unsigned int entry)
+{
+	struct uz_store *s = d->store;
+	int r = uz__disk_pool(d, entry);
+
+	if (r < 0)
+		return r;
+	uz_store_release(&d->only_pool, NULL);
+	uz__grace_wait(s);
+	uz_store_release(&d->pool, d->pools[entry]);
+	uz__grace_wait(s);
+	uz__disk_save(d);
+	uz__migrate_start(d);
+	return 0;
+}
+
+int uz_dev_set_pool(struct uz_dev *d, const struct uz_pool_ops *pool)
+{
+	struct uz_store *s = d->store;
+	int r = uz_pool_ops_check(pool);
+
+	if (r < 0)
+		return r;
+	uz_lock(s->plat, &d->control);
+	uz_lock(s->plat, &s->control);
+	r = uz__pool_entry(s, pool);
+	uz_unlock(s->plat, &s->control);
+	uz_lock(s->plat, &s->background);
+	if (r >= 0 && d->pools[r] != d->pool)
+		r = switch_pool(d, (unsigned int)r);
+	uz_unlock(s->plat, &s->background);
+	uz_unlock(s->plat, &d->control);
+	return UZ_MIN(r, 0);
+}
+
+int uz_dev_set_codec(struct uz_dev *d, unsigned int codec)
+{
+	struct uz_store *s = d->store;
+
+	if (codec >= UZ_CODEC_MAX || !s->codec[codec].ops)
+		return -UZ_EINVAL;
+	uz_lock(s->plat, &d->control);
+	uz_lock(s->plat, &s->background);
+	uz_store(&d->codec, codec);
+	uz__disk_save(d);
+	uz__migrate_start(d);
+	uz_unlock(s->plat, &s->background);
+	uz_unlock(s->plat, &d->control);
+	return 0;
+}
+
+int uz_dev_resize(struct uz_dev *d, uint64_t size_bytes)
+{
+	struct uz_plat *pl = d->store->plat;
+	int r;
+
+	if (!size_ok(size_bytes))
+		return -UZ_EINVAL;
+	uz_lock(pl, &d->control);
+	r = uz__root_set(d, size_bytes);
+	uz_unlock(pl, &d->control);
+	return r;
+}
+
+void uz_dev_set_mem_limit(struct uz_dev *d, uint64_t bytes)
+{
+	struct uz_plat *pl = d->store->plat;
+
+	uz_lock(pl, &d->control);
+	uz_store(&d->mem_limit_bytes, bytes);
+	uz__disk_save(d);
+	uz_unlock(pl, &d->control);
+}
+
+int uz_dev_reset(struct uz_dev *d)
+{
+	struct uz_store *s = d->store;
+
+	uz_lock(s->plat, &d->control);
+	uz_lock(s->plat, &s->background);
+	uz_store(&d->tables_hint, 1);
+	clear_all(d);
+	uz__count_reset(d);
+	uz_unlock(s->plat, &s->background);
+	uz_unlock(s->plat, &d->control);
+	return 0;
+}
+
+bool uz_dev_last_bad(struct uz_dev *d, uint64_t *page)
+{
+	uint64_t bad = uz_load(&d->last_bad);
+
+	*page = bad - 1;
+	return bad != 0;
+}
+
+struct uz_dev *uz_store_disk(struct uz_store *s, const char *name)
+{
+	for (unsigned int i = 0; i < UZ_DISK_MAX; i++) {
+		struct uz_dev *d = uz_load_acquire(&s->disk[i]);
+
+		if (d && name_equal(d->name, name))
+			return d;
+	}
+	return NULL;
+}
+
+struct uz_dev *uz_store_disk_at(struct uz_store *s, unsigned int i)
+{
+	for (unsigned int at = 0; at < UZ_DISK_MAX; at++) {
+		struct uz_dev *d = uz_load_acquire(&s->disk[at]);
+
+		if (d && i-- == 0)
+			return d;
+	}
+	return NULL;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The persistent tables of a store, in its META area. Every record carries a
+ * checksum. A disk has two copies of its record and a selector, so that a change of
+ * several fields (size and root at a resize) is published with one store.
+ *
+ *   0: struct uz__meta | 64 KiB + 64 KiB * e: dictionary of codec entry e
+ */
+#ifndef UZ_META_H
+#define UZ_META_H
+
+#include <uz/store.h>
+
+#define META_POOLS 16
+#define META_DICT_OFF (64u << 10)
+
+struct uz__codec_record {
+	uint32_t valid;
+	uint32_t abi;
+	char name[UZ_CODEC_NAME_MAX];
+	int32_t level;
+	uint32_t checksum; /* objects of this entry carry one */
+	uint32_t dict_bytes, pad;
+	uint64_t dict_hash;
+	uint64_t check;
+};
+static_assert(sizeof(struct uz__codec_record) == 56, "store format");
+
+struct uz__pool_record {
+	uint32_t valid;
+	uint32_t abi;
+	char name[UZ_POOL_NAME_MAX];
+	uint64_t check;
+};
+static_assert(sizeof(struct uz__pool_record) == 32, "store format");
+
+struct uz__disk_record {
+	char name[UZ_DISK_NAME_MAX];
+	uint64_t size_bytes, mem_limit_bytes;
+	uint64_t root_off, root_bytes; /* in the ROOT area */
+	uint32_t pool, codec; /* entries */
+	uint64_t check;
+};
+static_assert(sizeof(struct uz__disk_record) == 80, "store format");
+
+struct uz__disk_slot {
+	uint32_t current; /* 0: no disk; 1, 2: copy[current - 1] counts */
+	uint32_t pad;
+	struct uz__disk_record copy[2];
+};
+
+struct uz__meta {
+	struct uz__codec_record codec[UZ_CODEC_MAX];
+	struct uz__pool_record pool[META_POOLS];
+	struct uz__disk_slot disk[UZ_DISK_MAX];
+};
+static_assert(sizeof(struct uz__meta) <= META_DICT_OFF, "tables end before the dictionaries");
+
+/* Fills in a record's checksum, its last 8 bytes; whether it is right. */
+void uz__record_seal(void *record, size_t bytes);
+bool uz__record_ok(const void *record, size_t bytes);
+
+static inline void *uz__meta_dict(struct uz__meta *m, unsigned int entry)
+{
+	return (char *)m + META_DICT_OFF + (size_t)entry * UZ_DICT_MAX;
+}
+
+/* The record that counts, NULL when there is none; then one that replaces it in one step. */
+const struct uz__disk_record *uz__disk_record(const struct uz__meta *m, unsigned int i);
+void uz__disk_publish(struct uz__meta *m, unsigned int i, const struct uz__disk_record *rec);
+void uz__disk_erase(struct uz__meta *m, unsigned int i);
+
+#endif

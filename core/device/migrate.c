@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * After a change of pool or codec: moves what is stored the old way, page by
+ * page, while I/O goes on. Where the new way does not fit the budget it pauses and is
+ * tried again later; what is left shows in the statistics.
+ */
+#include "device_i.h"
+
+void uz__migrate_start(struct uz_dev *d)
+{
+	d->migrate = (struct uz__walk){ .active = true };
+}
+
+struct migration {
+	struct uz_dev *d;
+	struct uz_stream *st;
+	int error;
+};
+
+/* The codec entry that the page should have. Recompressed pages keep theirs. */
+static unsigned int wanted_codec(struct uz_dev *d, uint64_t w)
+{
+	return (int)uz__slot_codec(w) == d->recompress_codec ? uz__slot_codec(w) : d->codec;
+}
+
+static bool is_old(struct uz_dev *d, uint64_t w)
+{
+	if (!uz__slot_is_stored(w))
+		return false;
+	if (uz__slot_codec(w) != wanted_codec(d, w))
+		return true;
+	return uz__slot_is_object(w) && uz__pool_of(d, uz__slot_handle(w)) != d->pool;
+}
+
+static bool visit(void *ctx, uint64_t *slot, uint64_t page)
+{
+	struct migration *m = ctx;
+	uint64_t w = uz__slot_read(m->d->store->plat, slot);
+	int r;
+
+	if (!is_old(m->d, w))
+		return true;
+	r = uz__page_rewrite(m->d, m->st, slot, page, wanted_codec(m->d, w), false);
+	if (r > 0)
+		uz_fetch_add(&m->d->moved, 1);
+	m->error = UZ_MIN(r, 0);
+	return r >= 0;
+}
+
+static uint64_t pool_objects(struct uz_pool *p)
+{
+	struct uz_pool_stats ps;
+
+	p->ops->stats(p, &ps);
+	return ps.objects;
+}
+
+uint64_t uz__migrate_left(struct uz_dev *d)
+{
+	uint64_t in_pools = 0, in_codecs = 0;
+	struct uz__counters c;
+
+	for (unsigned int e = 0; e < NR_POOLS; e++)
+		if (d->pools[e] && d->pools[e] != d->pool)
+			in_pools += pool_objects(d->pools[e]);
+	uz__count_sum(d, &c);
+	for (unsigned int e = 0; e < UZ_CODEC_MAX; e++)
+		if (e != d->codec && (int)e != d->recompress_codec)
+			in_codecs += (uint64_t)UZ_MAX(c.codec_pages[e], 0);
+	return UZ_MAX(in_pools, in_codecs);
+}
+
+/* Ends pools that have nothing left: unlinked first, destroyed when nobody looks any more. */
+static void settle_pools(struct uz_dev *d)
+{
+	struct uz_pool *dead[NR_POOLS];
+	unsigned int nr = 0;
+
+	for (unsigned int e = 0; e < NR_POOLS; e++)
+		if (d->pools[e] && d->pools[e] != d->pool) {
+			dead[nr++] = d->pools[e];
+			uz_store_release(&d->pools[e], NULL);
+		}
+	uz_store_release(&d->only_pool, d->pool);
+	uz__grace_wait(d->store);
+	while (nr)
+		uz_pool_destroy(dead[--nr]);
+}
+
+bool uz__migrate_step(struct uz_dev *d, struct uz_stream *st, uint64_t end_ns)
+{
+	struct migration m = { .d = d, .st = st };
+
+	if (!d->migrate.active)
+		return false;
+	if (!uz__walk(d, &d->migrate, end_ns, visit, &m))
+		return m.error == 0;
+	d->migrate.page = 0;
+	if (uz__migrate_left(d) != 0)
+		return false; /* lost races and damaged pages: again at the next call */
+	d->migrate.active = false;
+	if (!d->only_pool)
+		settle_pools(d);
+	return false;
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a slot names: an object in a pool or a raw frame. Making one, reading
+ * one, dropping one. The slot itself is the caller's business.
+ */
+#include <uz/hash.h>
+
+#include "device_i.h"
+
+struct uz_pool *uz__pool_of(struct uz_dev *d, uint64_t handle)
+{
+	struct uz_pool *only = uz_load_acquire(&d->only_pool);
+
+	if (UZ_LIKELY(only != NULL))
+		return only;
+	return uz_load_acquire(&d->pools[uz_block_id(&d->store->tab, uz_handle_block(handle)).entry]);
+}
+
+static uint32_t check_bytes(const struct uz_store *s, unsigned int codec)
+{
+	return s->codec[codec].checksum ? CHECK_BYTES : 0;
+}
+
+static uint32_t checksum(const struct uz_dev *d, uint64_t page, const void *bytes, uint32_t size)
+{
+	return (uint32_t)uz_hash64(bytes, size, (uint64_t)d->index << 32 | page);
+}
+
+/* Compresses a page into st->out. *size is UZ_PAGE_SIZE when it is to be stored raw. */
+int uz__encode(struct uz_dev *d, struct uz_stream *st, unsigned int codec, const void *src,
+	       uint32_t *size)
+{
+	const struct uz__codec *c = &d->store->codec[codec];
+	uint32_t room = uz_load_acquire(&d->pool)->ops->max_object - CHECK_BYTES;
+	int n = c->ops->compress(c->shared, st->state[codec], src, st->out,
+				 UZ_MIN(room, RAW_ABOVE));
+
+	if (n < 0 && n != -UZ_ENOSPC)
+		return n;
+	*size = n > 0 ? (uint32_t)n : UZ_PAGE_SIZE;
+	return 0;
+}
+
+static int raw_make(struct uz_dev *d, uint64_t page, unsigned int codec, const void *bytes,
+		    unsigned int flags, uint64_t *word)
+{
+	struct uz_blocktab *tab = &d->store->tab;
+	struct uz_block_id id = { .nr_frames = 1, .kind = UZ_BLOCK_RAW, .disk = (uint8_t)d->index };
+	uint32_t block;
+	int r = uz_block_create(tab, id, flags, &block);
+
+	if (r < 0)
+		return r;
+	uz_fetch_add(&d->nr_raw, 1);
+	memcpy(uz_block_addr(tab, block), bytes, UZ_PAGE_SIZE);
+	tab->desc[block].owner = (uint32_t)page;
+	if (check_bytes(d->store, codec))
+		tab->desc[block].check = checksum(d, page, bytes, UZ_PAGE_SIZE);
+	*word = uz__slot_make(UZ_SLOT_RAW, codec, UZ_PAGE_SIZE, uz_handle(block, 0));
+	return 0;
+}
+
+static int pool_make(struct uz_dev *d, struct uz_stream *st, uint64_t page, unsigned int codec,
+		     const void *bytes, uint32_t size, unsigned int flags, uint64_t *word)
+{
+	struct uz_pool *pool = uz_load_acquire(&d->pool);
+	uint32_t check = check_bytes(d->store, codec), sum;
+	struct uz_object obj;
+	int r;
+
+	if (size + check > pool->ops->max_object)
+		return -UZ_EAGAIN;
+	r = uz_pool_alloc(pool, size + check, (uint32_t)page, flags, st->index, &obj);
+	if (r < 0)
+		return r;
+	memcpy(obj.addr, bytes, size);
+	if (check) {
+		sum = checksum(d, page, bytes, size);
+		memcpy((char *)obj.addr + size, &sum, sizeof(sum));
+	}
+	*word = uz__slot_make(UZ_SLOT_OBJECT, codec, size, obj.handle);
+	return 0;
+}
+
+static bool over_limit(struct uz_dev *d, unsigned int flags)
+{
+	uint64_t limit = uz_load(&d->mem_limit_bytes);
+
+	return limit && !(flags & UZ_ALLOC_URGENT) &&
+	       uz__disk_used_bytes(d) + (uz_load(&d->nr_tables) << UZ_FRAME_SHIFT) > limit;
+}
+
+/*
+ * Stores @size bytes (UZ_PAGE_SIZE: the page itself, raw). -EAGAIN: the pool was changed for one
+ * that cannot hold this size; encode again. -ENOSPC, -ENOMEM: nothing is left behind.
+ */
+int uz__object_make(struct uz_dev *d, struct uz_stream *st, uint64_t page, unsigned int codec,
+		    const void *bytes, uint32_t size, unsigned int flags, uint64_t *word)
+{
+	int r = size == UZ_PAGE_SIZE ? raw_make(d, page, codec, bytes, flags, word) :
+				       pool_make(d, st, page, codec, bytes, size, flags, word);
+
+	if (r == 0 && UZ_UNLIKELY(over_limit(d, flags))) {
+		uz__object_drop(d, *word);
+		r = -UZ_ENOSPC;
+	}
+	return r;
+}
+
+/* No slot names it any more. Words that name no memory are fine. */
+void uz__object_drop(struct uz_dev *d, uint64_t word)
+{
+	uint64_t handle = uz__slot_handle(word);
+
+	if (uz__slot_is_object(word)) {
+		uz_pool_free(uz__pool_of(d, handle), handle,
+			     uz__slot_size(word) +
+				     check_bytes(d->store, uz__slot_codec(word)));
+	} else if (uz__slot_state(word) == UZ_SLOT_RAW) {
+		uz_block_destroy(&d->store->tab, uz_handle_block(handle));
+		uz_fetch_sub(&d->nr_raw, 1);
+	}
+	if (UZ_UNLIKELY(uz_load(&d->store->nothing_to_reclaim)))
+		uz_store(&d->store->nothing_to_reclaim, 0);
+}
+
+/* The stored bytes, checksum behind them included in *bytes. The slot is locked. */
+const void *uz__object_bytes(struct uz_dev *d, uint64_t w, uint32_t *bytes)
+{
+	uint64_t handle = uz__slot_handle(w);
+	struct uz_pool *pool;
+
+	*bytes = uz__slot_size(w);
+	if (uz__slot_state(w) == UZ_SLOT_RAW)
+		return uz_block_addr(&d->store->tab, uz_handle_block(handle));
+	*bytes += check_bytes(d->store, uz__slot_codec(w));
+	pool = uz__pool_of(d, handle);
+	return pool->ops->read_begin(pool, handle, *bytes);
+}
+
+static bool checksum_ok(struct uz_dev *d, uint64_t w, uint64_t page, const void *bytes)
+{
+	uint32_t size = uz__slot_size(w), want;
+
+	if (uz__slot_state(w) == UZ_SLOT_RAW)
+		want = d->store->tab.desc[uz_handle_block(uz__slot_handle(w))].check;
+	else
+		memcpy(&want, (const char *)bytes + size, sizeof(want));
+	return checksum(d, page, bytes, size) == want;
+}
+
+/* @bytes as from uz__object_bytes, or a copy of it. */
+int uz__object_decode(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64_t page,
+		      const void *bytes, void *dst)
+{
+	unsigned int codec = uz__slot_codec(w);
+	const struct uz__codec *c = &d->store->codec[codec];
+
+	if (c->checksum && !checksum_ok(d, w, page, bytes))
+		return -UZ_EIO;
+	if (uz__slot_state(w) == UZ_SLOT_RAW) {
+		memcpy(dst, bytes, UZ_PAGE_SIZE);
+		return 0;
+	}
+	return c->ops->decompress(c->shared, st->state[codec], bytes, uz__slot_size(w), dst) < 0 ?
+		       -UZ_EIO :
+		       0;
+}
+
+/* Adds a word to the disk's counters, or takes it out. */
+void uz__account(struct uz_dev *d, struct uz_stream *st, uint64_t word, int sign)
+{
+	struct uz__counters *c = uz__count(d, st);
+
+	if (uz__slot_is_stored(word)) {
+		COUNT(c->pages, sign);
+		COUNT(c->compressed_bytes, sign * (int64_t)uz__slot_size(word));
+		COUNT(c->codec_pages[uz__slot_codec(word)], sign);
+		if (uz__slot_state(word) == UZ_SLOT_RAW) {
+			COUNT(c->huge_pages, sign);
+			COUNT(c->huge_since, sign > 0);
+		}
+		if (uz__slot_age(word) == UZ_AGE_IDLE)
+			COUNT(c->idle_pages, sign);
+	} else if (uz__slot_state(word) == UZ_SLOT_FILL) {
+		COUNT(c->same_pages, sign);
+	}
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Compaction, by demand of a write that found no room and in the background.
+ * Called inside a request, with no slot held.
+ */
+#include "device_i.h"
+
+/* Frames freed by emptying up to @nr_blocks blocks in each pool of the disk. */
+uint64_t uz__compact(struct uz_dev *d, uint32_t nr_blocks, bool hard)
+{
+	struct uz__mover mv;
+	uint64_t freed = 0;
+
+	uz__mover_init(&mv, d);
+	for (unsigned int e = 0; e < NR_POOLS; e++) {
+		struct uz_pool *p = uz_load_acquire(&d->pools[e]);
+		uint64_t before, after;
+
+		if (!p)
+			continue;
+		before = uz_load(&p->nr_frames);
+		if (uz_pool_compact(p, nr_blocks, hard, &mv.m) == 0)
+			continue;
+		after = uz_load(&p->nr_frames);
+		freed += before - UZ_MIN(after, before);
+	}
+	uz_fetch_add(&d->compacted, freed);
+	return freed;
+}
+
+/* Makes room somewhere in the store; false when compaction can gain nothing. */
+bool uz__reclaim(struct uz_store *s)
+{
+	uint64_t freed = 0;
+
+	if (uz_load(&s->nothing_to_reclaim))
+		return false;
+	uz_store(&s->nothing_to_reclaim, 1);
+	for (unsigned int i = 0; i < UZ_DISK_MAX; i++) {
+		struct uz_dev *d = uz_load_acquire(&s->disk[i]);
+
+		if (d)
+			freed += uz__compact(d, 1, true);
+	}
+	if (freed)
+		uz_store(&s->nothing_to_reclaim, 0);
+	return freed != 0;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One page into another pool or codec, beside I/O. The stored bytes are copied
+ * under the lock and worked on outside it. Before the swap the word and the
+ * bytes are compared again: the word alone can be the same for other content,
+ * when the object was freed and allocated again in between.
+ */
+#include "device_i.h"
+
+static uint64_t copy_out(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint32_t *bytes)
+{
+	uint64_t w = uz__slot_lock(d->store->plat, slot);
+
+	if (uz__slot_is_stored(w)) {
+		const void *p = uz__object_bytes(d, w, bytes);
+
+		memcpy(st->copy, p, *bytes);
+	}
+	uz__slot_unlock(slot, w);
+	return w;
+}
+
+/* What to store for the copied object: *from is st->copy, st->page or st->out. */
+static int recode(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64_t page,
+		  unsigned int codec, const void **from, uint32_t *size)
+{
+	int r;
+
+	*from = st->copy;
+	*size = uz__slot_size(w);
+	if (codec == uz__slot_codec(w))
+		return 0;
+	r = uz__object_decode(d, st, w, page, st->copy, st->page);
+	if (r == 0)
+		r = uz__encode(d, st, codec, st->page, size);
+	*from = *size == UZ_PAGE_SIZE ? st->page : st->out;
+	return r;
+}
+
+/* Remembers that @codec did not help, so that nobody tries again. */
+static void mark_tried(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t w,
+		       unsigned int codec)
+{
+	uint64_t handle = uz__slot_handle(w), tried;
+	uint32_t size = uz__slot_size(w);
+
+	if (uz__slot_is_object(w))
+		tried = uz__slot_make(UZ_SLOT_TRIED, uz__slot_codec(w), size, handle);
+	else if (d->store->codec[codec].checksum == d->store->codec[uz__slot_codec(w)].checksum)
+		tried = uz__slot_make(UZ_SLOT_RAW, codec, size, handle);
+	else
+		return;
+	tried = uz__slot_with_age(tried, uz__slot_age(w));
+	if (uz_cas_acquire(slot, w, tried)) {
+		uz__account(d, st, tried, 1);
+		uz__account(d, st, w, -1);
+	}
+}
+
+static bool unchanged(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64_t now)
+{
+	uint32_t bytes;
+	const void *p;
+
+	if (!uz__slot_same(w, now))
+		return false;
+	p = uz__object_bytes(d, now, &bytes);
+	return memcmp(p, st->copy, bytes) == 0;
+}
+
+static int replace(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t w, uint64_t neu)
+{
+	uint64_t now = uz__slot_lock(d->store->plat, slot);
+	bool ok = unchanged(d, st, w, now);
+
+	neu = uz__slot_with_age(neu, uz__slot_age(now));
+	uz__slot_unlock(slot, ok ? neu : now);
+	uz__object_drop(d, ok ? now : neu);
+	if (ok) {
+		uz__account(d, st, neu, 1);
+		uz__account(d, st, now, -1);
+	}
+	return ok;
+}
+
+int uz__page_rewrite(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t page,
+		     unsigned int codec, bool only_smaller)
+{
+	uint32_t bytes, size;
+	const void *from;
+	uint64_t w = copy_out(d, st, slot, &bytes), neu;
+	int r;
+
+	if (!uz__slot_is_stored(w))
+		return 0;
+	r = recode(d, st, w, page, codec, &from, &size);
+	if (r < 0)
+		return 0;
+	if (only_smaller && size >= uz__slot_size(w)) {
+		mark_tried(d, st, slot, w, codec);
+		return 0;
+	}
+	r = uz__object_make(d, st, page, codec, from, size, 0, &neu);
+	if (r == -UZ_EAGAIN)
+		return 0;
+	return r < 0 ? r : replace(d, st, slot, w, neu);
+}

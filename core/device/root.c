@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Roots: 4 bytes for 2 MiB of disk, an extent of whole pages in the ROOT area.
+ * To grow past its extent a root is copied to a larger one; both exist until
+ * no reader can look at the old one.
+ */
+#include "device_i.h"
+
+static uint64_t root_need(struct uz_store *s, uint64_t size_bytes)
+{
+	uint64_t entries = UZ_DIV_UP(size_bytes, (uint64_t)SLOTS_PER_TABLE << UZ_PAGE_SHIFT);
+
+	return UZ_ALIGN_UP(UZ_MAX(entries, 1ull) * sizeof(uint32_t),
+			   (uint64_t)s->plat->page_bytes);
+}
+
+/* The end of an extent that overlaps [off, off + bytes), or 0. */
+static uint64_t overlap(struct uz_store *s, uint64_t off, uint64_t bytes)
+{
+	for (unsigned int i = 0; i < UZ_DISK_MAX; i++) {
+		const struct uz_dev *d = s->disk[i];
+
+		if (d && d->root_off < off + bytes && off < d->root_off + d->root_bytes)
+			return d->root_off + d->root_bytes;
+	}
+	return 0;
+}
+
+/* Store control lock held. Committed and zero. */
+int uz__root_alloc(struct uz_store *s, uint64_t size_bytes, uint64_t *off, uint64_t *bytes)
+{
+	uint64_t end;
+
+	*off = 0;
+	*bytes = root_need(s, size_bytes);
+	while ((end = overlap(s, *off, *bytes)) != 0)
+		*off = end;
+	return uz_area_commit(s->arena, &s->root_area, *off, *bytes);
+}
+
+void uz__root_free(struct uz_store *s, uint64_t off, uint64_t bytes)
+{
+	uz_area_decommit(s->arena, &s->root_area, off, bytes);
+}
+
+static void switch_root(struct uz_dev *d, uint64_t off, uint64_t bytes, uint64_t size_bytes)
+{
+	struct uz_plat *pl = d->store->plat;
+	uint32_t *neu = (void *)(d->store->root_area.base + off);
+
+	uz_lock(pl, &d->root_lock);
+	memcpy(neu, d->root, UZ_MIN(d->root_bytes, bytes));
+	d->root_off = off;
+	d->root_bytes = bytes;
+	d->nr_root = bytes / sizeof(uint32_t);
+	uz_store_release(&d->root, neu);
+	d->size_bytes = size_bytes;
+	uz__disk_save(d);
+	uz_unlock(pl, &d->root_lock);
+}
+
+static int root_move(struct uz_dev *d, uint64_t size_bytes)
+{
+	struct uz_store *s = d->store;
+	uint64_t off, bytes, old_off = d->root_off, old_bytes = d->root_bytes;
+	int r;
+
+	uz_lock(s->plat, &s->control);
+	r = uz__root_alloc(s, size_bytes, &off, &bytes);
+	if (r == 0) {
+		switch_root(d, off, bytes, size_bytes);
+		uz__grace_wait(s);
+		uz__root_free(s, old_off, old_bytes);
+	}
+	uz_unlock(s->plat, &s->control);
+	return r;
+}
+
+static bool clear_slot(void *ctx, uint64_t *slot, uint64_t page)
+{
+	struct uz_dev *d = ctx;
+
+	(void)page;
+	uz__page_clear(d, d->store->bg, slot);
+	return true;
+}
+
+/* Frees the pages [page, end). Background lock held. */
+static void cut(struct uz_dev *d, uint64_t page, uint64_t end)
+{
+	struct uz__walk w = { .page = page, .end = end };
+
+	uz__walk(d, &w, UZ_FOREVER, clear_slot, d);
+	for (uint64_t i = UZ_DIV_UP(page, (uint64_t)SLOTS_PER_TABLE); i < d->nr_root; i++)
+		if (d->root[i] == TABLE_BAD)
+			uz_store_release(&d->root[i], 0);
+}
+
+/*
+ * Shrinking: the record is saved first, so that a crash leaves a smaller disk whose attach drops
+ * the rest; requests that were inside are waited for, then pages beyond the end are freed.
+ */
+static void shrink(struct uz_dev *d, uint64_t size_bytes)
+{
+	uint64_t end = d->size_bytes >> UZ_PAGE_SHIFT;
+
+	uz_store_release(&d->size_bytes, size_bytes);
+	uz__disk_save(d);
+	uz__grace_wait(d->store);
+	uz_lock(d->store->plat, &d->store->background);
+	cut(d, size_bytes >> UZ_PAGE_SHIFT, end);
+	uz_unlock(d->store->plat, &d->store->background);
+}
+
+int uz__root_set(struct uz_dev *d, uint64_t size_bytes)
+{
+	if (size_bytes < d->size_bytes) {
+		shrink(d, size_bytes);
+		return 0;
+	}
+	if (root_need(d->store, size_bytes) > d->root_bytes)
+		return root_move(d, size_bytes);
+	uz_store_release(&d->size_bytes, size_bytes);
+	uz__disk_save(d);
+	return 0;
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Counters: every stream adds to its own shard, a reader sums them. A gauge of one
+ * shard may be negative (stored by one stream, freed by another); sums are not.
+ */
+#include "device_i.h"
+
+/* A struct uz__counters is all 64-bit words. */
+#define WORDS (sizeof(struct uz__counters) / sizeof(uint64_t))
+static_assert(sizeof(struct uz__counters) % sizeof(uint64_t) == 0, "summed word by word");
+
+void uz__count_sum(struct uz_dev *d, struct uz__counters *out)
+{
+	uint64_t *sum = (uint64_t *)(void *)out;
+
+	memset(out, 0, sizeof(*out));
+	for (unsigned int i = 0; i < UZ_STREAM_MAX; i++) {
+		const uint64_t *c = (const uint64_t *)(void *)uz_load_acquire(&d->shard[i]);
+
+		for (unsigned int w = 0; c && w < WORDS; w++)
+			sum[w] += uz_load(&c[w]);
+	}
+}
+
+/* Counts start again; what is stored now (nothing, at a reset) is added to the first shard. */
+void uz__count_reset(struct uz_dev *d)
+{
+	for (unsigned int i = 0; i < UZ_STREAM_MAX; i++) {
+		struct uz__shard *sh = d->shard[i];
+
+		if (!sh)
+			continue;
+		memset(sh->hist, 0, sizeof(sh->hist));
+		uz_store(&sh->c.huge_since, 0);
+		uz_store(&sh->c.notify_free, 0);
+		uz_store(&sh->c.enospc, 0);
+		uz_store(&sh->c.bad_pages, 0);
+		uz_store(&sh->c.recompressed, 0);
+		uz_store(&sh->c.failed_reads, 0);
+		uz_store(&sh->c.failed_writes, 0);
+		uz_store(&sh->c.invalid_io, 0);
+		uz_store(&sh->c.reads, 0);
+		uz_store(&sh->c.writes, 0);
+		uz_store(&sh->c.read_bytes, 0);
+		uz_store(&sh->c.write_bytes, 0);
+	}
+	d->moved = d->compacted = d->mem_used_max = d->last_bad = 0;
+}
+
+static uint64_t gauge(int64_t v)
+{
+	return v > 0 ? (uint64_t)v : 0;
+}
+
+static uint64_t moved_in_pools(struct uz_dev *d)
+{
+	uint64_t moved = 0;
+
+	for (unsigned int e = 0; e < NR_POOLS; e++) {
+		struct uz_pool_stats ps;
+
+		if (!d->pools[e])
+			continue;
+		d->pools[e]->ops->stats(d->pools[e], &ps);
+		moved += ps.moved;
+	}
+	return moved;
+}
+
+static void sizes(struct uz_dev *d, const struct uz__counters *c, struct uz_dev_stats *out)
+{
+	struct uz_arena_stats as;
+
+	uz_arena_stats(d->store->arena, &as);
+	out->disksize = uz_dev_size(d);
+	out->orig_data_size = gauge(c->pages) << UZ_PAGE_SHIFT;
+	out->compr_data_size = gauge(c->compressed_bytes);
+	out->mem_used_total = uz__disk_used_bytes(d);
+	out->mem_limit = uz_load(&d->mem_limit_bytes);
+	out->mem_used_max = UZ_MAX(d->mem_used_max, out->mem_used_total);
+	d->mem_used_max = out->mem_used_max;
+	out->table_size = (uz_load(&d->nr_tables) << UZ_FRAME_SHIFT) + d->root_bytes;
+	out->ram_total = as.ram_total_bytes;
+	out->ram_limit = as.limit_bytes;
+	out->ram_reserve = as.reserve_bytes;
+	out->commit_stalls = as.commit_stalls;
+}
+
+static void counts(struct uz_dev *d, const struct uz__counters *c, struct uz_dev_stats *out)
+{
+	out->same_pages = gauge(c->same_pages);
+	out->huge_pages = gauge(c->huge_pages);
+	out->idle_pages = gauge(c->idle_pages);
+	out->huge_pages_since = c->huge_since;
+	out->pages_compacted = uz_load(&d->compacted);
+	out->failed_reads = c->failed_reads;
+	out->failed_writes = c->failed_writes;
+	out->invalid_io = c->invalid_io;
+	out->notify_free = c->notify_free;
+	out->enospc = c->enospc;
+	out->bad_pages = c->bad_pages;
+	out->recompressed = c->recompressed;
+	out->reads = c->reads;
+	out->writes = c->writes;
+	out->read_bytes = c->read_bytes;
+	out->write_bytes = c->write_bytes;
+}
+
+/* The background lock keeps pools from vanishing meanwhile. */
+void uz_dev_stats(struct uz_dev *d, struct uz_dev_stats *out)
+{
+	struct uz_plat *pl = d->store->plat;
+	struct uz__counters c;
+
+	memset(out, 0, sizeof(*out));
+	uz_lock(pl, &d->store->background);
+	uz__count_sum(d, &c);
+	sizes(d, &c, out);
+	counts(d, &c, out);
+	out->objects_moved = uz_load(&d->moved) + moved_in_pools(d);
+	out->migrate_left = d->migrate.active ? uz__migrate_left(d) : 0;
+	uz_unlock(pl, &d->store->background);
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Table frames: 512 slots each, named by the root. One is made under the root
+ * lock when the first page of its 2 MiB is written, and freed in the background
+ * when all its slots are empty, in two grace periods: first the root entry is
+ * marked CLOSING and everybody who found the table before is waited for; whoever
+ * wants to write meets the mark and takes it off. A table that is still marked
+ * and still empty is unlinked, and freed after a second period for its readers.
+ */
+#include "device_i.h"
+
+#define CLOSING 0x80000000u
+#define BATCH 64u
+
+static uint64_t *table_of(struct uz_dev *d, uint32_t entry)
+{
+	return uz_frame_addr(d->store->arena, entry & ~CLOSING);
+}
+
+static uint32_t root_entry(struct uz_dev *d, uint64_t page)
+{
+	return uz_load_acquire(&uz_load_acquire(&d->root)[page >> SLOTS_SHIFT]);
+}
+
+uint64_t *uz__slot_at(struct uz_dev *d, uint64_t page)
+{
+	uint32_t entry = root_entry(d, page);
+
+	if (!entry || entry == TABLE_BAD)
+		return NULL;
+	return &table_of(d, entry)[page & (SLOTS_PER_TABLE - 1)];
+}
+
+bool uz__table_is_bad(struct uz_dev *d, uint64_t page)
+{
+	return root_entry(d, page) == TABLE_BAD;
+}
+
+static int table_alloc(struct uz_dev *d, uint32_t *entry)
+{
+	int r = uz_run_alloc(d->store->arena, 1, 0, entry);
+
+	if (r < 0)
+		return r;
+	memset(table_of(d, *entry), 0, UZ_FRAME_SIZE);
+	uz_fetch_add(&d->nr_tables, 1);
+	return 0;
+}
+
+/* Root lock held. */
+static int entry_make(struct uz_dev *d, uint64_t page, uint32_t *entry)
+{
+	uint32_t *e = &d->root[page >> SLOTS_SHIFT];
+	int r = 0;
+
+	*entry = *e;
+	if (*entry == TABLE_BAD)
+		return -UZ_EIO;
+	if (!*entry)
+		r = table_alloc(d, entry);
+	*entry &= ~CLOSING;
+	if (r == 0)
+		uz_store_release(e, *entry);
+	return r;
+}
+
+int uz__slot_make_at(struct uz_dev *d, uint64_t page, uint64_t **slot)
+{
+	struct uz_plat *pl = d->store->plat;
+	uint32_t entry = root_entry(d, page);
+	int r = 0;
+
+	if (UZ_UNLIKELY(!entry || entry & CLOSING)) {
+		uz_lock(pl, &d->root_lock);
+		r = entry_make(d, page, &entry);
+		uz_unlock(pl, &d->root_lock);
+	}
+	if (r == 0)
+		*slot = &table_of(d, entry)[page & (SLOTS_PER_TABLE - 1)];
+	return r;
+}
+
+static bool table_empty(const uint64_t *table)
+{
+	for (unsigned int i = 0; i < SLOTS_PER_TABLE; i++)
+		if (uz_load(&table[i]))
+			return false;
+	return true;
+}
+
+struct batch {
+	uint32_t nr;
+	uint64_t at[BATCH]; /* root index */
+};
+
+/* Marks empty tables from the cursor on; true when the end of the root was reached. */
+static bool mark_empty(struct uz_dev *d, struct batch *b, uint64_t end_ns)
+{
+	struct uz_plat *pl = d->store->plat;
+	uint64_t i = d->tables.page;
+
+	uz_lock(pl, &d->root_lock);
+	for (; i < d->nr_root && b->nr < BATCH; i++) {
+		uint32_t entry = d->root[i];
+
+		if (entry && entry != TABLE_BAD && table_empty(table_of(d, entry))) {
+			uz_store(&d->root[i], entry | CLOSING);
+			b->at[b->nr++] = i;
+		}
+		if (!(i & 1023) && pl->ops->now(pl) >= end_ns)
+			break;
+	}
+	d->tables.page = i;
+	uz_unlock(pl, &d->root_lock);
+	return i >= d->nr_root;
+}
+
+/* Leaves in the batch the frames of those that could be unlinked. */
+static void unlink_empty(struct uz_dev *d, struct batch *b)
+{
+	uint32_t nr = 0;
+
+	uz_lock(d->store->plat, &d->root_lock);
+	for (uint32_t i = 0; i < b->nr; i++) {
+		uint32_t *e = b->at[i] < d->nr_root ? &d->root[b->at[i]] : NULL;
+
+		if (!e || *e == TABLE_BAD || !(*e & CLOSING))
+			continue;
+		if (table_empty(table_of(d, *e))) {
+			b->at[nr++] = *e & ~CLOSING;
+			uz_store_release(e, 0);
+		} else {
+			uz_store_release(e, *e & ~CLOSING);
+		}
+	}
+	uz_unlock(d->store->plat, &d->root_lock);
+	b->nr = nr;
+}
+
+bool uz__tables_step(struct uz_dev *d, uint64_t end_ns)
+{
+	struct batch b = { 0 };
+
+	if (!d->tables.active) {
+		if (!uz_load(&d->tables_hint))
+			return false;
+		uz_store(&d->tables_hint, 0);
+		d->tables = (struct uz__walk){ .active = true };
+	}
+	d->tables.active = !mark_empty(d, &b, end_ns);
+	if (b.nr) {
+		uz__grace_wait(d->store);
+		unlink_empty(d, &b);
+		uz__grace_wait(d->store);
+	}
+	for (uint32_t i = 0; i < b.nr; i++)
+		uz_run_free(d->store->arena, (uint32_t)b.at[i], 1);
+	uz_fetch_sub(&d->nr_tables, b.nr);
+	return d->tables.active || uz_load(&d->tables_hint);
+}
