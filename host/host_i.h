@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of host/ share. Included first, before any system header. */
+#ifndef UZ_HOST_I_H
+#define UZ_HOST_I_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <uz/host.h>
+
+struct uz_host {
+	struct uz_plat plat; /* first: a plat pointer is a host pointer */
+	enum uz_host_backing backing;
+	bool huge; /* private memory may have transparent huge pages */
+	bool own_memfd;
+	int fd; /* the store's file, our own open file description, locked; -1: private */
+	int given_fd; /* kept until close; -1: none */
+	char *store; /* NULL: not reserved */
+	size_t store_len;
+};
+
+extern const struct uz_plat_ops uz__plat_linux_ops;
+
+/* The store's file, when there is one: size, first use, look. */
+uint64_t uz__backing_bytes(const struct uz_host *h);
+int uz__backing_create(struct uz_host *h, uint64_t bytes);
+int uz__backing_seal(struct uz_host *h);
+int uz__backing_peek(const struct uz_host *h, void *buf, size_t len);
+
+/* As uz_host_ram_bytes, for a system whose /proc and /sys are found under @root. */
+uint64_t uz__ram_bytes_at(const char *root);
+
+#define UZ_CLEANUP(fn) __attribute__((cleanup(fn)))
+
+static inline void uz__close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
+
+static inline void uz__close_file(FILE **f)
+{
+	if (*f)
+		fclose(*f);
+}
+
+static inline void uz__close_dir(DIR **d)
+{
+	if (*d)
+		closedir(*d);
+}
+
+static inline void uz__free_str(char **s)
+{
+	free(*s);
+}
+
+#endif
