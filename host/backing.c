@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 
 #define SMALL_PIECE_BYTES (64u << 10)
-#define HUGE_PIECE_BYTES (2u << 20)
+#define HUGE_PIECE_BYTES  (2u << 20)
 
 static bool huge_pages_allowed(void)
 {
@@ -221,8 +221,8 @@ int64_t uz_host_resident(struct uz_host *h)
 
 	if (h->fd < 0)
 		return h->store ? resident_in((uintptr_t)h->store,
-					      (uintptr_t)h->store + h->store_len) :
-				  0;
+					      (uintptr_t)h->store + h->store_len)
+				: 0;
 	if (fstat(h->fd, &st) < 0)
 		return -errno;
 	return (int64_t)st.st_blocks * 512;
