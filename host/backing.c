@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 
 #define SMALL_PIECE_BYTES (64u << 10)
-#define HUGE_PIECE_BYTES  (2u << 20)
+#define HUGE_PIECE_BYTES (2u << 20)
 
 static bool huge_pages_allowed(void)
 {

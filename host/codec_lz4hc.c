@@ -24,8 +24,8 @@ struct lz4hc_shared {
 
 static size_t lz4hc_shared_bytes(const struct uz_codec_params *p)
 {
-	return p->dict_bytes ? sizeof(struct lz4hc_shared) :
-			       offsetof(struct lz4hc_shared, prepared);
+	return p->dict_bytes ? sizeof(struct lz4hc_shared)
+			     : offsetof(struct lz4hc_shared, prepared);
 }
 
 static int lz4hc_open(void *shared, const struct uz_codec_params *p)

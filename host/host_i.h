@@ -21,9 +21,9 @@ struct uz_host {
 	enum uz_host_backing backing;
 	bool huge; /* private memory may have transparent huge pages */
 	bool own_memfd;
-	int fd;	      /* the store's file, our own open file description, locked; -1: private */
+	int fd; /* the store's file, our own open file description, locked; -1: private */
 	int given_fd; /* kept until close; -1: none */
-	char *store;  /* NULL: not reserved */
+	char *store; /* NULL: not reserved */
 	size_t store_len;
 };
 

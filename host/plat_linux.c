@@ -32,7 +32,7 @@
 #endif
 
 #define HUGE_BYTES ((uintptr_t)2 << 20)
-#define NS_PER_S   1000000000ull
+#define NS_PER_S 1000000000ull
 
 static_assert(UZ_ENOENT == ENOENT && UZ_EINTR == EINTR && UZ_EIO == EIO, "errno");
 static_assert(UZ_EAGAIN == EAGAIN && UZ_ENOMEM == ENOMEM && UZ_EBUSY == EBUSY, "errno");

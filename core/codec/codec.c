@@ -34,7 +34,8 @@ int uz_codec_ops_check(const struct uz_codec_ops *ops)
 
 int uz_codec_params_check(const struct uz_codec_ops *ops, const struct uz_codec_params *p)
 {
-	if (p->level != UZ_LEVEL_DEFAULT && (p->level < ops->level_min || p->level > ops->level_max))
+	if (p->level != UZ_LEVEL_DEFAULT &&
+	    (p->level < ops->level_min || p->level > ops->level_max))
 		return -UZ_EINVAL;
 	if (p->dict_bytes == 0)
 		return 0;
