@@ -9,7 +9,7 @@
 
 #include "test.h"
 
-#define MIB	    ((size_t)1 << 20)
+#define MIB ((size_t)1 << 20)
 #define STORE_BYTES (256 * MIB)
 
 static const char *const backing_names[] = { "private", "memfd", "file" };
