@@ -33,7 +33,8 @@ struct uz_pool {
 	const struct uz_pool_ops *ops;
 	struct uz_blocktab *tab;
 	uint8_t disk, entry; /* written in every descriptor */
-	uint64_t nr_frames; /* frames of all blocks; atomic, kept by uz__pool_block_* */
+	uint64_t nr_frames; /* frames of all blocks; atomic, kept by whoever makes a block */
+	uint64_t nr_moved; /* objects moved; atomic, kept by uz_pool_compact and tidy */
 };
 
 /* A fresh object: its handle, and where its bytes go before the handle is published. */
