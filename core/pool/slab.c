@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * slab, the hot half: alloc, free, read. slab_i.h has the layout and the rules.
+ *
+ * An allocation takes a cell of the fullest block that has one, so that the
+ * emptiest ones drain by themselves; eight bins of fill are fine enough. Its cost is one
+ * lock and four cache lines (class, block, descriptor, cell); a free the same. A
+ * block changes lists only when its eighth changes.
+ *
+ * Empty blocks are destroyed at once. A new block is made with the class lock held: others of the
+ * class would have to wait for memory anyway, and two would make two blocks.
+ *
+ * At the limit an urgent allocation takes, in this order: a new block, a cell of
+ * any larger class, a block of the emergency reserve. So free cells that exist
+ * anyhow are spent before the reserve is, which raw pages need.
+ */
+#include "slab_i.h"
+
+size_t uz__slab_bytes(void)
+{
+	return sizeof(struct slab);
+}
+
+void uz__slab_fini(struct uz_pool *p)
+{
+	struct slab *s = slab_of(p);
+
+	uz__pool_destroy_blocks(p);
+	if (s->seen.base)
+		uz_scratch_release(p->tab->arena, &s->seen);
+}
+
+void uz__slab_add_class(struct slab *s, uint32_t stride, uint32_t nr_frames)
+{
+	struct slab_class *last = s->nr_classes ? &s->class[s->nr_classes - 1] : NULL;
+	uint32_t nr = nr_frames * UZ_FRAME_SIZE / stride;
+	struct slab_class *c = &s->class[s->nr_classes];
+	uint32_t from = last ? last->stride / 4 + 1 : 0;
+
+	stride = UZ_MIN(nr_frames * UZ_FRAME_SIZE / nr & ~3u, SLAB_STRIDE_MAX);
+	if (last && stride <= last->stride)
+		return;
+	UZ_ASSERT(s->nr_classes < SLAB_CLASSES && nr <= UZ_INDEX_NR && nr_frames <= UZ_RUN_MAX);
+	c->stride = (uint16_t)stride;
+	c->nr = (uint16_t)nr;
+	c->nr_frames = nr_frames;
+	c->bin_mul = (SLAB_BINS << 16) / nr;
+	memset(s->map + from, (int)s->nr_classes, stride / 4 + 1 - from);
+	s->nr_classes++;
+}
+
+struct slab_class *uz__slab_class(struct slab *s, struct uz_block_id id)
+{
+	struct slab_class *c;
+
+	if (id.class > SLAB_STRIDE_MAX / 4)
+		return NULL;
+	c = &s->class[s->map[id.class]];
+	return c->stride == id.class * 4u && c->nr_frames == id.nr_frames ? c : NULL;
+}
+
+/* The index of a cell that is nobody's any more. */
+static uint32_t pop_cell(struct uz_block *b, char *base, const struct slab_class *c)
+{
+	uint32_t index = b->u16[SLAB_FREE];
+
+	if (!index)
+		return b->u16[SLAB_CARVED]++;
+	b->u16[SLAB_FREE] = (uint16_t)(*slab_cell(base, c, --index) - UZ_OWNER_MAX);
+	UZ_ASSERT(b->u16[SLAB_FREE] <= b->u16[SLAB_CARVED]);
+	return index;
+}
+
+/* A cell of the fullest block; there is one. */
+static void take_cell(struct slab *s, struct slab_class *c, uint32_t owner,
+		      struct uz_object *out)
+{
+	struct uz_blocktab *tab = s->pool.tab;
+	uint32_t block = c->head[31 - __builtin_clz(c->bins)];
+	struct uz_block *b = &tab->block[block];
+	char *base = uz_block_addr(tab, block);
+	uint32_t index = pop_cell(b, base, c);
+	uint32_t *cell = slab_cell(base, c, index);
+	uint32_t used = ++b->u16[SLAB_USED];
+	uint32_t bin = used == c->nr ? SLAB_NO_BIN : slab_bin(c, used);
+
+	*cell = owner;
+	if (bin != b->u8[SLAB_BIN]) {
+		slab_unlink(s, c, block);
+		slab_link(s, c, block, bin);
+	}
+	c->nr_free--;
+	c->nr_live++;
+	slab_note_worth(s, c);
+	out->handle = uz_handle(block, index);
+	out->addr = cell + 1;
+}
+
+static int add_block(struct slab *s, struct slab_class *c, unsigned int flags)
+{
+	uint32_t block;
+	int err = uz__pool_block_create(&s->pool, c->nr_frames, c->stride / 4u, flags, &block);
+
+	if (err)
+		return err;
+	c->nr_free += c->nr;
+	slab_link(s, c, block, 0);
+	return 0;
+}
+
+static int alloc_in(struct slab *s, struct slab_class *c, uint32_t owner, unsigned int flags,
+		    struct uz_object *out)
+{
+	int err = 0;
+
+	uz_lock(s->plat, &c->lock);
+	if (UZ_UNLIKELY(!c->bins))
+		err = add_block(s, c, flags);
+	if (!err)
+		take_cell(s, c, owner, out);
+	uz_unlock(s->plat, &c->lock);
+	return err;
+}
+
+/* A cell that some larger class has anyway. */
+static bool alloc_larger(struct slab *s, struct slab_class *c, uint32_t owner,
+			 struct uz_object *out)
+{
+	bool found = false;
+
+	while (!found && ++c < &s->class[s->nr_classes]) {
+		uz_lock(s->plat, &c->lock);
+		found = c->bins;
+		if (found)
+			take_cell(s, c, owner, out);
+		uz_unlock(s->plat, &c->lock);
+	}
+	return found;
+}
+
+int uz__slab_alloc(struct uz_pool *p, uint32_t size, uint32_t owner, unsigned int flags,
+		   unsigned int hint, struct uz_object *out)
+{
+	struct slab *s = slab_of(p);
+	struct slab_class *c = &s->class[s->map[(size + SLAB_OWNER + 3) / 4]];
+	int err = alloc_in(s, c, owner, flags & ~UZ_ALLOC_URGENT, out);
+
+	(void)hint;
+	if (UZ_LIKELY(!err) || !(flags & UZ_ALLOC_URGENT))
+		return err;
+	return alloc_larger(s, c, owner, out) ? 0 : alloc_in(s, c, owner, flags, out);
+}
+
+static void push_cell(struct uz_block *b, char *base, const struct slab_class *c, uint32_t index)
+{
+	uint32_t *cell = slab_cell(base, c, index);
+
+	UZ_ASSERT(index < b->u16[SLAB_CARVED] && slab_owner_live(*cell));
+	*cell = UZ_OWNER_MAX + b->u16[SLAB_FREE];
+	b->u16[SLAB_FREE] = (uint16_t)(index + 1);
+	b->u16[SLAB_USED]--;
+}
+
+/* A cell of @block has become free: the block's place, and its end. */
+static void settle_block(struct slab *s, struct slab_class *c, uint32_t block, struct uz_block *b)
+{
+	uint32_t used = b->u16[SLAB_USED];
+	bool isolated = b->u16[SLAB_ISOLATED];
+
+	c->nr_live--;
+	if (!isolated)
+		c->nr_free++;
+	if (used && !isolated && slab_bin(c, used) != b->u8[SLAB_BIN]) {
+		slab_unlink(s, c, block);
+		slab_link(s, c, block, slab_bin(c, used));
+	} else if (!used) {
+		slab_unlink(s, c, block);
+		if (!isolated)
+			c->nr_free -= c->nr;
+		uz__pool_block_destroy(&s->pool, block);
+	}
+	slab_note_worth(s, c);
+}
+
+void uz__slab_free(struct uz_pool *p, uint64_t handle, uint32_t size)
+{
+	struct slab *s = slab_of(p);
+	uint32_t block = uz_handle_block(handle);
+	struct uz_block_id id = uz_block_id(p->tab, block);
+	struct slab_class *c = &s->class[s->map[id.class]];
+	struct uz_block *b = &p->tab->block[block];
+
+	(void)size;
+	uz_lock(s->plat, &c->lock);
+	push_cell(b, uz_frame_addr(p->tab->arena, id.start), c, uz_handle_index(handle));
+	settle_block(s, c, block, b);
+	uz_unlock(s->plat, &c->lock);
+}
+
+const void *uz__slab_read(struct uz_pool *p, uint64_t handle, uint32_t size)
+{
+	struct uz_block_id id = uz_block_id(p->tab, uz_handle_block(handle));
+	char *base = uz_frame_addr(p->tab->arena, id.start);
+
+	(void)size;
+	return base + (size_t)uz_handle_index(handle) * id.class * 4 + SLAB_OWNER;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * slab, moving: which block is worth emptying, and who lives in it.
+ *
+ * A block can be emptied without new memory when the class has at least a
+ * block's worth of free cells: nr_free counts those of the block itself, so the others
+ * then have room for all that it holds. Each class keeps a byte that says so, which is what the
+ * search reads: three cache lines for all classes.
+ */
+#include "slab_i.h"
+
+#define LOOK 8 /* blocks of the emptiest bin that are compared */
+
+/* Locks and returns the class of @block, if the block is (still) one of this pool's. */
+static struct slab_class *lock_class(struct slab *s, uint32_t block, struct uz_block_id *id)
+{
+	struct slab_class *c;
+
+	if (!uz__pool_owns(&s->pool, block, id))
+		return NULL;
+	c = uz__slab_class(s, *id);
+	if (!c)
+		return NULL;
+	uz_lock(s->plat, &c->lock);
+	if (uz__pool_owns(&s->pool, block, id) && uz__slab_class(s, *id) == c)
+		return c;
+	uz_unlock(s->plat, &c->lock);
+	return NULL;
+}
+
+static void isolate_locked(struct slab *s, struct slab_class *c, uint32_t block)
+{
+	struct uz_block *b = &s->pool.tab->block[block];
+
+	slab_unlink(s, c, block);
+	b->u8[SLAB_BIN] = SLAB_NO_BIN;
+	b->u16[SLAB_ISOLATED] = 1;
+	c->nr_free -= c->nr - b->u16[SLAB_USED];
+	slab_note_worth(s, c);
+}
+
+int uz__slab_isolate(struct uz_pool *p, uint32_t block)
+{
+	struct slab *s = slab_of(p);
+	struct uz_block_id id;
+	struct slab_class *c = lock_class(s, block, &id);
+	bool already;
+
+	if (!c)
+		return -UZ_ESTALE;
+	already = p->tab->block[block].u16[SLAB_ISOLATED];
+	if (!already)
+		isolate_locked(s, c, block);
+	uz_unlock(s->plat, &c->lock);
+	return already ? -UZ_EBUSY : 0;
+}
+
+void uz__slab_undo(struct uz_pool *p, uint32_t block)
+{
+	struct slab *s = slab_of(p);
+	struct uz_block *b = &p->tab->block[block];
+	struct uz_block_id id;
+	struct slab_class *c = lock_class(s, block, &id);
+
+	if (!c)
+		return;
+	if (b->u16[SLAB_ISOLATED]) {
+		uint32_t used = b->u16[SLAB_USED];
+
+		b->u16[SLAB_ISOLATED] = 0;
+		c->nr_free += c->nr - used;
+		slab_link(s, c, block, used == c->nr ? SLAB_NO_BIN : slab_bin(c, used));
+		slab_note_worth(s, c);
+	}
+	uz_unlock(s->plat, &c->lock);
+}
+
+uint32_t uz__slab_residents(struct uz_pool *p, uint32_t block, uint32_t from,
+			    struct uz_resident *out, uint32_t nr)
+{
+	struct slab *s = slab_of(p);
+	struct uz_block_id id;
+	struct slab_class *c = lock_class(s, block, &id);
+	uint32_t found = 0, end;
+	char *base;
+
+	if (!c)
+		return 0;
+	base = uz_frame_addr(p->tab->arena, id.start);
+	end = p->tab->block[block].u16[SLAB_CARVED];
+	for (uint32_t i = from; i < end && found < nr; i++) {
+		uint32_t owner = *slab_cell(base, c, i);
+
+		if (slab_owner_live(owner))
+			out[found++] = (struct uz_resident){ .index = i, .owner = owner };
+	}
+	uz_unlock(s->plat, &c->lock);
+	return found;
+}
+
+static uint32_t emptiest(const struct slab *s, const struct slab_class *c)
+{
+	const struct uz_block *block = s->pool.tab->block;
+	uint32_t best = c->head[__builtin_ctz(c->bins)];
+	uint32_t b = best;
+
+	for (int i = 1; i < LOOK && (b = block[b].next); i++)
+		if (block[b].u16[SLAB_USED] < block[best].u16[SLAB_USED])
+			best = b;
+	return best;
+}
+
+uint32_t uz__slab_victim(struct uz_pool *p, bool hard)
+{
+	struct slab *s = slab_of(p);
+	uint8_t least = hard ? SLAB_HARD : SLAB_SOFT;
+	uint32_t k = uz_load(&s->cursor), block = 0;
+
+	for (uint32_t i = 0; i < s->nr_classes && !block; i++) {
+		k = k + 1 < s->nr_classes ? k + 1 : 0;
+		if (uz_load(&s->worth[k]) < least)
+			continue;
+		uz_lock(s->plat, &s->class[k].lock);
+		if (slab_worth(&s->class[k]) >= (enum slab_worth)least) {
+			block = emptiest(s, &s->class[k]);
+			isolate_locked(s, &s->class[k], block);
+		}
+		uz_unlock(s->plat, &s->class[k].lock);
+	}
+	uz_store(&s->cursor, k);
+	return block;
+}
