@@ -54,8 +54,9 @@ static int take_index(struct uz_blocktab *t, uint32_t *block)
 	} else {
 		r = grow(t, t->nr + 1);
 		if (r == 0) {
-			*block = t->nr++;
-			uz_store_release(&t->desc[0].owner, t->nr);
+			*block = t->nr;
+			uz_store(&t->nr, *block + 1);
+			uz_store_release(&t->desc[0].owner, *block + 1);
 		}
 	}
 	uz_unlock(t->arena->plat, &t->lock);
