@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+#include "mem_plat.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "test.h"
+
+#define PAGE 4096ull
+
+static struct mem_plat *mem_of(struct uz_plat *pl)
+{
+	return (struct mem_plat *)(void *)pl;
+}
+
+/* @len bytes at a multiple of @align, nothing accessible. */
+static void *map_aligned(size_t len, size_t align)
+{
+	char *p = mmap(NULL, len + align, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		       -1, 0);
+	char *at;
+
+	if (p == MAP_FAILED)
+		return NULL;
+	at = p + (align - (uintptr_t)p % align) % align;
+	if (at > p)
+		munmap(p, (size_t)(at - p));
+	munmap(at + len, (size_t)(p + align - at));
+	return at;
+}
+
+static void protect_committed(struct mem_plat *m)
+{
+	uint64_t nr = m->store_bytes / PAGE;
+
+	for (uint64_t i = 0, end; i < nr; i = end) {
+		for (end = i + 1; end < nr && m->committed[end] == m->committed[i];)
+			end++;
+		if (m->committed[i])
+			CHECK(mprotect((char *)m->store + i * PAGE, (end - i) * PAGE,
+				       PROT_READ | PROT_WRITE) == 0);
+	}
+}
+
+static int reserve_store(struct mem_plat *m, size_t len, void *base)
+{
+	if (m->store)
+		return -EBUSY;
+	if (m->store_bytes && m->store_bytes != len)
+		return -EINVAL;
+	if (!m->store_bytes) {
+		CHECK(ftruncate(m->fd, (off_t)len) == 0);
+		m->committed = calloc(len / PAGE, 1);
+		m->store_bytes = len;
+	}
+	CHECK(mmap(base, len, PROT_NONE, MAP_SHARED | MAP_FIXED, m->fd, 0) == base);
+	m->store = base;
+	protect_committed(m);
+	return 0;
+}
+
+static int mem_reserve(struct uz_plat *pl, enum uz_backing kind, size_t len, size_t align,
+		       void **base)
+{
+	int r = 0;
+
+	*base = map_aligned(len, align);
+	if (!*base)
+		return -ENOMEM;
+	if (kind == UZ_BACKING_STORE)
+		r = reserve_store(mem_of(pl), len, *base);
+	if (r < 0)
+		munmap(*base, len);
+	return r;
+}
+
+static void mem_release(struct uz_plat *pl, void *base, size_t len)
+{
+	if (base == mem_of(pl)->store)
+		mem_of(pl)->store = NULL;
+	munmap(base, len);
+}
+
+static void mark(struct mem_plat *m, void *p, size_t len, bool committed)
+{
+	uint64_t off = (uint64_t)((char *)p - (char *)m->store);
+
+	if (m->store && (char *)p >= (char *)m->store && off < m->store_bytes)
+		memset(m->committed + off / PAGE, committed, len / PAGE);
+}
+
+static int mem_commit(struct uz_plat *pl, void *p, size_t len)
+{
+	struct mem_plat *m = mem_of(pl);
+	uint64_t n = uz_fetch_add(&m->nr_commits, 1) + 1;
+
+	if (m->fail_commit && n >= m->fail_commit)
+		return -ENOMEM;
+	CHECK((uintptr_t)p % PAGE == 0 && len % PAGE == 0 && len);
+	CHECK(mprotect(p, len, PROT_READ | PROT_WRITE) == 0);
+	mark(m, p, len, true);
+	return 0;
+}
+
+static int mem_decommit(struct uz_plat *pl, void *p, size_t len)
+{
+	CHECK((uintptr_t)p % PAGE == 0 && len % PAGE == 0 && len);
+	CHECK(madvise(p, len, MADV_REMOVE) == 0 || madvise(p, len, MADV_DONTNEED) == 0);
+	CHECK(mprotect(p, len, PROT_NONE) == 0);
+	mark(mem_of(pl), p, len, false);
+	return 0;
+}
+
+static uint64_t mem_store_bytes(struct uz_plat *pl)
+{
+	return mem_of(pl)->store_bytes;
+}
+
+static int mem_store_peek(struct uz_plat *pl, void *buf, size_t len)
+{
+	return pread(mem_of(pl)->fd, buf, len, 0) == (ssize_t)len ? 0 : -EIO;
+}
+
+static void mem_wait(struct uz_plat *pl, const uint32_t *addr, uint32_t value, uint64_t deadline_ns)
+{
+	(void)pl;
+	(void)deadline_ns;
+	syscall(SYS_futex, addr, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+}
+
+static void mem_wake(struct uz_plat *pl, const uint32_t *addr)
+{
+	(void)pl;
+	syscall(SYS_futex, addr, FUTEX_WAKE_PRIVATE, 1 << 30, NULL, NULL, 0);
+}
+
+static uint64_t mem_now(struct uz_plat *pl)
+{
+	struct timespec t;
+
+	(void)pl;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static const struct uz_plat_ops mem_ops = {
+	.reserve = mem_reserve,
+	.release = mem_release,
+	.commit = mem_commit,
+	.decommit = mem_decommit,
+	.store_bytes = mem_store_bytes,
+	.store_peek = mem_store_peek,
+	.wait = mem_wait,
+	.wake = mem_wake,
+	.now = mem_now,
+};
+
+void mem_plat_open(struct mem_plat *m)
+{
+	*m = (struct mem_plat){
+		.pl = { .ops = &mem_ops,
+			.page_bytes = PAGE,
+			.commit_bytes = 64 << 10,
+			.return_bytes = 64 << 10 },
+		.fd = memfd_create("mem_plat", MFD_CLOEXEC),
+	};
+	CHECK(m->fd >= 0);
+}
+
+void mem_plat_close(struct mem_plat *m)
+{
+	CHECK(!m->store);
+	free(m->committed);
+	close(m->fd);
+}
