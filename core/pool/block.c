@@ -126,6 +126,7 @@ int uz_blocktab_attach(struct uz_blocktab *t, void (*each)(void *ctx, uint32_t b
 	r = grow(t, nr);
 	if (r < 0)
 		return r;
+	t->nr = nr;
 	for (uint32_t b = nr - 1; b >= 1; b--) {
 		bool used = t->desc[b].word != 0;
 
@@ -137,6 +138,5 @@ int uz_blocktab_attach(struct uz_blocktab *t, void (*each)(void *ctx, uint32_t b
 		t->block[b].next = t->free_head;
 		t->free_head = b;
 	}
-	t->nr = nr;
 	return 0;
 }
