@@ -91,8 +91,8 @@ int uz_pool_alloc(struct uz_pool *p, uint32_t size, uint32_t owner, unsigned int
 
 	UZ_ASSERT(size - 1 < p->ops->max_object && owner < UZ_OWNER_MAX);
 	err = p->ops->alloc(p, size, owner, flags, hint, out);
-	UZ_ASSERT(err ? err == -UZ_ENOSPC || err == -UZ_ENOMEM :
-			uz_handle_block(out->handle) && out->addr);
+	UZ_ASSERT(err ? err == -UZ_ENOSPC || err == -UZ_ENOMEM
+		      : uz_handle_block(out->handle) && out->addr);
 	return err;
 }
 
@@ -102,15 +102,15 @@ void uz_pool_free(struct uz_pool *p, uint64_t handle, uint32_t size)
 	p->ops->free(p, handle, size);
 }
 
-int uz__pool_block_create(struct uz_pool *p, uint32_t nr_frames, uint32_t class,
-			  unsigned int flags, uint32_t *block)
+int uz__pool_block_create(struct uz_pool *p, uint32_t nr_frames, uint32_t class, unsigned int flags,
+			  uint32_t *block)
 {
 	struct uz_block_id id = {
 		.nr_frames = (uint8_t)nr_frames,
 		.kind = UZ_BLOCK_POOL,
 		.entry = p->entry,
 		.disk = p->disk,
-		.class = (uint16_t)class,
+		.class = (uint16_t) class,
 	};
 	int err = uz_block_create(p->tab, id, flags, block);
 

@@ -11,8 +11,8 @@ static inline struct uz_plat *uz__pool_plat(const struct uz_pool *p)
 }
 
 /* uz_block_create and uz_block_destroy that keep p->nr_frames. */
-int uz__pool_block_create(struct uz_pool *p, uint32_t nr_frames, uint32_t class,
-			  unsigned int flags, uint32_t *block);
+int uz__pool_block_create(struct uz_pool *p, uint32_t nr_frames, uint32_t class, unsigned int flags,
+			  uint32_t *block);
 void uz__pool_block_destroy(struct uz_pool *p, uint32_t block);
 
 /*

@@ -72,8 +72,7 @@ static uint32_t pop_cell(struct uz_block *b, char *base, const struct slab_class
 }
 
 /* A cell of the fullest block; there is one. */
-static void take_cell(struct slab *s, struct slab_class *c, uint32_t owner,
-		      struct uz_object *out)
+static void take_cell(struct slab *s, struct slab_class *c, uint32_t owner, struct uz_object *out)
 {
 	struct uz_blocktab *tab = s->pool.tab;
 	uint32_t block = c->head[31 - __builtin_clz(c->bins)];
