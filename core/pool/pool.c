@@ -12,6 +12,7 @@
 
 const struct uz_pool_ops *const uz_pools[] = {
 	&uz_pool_zsmalloc,
+	&uz_pool_zblock,
 	NULL,
 };
 
