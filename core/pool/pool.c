@@ -13,6 +13,8 @@
 const struct uz_pool_ops *const uz_pools[] = {
 	&uz_pool_zsmalloc,
 	&uz_pool_zblock,
+	&uz_pool_z3fold,
+	&uz_pool_zbud,
 	NULL,
 };
 

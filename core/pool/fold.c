@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fold, the hot half: alloc, free, read. fold_i.h has the layout and the rules.
+ *
+ * An allocation takes the frame with the smallest hole that is sure to fit, by
+ * bins of 64 bytes; then the frame is filed anew. A free touches no byte of the object, only
+ * the frame's words. Both cost one lock and the words of up to four frames (list
+ * neighbours).
+ *
+ * A full frame is filed like any other: its hole is 0, its bin is the first, where
+ * no search begins. An urgent allocation, which is what compaction uses, looks into
+ * the holes of all shards before it takes a new frame, the emergency reserve last.
+ */
+#include "fold_i.h"
+
+size_t uz__fold_bytes(void)
+{
+	return sizeof(struct fold);
+}
+
+int uz__fold_init(struct uz_pool *p, uint32_t max)
+{
+	struct fold *f = fold_of(p);
+
+	f->plat = uz__pool_plat(p);
+	f->max = max;
+	return 0;
+}
+
+/* +1 or -1 time the frame in the books of its shard. */
+static void account(struct fold_shard *sh, const struct uz_block *b, uint32_t sign)
+{
+	sh->nr_frames += sign;
+	sh->nr_single += b->u16[FOLD_COUNT] == 1 ? sign : 0;
+	sh->free_units += (uint64_t)b->u16[FOLD_HOLE] * (uint64_t)(int32_t)sign;
+}
+
+void uz__fold_unfile(struct fold *f, struct fold_shard *sh, uint32_t block)
+{
+	struct uz_block *b = &f->pool.tab->block[block];
+	uint32_t bin = b->u16[FOLD_HOLE] / FOLD_BIN_UNITS;
+
+	if (b->u16[FOLD_HOLE] & FOLD_ISOLATED)
+		return;
+	account(sh, b, UINT32_MAX);
+	uz_block_unlink(f->pool.tab, &sh->head[bin], block);
+	if (!sh->head[bin])
+		sh->bins &= ~(1ull << bin);
+}
+
+void uz__fold_file(struct fold *f, struct fold_shard *sh, uint32_t block)
+{
+	struct uz_block *b = &f->pool.tab->block[block];
+	uint32_t start, bin;
+
+	if (b->u16[FOLD_HOLE] & FOLD_ISOLATED)
+		return;
+	b->u16[FOLD_HOLE] = b->u16[FOLD_COUNT] < f->max ? (uint16_t)fold_hole(b, &start) : 0;
+	bin = b->u16[FOLD_HOLE] / FOLD_BIN_UNITS;
+	account(sh, b, 1);
+	uz_block_push(f->pool.tab, &sh->head[bin], block);
+	sh->bins |= 1ull << bin;
+}
+
+uint32_t uz__fold_fit(const struct fold_shard *sh, uint32_t len)
+{
+	uint32_t bin = UZ_DIV_UP(len, FOLD_BIN_UNITS);
+	uint64_t bins = bin < FOLD_BINS ? sh->bins >> bin << bin : 0;
+
+	return bins ? sh->head[__builtin_ctzll(bins)] : 0;
+}
+
+bool uz__fold_insert(struct uz_block *b, uint32_t start, uint32_t len)
+{
+	uint32_t i = b->u16[FOLD_COUNT], gap, at;
+
+	while (i && b->u16[FOLD_START + i - 1] > start)
+		i--;
+	gap = fold_gap(b, i, &at);
+	if (start < at || start + len > at + gap)
+		return false;
+	for (uint32_t k = b->u16[FOLD_COUNT]; k > i; k--) {
+		b->u16[FOLD_START + k] = b->u16[FOLD_START + k - 1];
+		b->u16[FOLD_LEN + k] = b->u16[FOLD_LEN + k - 1];
+	}
+	b->u16[FOLD_START + i] = (uint16_t)start;
+	b->u16[FOLD_LEN + i] = (uint16_t)len;
+	b->u16[FOLD_COUNT]++;
+	return true;
+}
+
+/* The wall of the longest gap. */
+static uint32_t place(const struct uz_block *b, uint32_t len)
+{
+	uint32_t start, hole = fold_hole(b, &start);
+
+	return start && start + hole == FOLD_UNITS ? FOLD_UNITS - len : start;
+}
+
+static void put(struct fold *f, struct fold_shard *sh, uint32_t block, uint32_t len, uint32_t owner,
+		struct uz_object *out)
+{
+	struct uz_block *b = &f->pool.tab->block[block];
+	uint32_t start = place(b, len);
+	uint32_t *word = fold_at(f, block, start);
+	bool fits = uz__fold_insert(b, start, len);
+
+	UZ_ASSERT(fits && b->u16[FOLD_COUNT] <= f->max);
+	*word = owner;
+	sh->nr_objects++;
+	out->handle = uz_handle(block, start);
+	out->addr = word + 1;
+}
+
+static bool alloc_hole(struct fold *f, struct fold_shard *sh, uint32_t len, uint32_t owner,
+		       struct uz_object *out)
+{
+	uint32_t block;
+
+	uz_lock(f->plat, &sh->lock);
+	block = uz__fold_fit(sh, len);
+	if (block) {
+		uz__fold_unfile(f, sh, block);
+		put(f, sh, block, len, owner, out);
+		uz__fold_file(f, sh, block);
+	}
+	uz_unlock(f->plat, &sh->lock);
+	return block;
+}
+
+static int alloc_frame(struct fold *f, struct fold_shard *sh, uint32_t len, uint32_t owner,
+		       unsigned int flags, struct uz_object *out)
+{
+	uint32_t block;
+	int err;
+
+	uz_lock(f->plat, &sh->lock);
+	err = uz__pool_block_create(&f->pool, 1, (uint32_t)(sh - f->shard), flags, &block);
+	if (!err) {
+		put(f, sh, block, len, owner, out);
+		uz__fold_file(f, sh, block);
+	}
+	uz_unlock(f->plat, &sh->lock);
+	return err;
+}
+
+int uz__fold_alloc(struct uz_pool *p, uint32_t size, uint32_t owner, unsigned int flags,
+		   unsigned int hint, struct uz_object *out)
+{
+	struct fold *f = fold_of(p);
+	uint32_t len = fold_units(size), nr = flags & UZ_ALLOC_URGENT ? FOLD_SHARDS : 1;
+	struct fold_shard *own = &f->shard[hint % FOLD_SHARDS];
+	int err;
+
+	for (uint32_t i = 0; i < nr; i++)
+		if (alloc_hole(f, &f->shard[(hint + i) % FOLD_SHARDS], len, owner, out))
+			return 0;
+	err = alloc_frame(f, own, len, owner, flags & ~UZ_ALLOC_URGENT, out);
+	if (err && flags & UZ_ALLOC_URGENT)
+		err = alloc_frame(f, own, len, owner, flags, out);
+	return err;
+}
+
+/* Forgets the object that starts at @start. */
+static void take_out(struct uz_block *b, uint32_t start)
+{
+	uint32_t i = 0;
+
+	while (i < b->u16[FOLD_COUNT] && b->u16[FOLD_START + i] != start)
+		i++;
+	UZ_ASSERT(i < b->u16[FOLD_COUNT]);
+	b->u16[FOLD_COUNT]--;
+	for (; i < b->u16[FOLD_COUNT]; i++) {
+		b->u16[FOLD_START + i] = b->u16[FOLD_START + i + 1];
+		b->u16[FOLD_LEN + i] = b->u16[FOLD_LEN + i + 1];
+	}
+}
+
+void uz__fold_free(struct uz_pool *p, uint64_t handle, uint32_t size)
+{
+	struct fold *f = fold_of(p);
+	uint32_t block = uz_handle_block(handle);
+	struct fold_shard *sh = &f->shard[uz_block_id(p->tab, block).class % FOLD_SHARDS];
+	struct uz_block *b = &p->tab->block[block];
+
+	(void)size;
+	uz_lock(f->plat, &sh->lock);
+	uz__fold_unfile(f, sh, block);
+	take_out(b, uz_handle_index(handle));
+	sh->nr_objects--;
+	if (b->u16[FOLD_COUNT])
+		uz__fold_file(f, sh, block);
+	else
+		uz__pool_block_destroy(p, block);
+	uz_unlock(f->plat, &sh->lock);
+}
+
+const void *uz__fold_read(struct uz_pool *p, uint64_t handle, uint32_t size)
+{
+	(void)size;
+	return fold_at(fold_of(p), uz_handle_block(handle), uz_handle_index(handle)) + 1;
+}
