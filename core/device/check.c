@@ -29,7 +29,7 @@ static bool visit(void *ctx, uint64_t *slot, uint64_t page)
 	uint64_t w = *slot;
 	bool raw = uz__slot_state(w) == UZ_SLOT_RAW;
 
-	rc->tables += (page & (SLOTS_PER_TABLE - 1)) == 0;
+	(void)page;
 	if (w & UZ_SLOT_LOCK)
 		rc->error = -UZ_EBADMSG;
 	rc->c.same_pages += uz__slot_state(w) == UZ_SLOT_FILL;
@@ -79,6 +79,8 @@ int uz_dev_check(struct uz_dev *d)
 	struct uz__walk w = { 0 };
 
 	uz__walk(d, &w, UZ_FOREVER, visit, &rc);
+	for (uint64_t i = 0; i < d->nr_root; i++)
+		rc.tables += d->root[i] && d->root[i] != TABLE_BAD;
 	if (rc.error || !counters_agree(&rc))
 		return -UZ_EBADMSG;
 	if (check_pools(d, &rc.objects) < 0 || rc.objects != 0)

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A disk for tests: host platform (memfd, so that it can be closed and adopted again), a
+ * store, one disk "d0", one stream. The kind of failure to plan: rig.fault.
+ */
+#ifndef UZ_TEST_DEV_RIG_H
+#define UZ_TEST_DEV_RIG_H
+
+#include <uz/device.h>
+#include <uz/host.h>
+
+#include "fault_plat.h"
+#include "test.h"
+
+struct dev_rig {
+	int memfd; /* keeps the store between close and adopt */
+	struct uz_host *host;
+	struct fault_plat fault;
+	struct uz_store *store;
+	struct uz_dev *dev;
+	struct uz_stream *st;
+	uint64_t limit_bytes;
+};
+
+struct dev_rig_config {
+	uint64_t size_bytes; /* disk size */
+	uint64_t limit_bytes; /* RAM budget */
+	const char *pool, *codec; /* NULL: the default, lz4 */
+	bool checksum;
+};
+
+void dev_rig_open(struct dev_rig *rig, const struct dev_rig_config *c);
+void dev_rig_close(struct dev_rig *rig);
+
+/* Closes the store and adopts it again, as another process would. */
+void dev_rig_adopt(struct dev_rig *rig);
+
+/* A codec entry by name. */
+unsigned int dev_rig_codec(struct dev_rig *rig, const char *name, int32_t level, bool checksum);
+
+struct uz_dev_stats dev_rig_stats(struct dev_rig *rig);
+
+#endif
