@@ -56,4 +56,8 @@ struct uz_background;
 int uz_background_start(struct uz_store *s, struct uz_background **out);
 void uz_background_stop(struct uz_background *b); /* waits for it; accepts NULL */
 
+/* Between the two the thread is in no disk, as uz_dev_destroy wants it. They nest; accept NULL. */
+void uz_background_pause(struct uz_background *b);
+void uz_background_resume(struct uz_background *b);
+
 #endif

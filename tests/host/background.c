@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The background thread gives memory back without being asked, disks come and go under it,
+ * it stops at once from its sleep, and while it is paused it does nothing.
+ */
+#include "host_i.h"
+
+#include "pages.h"
+
+#define DISK_BYTES ((uint64_t)16 << 20)
+
+static struct uz_store *open_store(struct uz_host *h)
+{
+	struct uz_store_config c = {
+		.arena = { .capacity_bytes = 256u << 20, .limit_bytes = 256u << 20 },
+		.registry = uz_host_registry(),
+	};
+	struct uz_store_error err = { "" };
+	struct uz_store *s = NULL;
+	int rc = uz_store_open(uz_host_plat(h), &c, &s, &err);
+
+	CHECK_MSG(rc == 0, "uz_store_open: %d %s", rc, err.what);
+	return s;
+}
+
+static struct uz_dev *create(struct uz_store *s, const char *name)
+{
+	struct uz_codec_params p = { .level = UZ_LEVEL_DEFAULT };
+	struct uz_dev_config c = {
+		.name = name,
+		.size_bytes = DISK_BYTES,
+		.pool = uz_pools[0],
+		.codec = (unsigned int)uz_store_codec(s, &uz_codec_lz4, &p, false),
+	};
+	struct uz_dev *d = NULL;
+
+	CHECK_EQ(uz_dev_create(s, &c, &d), 0);
+	return d;
+}
+
+static void fill(struct test_rng *rng, struct uz_dev *d, struct uz_stream *st)
+{
+	char page[UZ_PAGE_SIZE];
+
+	for (uint64_t off = 0; off < DISK_BYTES; off += UZ_PAGE_SIZE) {
+		page_make(rng, PAGE_TEXT, page);
+		CHECK_EQ(uz_dev_write(d, st, off, page, UZ_PAGE_SIZE, 0), 0);
+	}
+}
+
+static uint64_t used(struct uz_dev *d)
+{
+	struct uz_dev_stats st;
+
+	uz_dev_stats(d, &st);
+	return st.mem_used_total;
+}
+
+static uint64_t ms_since(struct uz_plat *pl, uint64_t start)
+{
+	return (pl->ops->now(pl) - start) / 1000000;
+}
+
+/* Pages are discarded at random, so blocks are left half empty; compaction must come by itself. */
+static void test_compacts(struct test_rng *rng, struct uz_store *s, struct uz_background *b)
+{
+	struct uz_plat *pl = uz_store_arena(s)->plat;
+	struct uz_dev *d = create(s, "one");
+	struct uz_stream *st = NULL;
+	uint64_t before, start;
+
+	CHECK_EQ(uz_stream_open(s, &st), 0);
+	fill(rng, d, st);
+	uz_background_pause(b);
+	for (uint64_t off = 0; off < DISK_BYTES; off += UZ_PAGE_SIZE) {
+		if (test_one_in(rng, 2))
+			CHECK_EQ(uz_dev_discard(d, st, off, UZ_PAGE_SIZE), 0);
+	}
+	before = used(d);
+	usleep(250000);
+	CHECK_EQ(used(d), before);
+	uz_background_resume(b);
+	start = pl->ops->now(pl);
+	while (used(d) * 10 > before * 9 && ms_since(pl, start) < 5000)
+		usleep(1000);
+	printf("%llu bytes before, %llu after %llu ms\n", (unsigned long long)before,
+	       (unsigned long long)used(d), (unsigned long long)ms_since(pl, start));
+	CHECK(used(d) * 10 <= before * 9);
+	uz_stream_close(st);
+	uz_background_pause(b);
+	uz_dev_destroy(d);
+	uz_background_resume(b);
+}
+
+static void test_disks_come_and_go(struct uz_store *s, struct uz_background *b)
+{
+	struct uz_dev *a, *c;
+
+	for (uint64_t i = 0; i < test_scale(50, 500, 5000); i++) {
+		a = create(s, "a");
+		c = create(s, "c");
+		if (i % 8 == 0)
+			usleep(1000);
+		uz_background_pause(b);
+		uz_dev_destroy(a);
+		uz_background_pause(b);
+		uz_dev_destroy(c);
+		uz_background_resume(b);
+		uz_background_resume(b);
+	}
+}
+
+static void test_stops_at_once(struct uz_store *s)
+{
+	struct uz_plat *pl = uz_store_arena(s)->plat;
+	struct uz_background *b = NULL;
+	uint64_t start, sum_ms = 0;
+
+	for (int i = 0; i < 10; i++) {
+		CHECK_EQ(uz_background_start(s, &b), 0);
+		usleep(10000);
+		start = pl->ops->now(pl);
+		uz_background_stop(b);
+		sum_ms += ms_since(pl, start);
+	}
+	CHECK_MSG(sum_ms < 300, "ten stops took %llu ms", (unsigned long long)sum_ms);
+	uz_background_stop(NULL);
+	uz_background_pause(NULL);
+	uz_background_resume(NULL);
+}
+
+int main(void)
+{
+	struct uz_host_config hc = { .backing = UZ_HOST_PRIVATE, .fd = -1 };
+	struct test_rng rng = test_start();
+	struct uz_background *b = NULL;
+	struct uz_host *h = NULL;
+	struct uz_store *s;
+
+	CHECK_EQ(uz_host_open(&hc, &h), 0);
+	s = open_store(h);
+	CHECK_EQ(uz_background_start(s, &b), 0);
+	test_compacts(&rng, s, b);
+	test_disks_come_and_go(s, b);
+	uz_background_stop(b);
+	test_stops_at_once(s);
+	CHECK_EQ(uz_store_check(s), 0);
+	uz_store_close(s);
+	uz_host_close(h);
+	return 0;
+}
