@@ -21,12 +21,14 @@
 
 static bool huge_pages_allowed(void)
 {
-	UZ_CLEANUP(uz__close_file)
 	FILE *f = fopen("/sys/kernel/mm/transparent_hugepage/enabled", "re");
-	char line[64];
+	char line[64] = "";
 
-	if (!f || !fgets(line, sizeof(line), f))
+	if (!f)
 		return false;
+	if (!fgets(line, sizeof(line), f))
+		line[0] = 0;
+	fclose(f);
 	return strstr(line, "[always]") || strstr(line, "[madvise]");
 }
 

@@ -24,7 +24,7 @@ enum fault_call { FAULT_RESERVE, FAULT_COMMIT, FAULT_DECOMMIT, FAULT_NR };
 struct fault_rule {
 	uint64_t first, last; /* numbers of the calls that fail; first 0: none */
 	int error;
-	uint64_t calls;	 /* since the rule was set */
+	uint64_t calls; /* since the rule was set */
 	uint64_t failed; /* since the rule was set */
 };
 
