@@ -57,6 +57,7 @@ struct uz__arena {
 	uint32_t emergency_frames;
 
 	struct uz_lock lock; /* all below */
+	uint32_t sleeping; /* atomic: the background thread waits on this word being 1 */
 	struct uz_lock background_lock; /* one uz_arena_background at a time; above lock */
 	struct uz_area ablock_area;
 	struct ablock *ab;
@@ -95,6 +96,9 @@ void uz__ablock_unfile(struct uz__arena *a, uint32_t i);
 /* commit.c: pieces to and from the system. Lock held; dropped during the system call. */
 int uz__piece_commit(struct uz__arena *a, uint32_t max_pieces);
 uint64_t uz__piece_return(struct uz__arena *a, uint32_t max_pieces);
+
+/* background.c: the size of the populated reserve. Lock held. */
+uint64_t uz__reserve_frames(const struct uz__arena *a);
 
 /* area.c: takes @bytes from the budget, giving free pieces back if that helps. */
 int uz__budget_take(struct uz__arena *a, uint64_t bytes);

@@ -8,7 +8,7 @@
 
 #define RESERVE_MIN (4ull << 20)
 
-static uint64_t target_frames(const struct uz__arena *a)
+uint64_t uz__reserve_frames(const struct uz__arena *a)
 {
 	uint64_t bytes = a->reserve_bytes;
 
@@ -20,7 +20,7 @@ static uint64_t target_frames(const struct uz__arena *a)
 /* One step: true when something was done and more may be needed. */
 static bool step(struct uz__arena *a)
 {
-	uint64_t target = target_frames(a);
+	uint64_t target = uz__reserve_frames(a);
 	uint32_t chunk = a->pub.plat->commit_bytes / PIECE_BYTES;
 	uint64_t after = a->nr_free_frames + (uint64_t)chunk * PIECE_FRAMES;
 
@@ -48,4 +48,22 @@ bool uz_arena_background(struct uz_arena *pub, uint64_t budget_ns)
 	uz_unlock(pl, &a->lock);
 	uz_unlock(pl, &a->background_lock);
 	return more;
+}
+
+void uz_arena_background_wake(struct uz_arena *pub)
+{
+	struct uz__arena *a = uz__arena(pub);
+
+	if (uz_load(&a->sleeping) && uz_exchange_release(&a->sleeping, 0u))
+		pub->plat->ops->wake(pub->plat, &a->sleeping);
+}
+
+/* A wake that comes before the sleep is not lost for longer than the deadline. */
+void uz_arena_background_wait(struct uz_arena *pub, uint64_t deadline_ns)
+{
+	struct uz__arena *a = uz__arena(pub);
+
+	uz_store_release(&a->sleeping, 1u);
+	pub->plat->ops->wait(pub->plat, &a->sleeping, 1, deadline_ns);
+	uz_store(&a->sleeping, 0);
 }

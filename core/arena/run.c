@@ -63,12 +63,16 @@ static int run_alloc(struct uz__arena *a, uint32_t nr, uint32_t floor, uint32_t 
 int uz_run_alloc(struct uz_arena *pub, uint32_t nr, unsigned int flags, uint32_t *first)
 {
 	struct uz__arena *a = uz__arena(pub);
+	bool low;
 	int r;
 
 	UZ_ASSERT(nr >= 1 && nr <= UZ_RUN_MAX);
 	uz_lock(pub->plat, &a->lock);
 	r = run_alloc(a, nr, flags & UZ_ALLOC_URGENT ? 0 : a->emergency_frames, first);
+	low = a->nr_free_frames < uz__reserve_frames(a) / 2;
 	uz_unlock(pub->plat, &a->lock);
+	if (low)
+		uz_arena_background_wake(pub);
 	return r;
 }
 

@@ -32,27 +32,51 @@ static bool compact(struct uz_dev *d)
 	return freed != 0;
 }
 
-bool uz_dev_background(struct uz_dev *d, uint64_t now_ns, uint64_t budget_ns)
+/* Background lock held. */
+static bool step(struct uz_dev *d, uint64_t now_ns, uint64_t end)
 {
 	struct uz_store *s = d->store;
 	struct uz_plat *pl = s->plat;
-	uint64_t start = pl->ops->now(pl), end = start + budget_ns;
-	bool more;
+	bool more = false;
 
-	more = uz_arena_background(s->arena, budget_ns / 4);
-	uz_lock(pl, &s->background);
-	while (compact(d))
-		if (pl->ops->now(pl) >= end) {
-			more = true;
-			break;
-		}
+	while (!more && compact(d))
+		more = pl->ops->now(pl) >= end;
 	while (pl->ops->now(pl) < end && tidy(d))
 		;
 	more |= uz__tables_step(d, end);
 	more |= uz__migrate_step(d, s->bg, end);
 	more |= uz__recompress_step(d, s->bg, now_ns, end);
 	more |= uz__age_step(d, now_ns, end);
+	return more;
+}
+
+bool uz_dev_background(struct uz_dev *d, uint64_t now_ns, uint64_t budget_ns)
+{
+	struct uz_store *s = d->store;
+	struct uz_plat *pl = s->plat;
+	uint64_t end = pl->ops->now(pl) + budget_ns;
+	bool more = uz_arena_background(s->arena, budget_ns / 4);
+
+	uz_lock(pl, &s->background);
+	more |= step(d, now_ns, end);
 	uz_unlock(pl, &s->background);
+	return more;
+}
+
+/* The lock is taken for each disk anew: a disk may be destroyed in between. */
+bool uz_store_background(struct uz_store *s, uint64_t now_ns, uint64_t budget_ns)
+{
+	struct uz_plat *pl = s->plat;
+	bool more = uz_arena_background(s->arena, budget_ns);
+
+	for (unsigned int i = 0; i < UZ_DISK_MAX; i++) {
+		if (!uz_load_acquire(&s->disk[i]))
+			continue;
+		uz_lock(pl, &s->background);
+		if (s->disk[i])
+			more |= step(s->disk[i], now_ns, pl->ops->now(pl) + budget_ns);
+		uz_unlock(pl, &s->background);
+	}
 	return more;
 }
 

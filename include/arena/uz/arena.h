@@ -129,6 +129,13 @@ void uz_arena_charge(struct uz_arena *a, int64_t bytes);
 bool uz_arena_background(struct uz_arena *a, uint64_t budget_ns);
 
 /*
+ * For the thread that does that work: sleeps until the reserve is half empty, somebody calls wake,
+ * or @deadline_ns; may return early.
+ */
+void uz_arena_background_wait(struct uz_arena *a, uint64_t deadline_ns);
+void uz_arena_background_wake(struct uz_arena *a);
+
+/*
  * Contiguous memory: an isolated arena block gets no new runs, so that its users can be moved
  * out; undo takes it back. -EBUSY: isolated already. *nr_used: frames in use now.
  */

@@ -51,13 +51,9 @@ const char *uz_host_pool_name(unsigned int i);
 
 extern const struct uz_codec_ops uz_codec_lz4, uz_codec_lz4hc, uz_codec_zstd, uz_codec_deflate;
 
-/* One thread that does uz_dev_background for all disks of @s until stopped. */
+/* One thread that does uz_store_background until stopped. */
 struct uz_background;
 int uz_background_start(struct uz_store *s, struct uz_background **out);
 void uz_background_stop(struct uz_background *b); /* waits for it; accepts NULL */
-
-/* Between the two the thread is in no disk, as uz_dev_destroy wants it. They nest; accept NULL. */
-void uz_background_pause(struct uz_background *b);
-void uz_background_resume(struct uz_background *b);
 
 #endif
