@@ -149,6 +149,7 @@ int uz_arena_settle(struct uz_arena *pub)
 	uint64_t rest = (uint64_t)(a->end_ablock - end) * ABLOCK_BYTES;
 	int r = 0;
 
+	a->nr_free_frames = 0; /* claimed and freed again since */
 	for (uint32_t i = a->first_ablock; i < end && r == 0; i++)
 		r = settle_ablock(a, i);
 	if (r == 0 && rest)
