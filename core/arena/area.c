@@ -5,22 +5,35 @@
  */
 #include "arena_i.h"
 
-static bool try_take(struct uz__arena *a, uint64_t bytes)
+/*
+ * One step, so that the sum is at no instant above the limit. What is kept aside for urgent runs
+ * may be free frames or budget that is left.
+ */
+bool uz__budget_try(struct uz__arena *a, uint64_t bytes, uint64_t keep_frames)
 {
-	uint64_t total = uz_fetch_add(&a->total_bytes, bytes) + bytes;
+	uint64_t total = uz_load(&a->total_bytes);
 
-	if (total <= uz_load(&a->limit_bytes))
-		return true;
-	uz_fetch_sub(&a->total_bytes, bytes);
-	return false;
+	for (;;) {
+		uint64_t limit = uz_load(&a->limit_bytes), sum = total + bytes;
+		uint64_t spare = sum <= limit ? limit - sum : 0;
+
+		if (sum > limit)
+			return false;
+		if (spare + (uz_load(&a->nr_free_frames) << UZ_FRAME_SHIFT) <
+		    keep_frames << UZ_FRAME_SHIFT)
+			return false;
+		if (__atomic_compare_exchange_n(&a->total_bytes, &total, sum, false,
+						__ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			return true;
+	}
 }
 
-int uz__budget_take(struct uz__arena *a, uint64_t bytes)
+static int budget_take(struct uz__arena *a, uint64_t bytes, uint64_t keep_frames)
 {
 	struct uz_plat *pl = a->pub.plat;
 	bool more = true;
 
-	while (!try_take(a, bytes)) {
+	while (!uz__budget_try(a, bytes, keep_frames)) {
 		if (!more)
 			return -UZ_ENOSPC;
 		uz_lock(pl, &a->lock);
@@ -45,22 +58,30 @@ void uz_arena_area(struct uz_arena *pub, enum uz_area_kind kind, struct uz_area 
 	};
 }
 
-int uz_area_commit(struct uz_arena *pub, struct uz_area *area, uint64_t off, uint64_t len)
+static int commit_range(struct uz__arena *a, struct uz_area *area, uint64_t off, uint64_t len,
+			uint64_t keep_frames)
 {
-	struct uz__arena *a = uz__arena(pub);
-	uint64_t first = off & ~((uint64_t)pub->plat->page_bytes - 1);
+	struct uz_plat *pl = a->pub.plat;
+	uint64_t first = off & ~((uint64_t)pl->page_bytes - 1);
 	uint64_t bytes = page_up(a, off + len) - first;
 	int r;
 
 	if (off + len > area->bytes)
 		return -UZ_ENOSPC;
-	r = uz__budget_take(a, bytes);
+	r = budget_take(a, bytes, keep_frames);
 	if (r < 0)
 		return r;
-	r = pub->plat->ops->commit(pub->plat, area->base + first, bytes);
+	r = pl->ops->commit(pl, area->base + first, bytes);
 	if (r < 0)
 		uz_fetch_sub(&a->total_bytes, bytes);
 	return r;
+}
+
+int uz_area_commit(struct uz_arena *pub, struct uz_area *area, uint64_t off, uint64_t len)
+{
+	struct uz__arena *a = uz__arena(pub);
+
+	return commit_range(a, area, off, len, uz_load(&a->emergency_frames));
 }
 
 void uz_area_decommit(struct uz_arena *pub, struct uz_area *area, uint64_t off, uint64_t len)
@@ -73,7 +94,10 @@ void uz_area_decommit(struct uz_arena *pub, struct uz_area *area, uint64_t off, 
 		uz_fetch_sub(&a->total_bytes, bytes);
 }
 
-/* Grows by at least a sixteenth, so that a growing table makes few system calls. */
+/*
+ * Grows by at least a sixteenth, so that a growing table makes few system calls. An urgent run may
+ * need a larger table, so this may use what is kept aside.
+ */
 int uz_area_grow(struct uz_arena *pub, struct uz_area *area, uint64_t upto)
 {
 	struct uz__arena *a = uz__arena(pub);
@@ -86,7 +110,7 @@ int uz_area_grow(struct uz_arena *pub, struct uz_area *area, uint64_t upto)
 		return -UZ_ENOSPC;
 	want = UZ_MAX(upto, area->committed + area->committed / 16);
 	want = UZ_MIN(page_up(a, want), area->bytes);
-	r = uz_area_commit(pub, area, area->committed, want - area->committed);
+	r = commit_range(uz__arena(pub), area, area->committed, want - area->committed, 0);
 	if (r == 0)
 		area->committed = want;
 	return r;
@@ -122,7 +146,7 @@ int uz_scratch_alloc(struct uz_arena *pub, uint64_t bytes, void **out)
 
 	if (r < 0)
 		return r;
-	r = uz_area_grow(pub, &area, area.bytes);
+	r = uz_area_commit(pub, &area, 0, area.bytes);
 	if (r < 0)
 		uz_scratch_release(pub, &area);
 	else

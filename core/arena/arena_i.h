@@ -83,6 +83,7 @@ int uz__super_raise_epoch(struct uz__arena *a);
 
 /* ablock.c: the bitmaps of one arena block, and its place in the lists. Lock held. */
 struct ablock *uz__ablock(struct uz__arena *a, uint32_t i);
+uint64_t uz__ablock_fresh_bytes(const struct uz__arena *a); /* what the next fresh one costs */
 int uz__ablock_fresh(struct uz__arena *a, uint32_t *i);
 int uz__ablock_find(const struct ablock *ab, uint32_t nr);
 void uz__ablock_set(struct ablock *ab, uint32_t first, uint32_t nr, bool used);
@@ -100,7 +101,7 @@ uint64_t uz__piece_return(struct uz__arena *a, uint32_t max_pieces);
 /* background.c: the size of the populated reserve. Lock held. */
 uint64_t uz__reserve_frames(const struct uz__arena *a);
 
-/* area.c: takes @bytes from the budget, giving free pieces back if that helps. */
-int uz__budget_take(struct uz__arena *a, uint64_t bytes);
+/* area.c: takes @bytes from the budget if @keep_frames remain for urgent runs. */
+bool uz__budget_try(struct uz__arena *a, uint64_t bytes, uint64_t keep_frames);
 
 #endif

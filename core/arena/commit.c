@@ -56,13 +56,16 @@ static int cold_stretch(struct uz__arena *a, uint32_t max, struct transit *t)
 	return 0;
 }
 
-/* How many pieces may still be committed. */
-static uint32_t pieces_allowed(struct uz__arena *a, uint32_t max)
+/* Takes budget for up to @max pieces; how many. */
+static uint32_t take_pieces(struct uz__arena *a, uint32_t max)
 {
-	uint64_t total = uz_load(&a->total_bytes);
-	uint64_t left = a->limit_bytes > total ? a->limit_bytes - total : 0;
+	uint64_t total = uz_load(&a->total_bytes), limit = uz_load(&a->limit_bytes);
+	uint64_t left = limit > total ? limit - total : 0;
+	uint32_t nr = (uint32_t)UZ_MIN(left / PIECE_BYTES, max);
 
-	return (uint32_t)UZ_MIN(left / PIECE_BYTES, max);
+	while (nr && !uz__budget_try(a, (uint64_t)nr * PIECE_BYTES, 0))
+		nr--;
+	return nr;
 }
 
 /* Commits up to @max_pieces neighbouring pieces; at least one, or an error. */
@@ -72,14 +75,13 @@ int uz__piece_commit(struct uz__arena *a, uint32_t max_pieces)
 	struct transit t;
 	int r;
 
-	max_pieces = pieces_allowed(a, max_pieces);
-	if (!max_pieces)
-		return -UZ_ENOSPC;
 	r = cold_stretch(a, max_pieces, &t);
 	if (r < 0)
 		return r;
+	t.nr = take_pieces(a, t.nr);
+	if (!t.nr)
+		return -UZ_ENOSPC;
 	mark(a, t, true);
-	uz_fetch_add(&a->total_bytes, (uint64_t)t.nr * PIECE_BYTES);
 	uz_unlock(pl, &a->lock);
 	r = pl->ops->commit(pl, piece_addr(a, t), (size_t)t.nr * PIECE_BYTES);
 	uz_lock(pl, &a->lock);

@@ -6,9 +6,10 @@
  */
 #include "arena_i.h"
 
+/* Free ones and those that the budget still allows, with their bookkeeping. */
 static uint64_t frames_allowed(struct uz__arena *a)
 {
-	uint64_t total = uz_load(&a->total_bytes);
+	uint64_t total = uz_load(&a->total_bytes) + uz__ablock_fresh_bytes(a);
 	uint64_t left = a->limit_bytes > total ? a->limit_bytes - total : 0;
 
 	return a->nr_free_frames + left / PIECE_BYTES * PIECE_FRAMES;
