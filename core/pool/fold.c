@@ -3,7 +3,7 @@
  * fold, the hot half: alloc, free, read. fold_i.h has the layout and the rules.
  *
  * An allocation takes the frame with the smallest hole that is sure to fit, by
- * bins of 64 bytes; then the frame is filed anew. A free touches no byte of the object, only
+ * bins of 64 bytes, of equals one with more objects; then the frame is filed anew. A free touches no byte of the object, only
  * the frame's words. Both cost one lock and the words of up to four frames (list
  * neighbours).
  *
@@ -39,18 +39,20 @@ void uz__fold_unfile(struct fold *f, struct fold_shard *sh, uint32_t block)
 {
 	struct uz_block *b = &f->pool.tab->block[block];
 	uint32_t bin = b->u16[FOLD_HOLE] / FOLD_BIN_UNITS;
+	bool single = b->u16[FOLD_COUNT] == 1;
 
 	if (b->u16[FOLD_HOLE] & FOLD_ISOLATED)
 		return;
 	account(sh, b, UINT32_MAX);
-	uz_block_unlink(f->pool.tab, &sh->head[bin], block);
-	if (!sh->head[bin])
-		sh->bins &= ~(1ull << bin);
+	uz_block_unlink(f->pool.tab, &sh->head[single][bin], block);
+	if (!sh->head[single][bin])
+		sh->bins[single] &= ~(1ull << bin);
 }
 
 void uz__fold_file(struct fold *f, struct fold_shard *sh, uint32_t block)
 {
 	struct uz_block *b = &f->pool.tab->block[block];
+	bool single = b->u16[FOLD_COUNT] == 1;
 	uint32_t start, bin;
 
 	if (b->u16[FOLD_HOLE] & FOLD_ISOLATED)
@@ -58,16 +60,24 @@ void uz__fold_file(struct fold *f, struct fold_shard *sh, uint32_t block)
 	b->u16[FOLD_HOLE] = b->u16[FOLD_COUNT] < f->max ? (uint16_t)fold_hole(b, &start) : 0;
 	bin = b->u16[FOLD_HOLE] / FOLD_BIN_UNITS;
 	account(sh, b, 1);
-	uz_block_push(f->pool.tab, &sh->head[bin], block);
-	sh->bins |= 1ull << bin;
+	uz_block_push(f->pool.tab, &sh->head[single][bin], block);
+	sh->bins[single] |= 1ull << bin;
+}
+
+static uint32_t lowest_bin(uint64_t bins, uint32_t from)
+{
+	bins = from < FOLD_BINS ? bins >> from << from : 0;
+	return bins ? (uint32_t)__builtin_ctzll(bins) : FOLD_BINS;
 }
 
 uint32_t uz__fold_fit(const struct fold_shard *sh, uint32_t len)
 {
-	uint32_t bin = UZ_DIV_UP(len, FOLD_BIN_UNITS);
-	uint64_t bins = bin < FOLD_BINS ? sh->bins >> bin << bin : 0;
+	uint32_t from = UZ_DIV_UP(len, FOLD_BIN_UNITS);
+	uint32_t many = lowest_bin(sh->bins[0], from), single = lowest_bin(sh->bins[1], from);
 
-	return bins ? sh->head[__builtin_ctzll(bins)] : 0;
+	if (UZ_MIN(many, single) == FOLD_BINS)
+		return 0;
+	return many <= single ? sh->head[0][many] : sh->head[1][single];
 }
 
 bool uz__fold_insert(struct uz_block *b, uint32_t start, uint32_t len)

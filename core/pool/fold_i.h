@@ -6,7 +6,8 @@
  *
  *   frame:  sum of objects + sum of gaps == 1024;  1 <= count <= max
  *   hole == count < max ? the longest gap : 0
- *   every frame that is not isolated is in bin hole / 16 of its shard, full ones too
+ *   every frame that is not isolated is in bin hole / 16 of its shard, full ones too;
+ *   those with a single object in bins of their own, since only they are worth emptying
  *
  * The index in the handle is where the object starts, so nothing in the frame says
  * what is where: a read adds two numbers, there is no directory to keep safe from
@@ -38,8 +39,8 @@ struct fold_shard {
 	uint32_t nr_frames, nr_single; /* not isolated; with one object */
 	uint32_t nr_objects; /* in all frames */
 	uint64_t free_units; /* sum of holes, isolated ones left out */
-	uint64_t bins; /* bit i: head[i] is not empty */
-	uint32_t head[FOLD_BINS];
+	uint64_t bins[2]; /* bit i: head[.][i] is not empty; [1]: frames with a single object */
+	uint32_t head[2][FOLD_BINS];
 } UZ_ALIGNED(UZ_CACHE_LINE);
 
 struct fold {

@@ -3,12 +3,11 @@
  * fold, the cold half: moving, attach, recounting.
  *
  * Compaction takes a frame with a single object and moves that into a hole of
- * another: one copy of less than half a frame on average, for a whole frame. The
- * single with the largest hole is the smallest object, so if that fits nowhere, none does.
+ * another: one copy of less than half a frame on average, for a whole frame. It takes
+ * the one with the largest hole, which is about the smallest object; if that fits nowhere,
+ * none is worth a try.
  */
 #include "fold_i.h"
-
-#define LOOK 8 /* frames of a bin that are looked at for a single object */
 
 /* Locks and returns the shard of @block, if the block is (still) one of this pool's. */
 static struct fold_shard *lock_shard(struct fold *f, uint32_t block)
@@ -82,31 +81,14 @@ uint32_t uz__fold_residents(struct uz_pool *p, uint32_t block, uint32_t from,
 	return found;
 }
 
-/* Among the frames with the largest holes, the first with a single object; 0: none. */
-static uint32_t emptiest(const struct fold *f, const struct fold_shard *sh)
-{
-	const struct uz_block *block = f->pool.tab->block;
-
-	for (uint64_t bins = sh->bins; bins;) {
-		uint32_t bin = 63 - (uint32_t)__builtin_clzll(bins);
-		uint32_t b = sh->head[bin];
-
-		for (int i = 0; b && i < LOOK; i++, b = block[b].next)
-			if (block[b].u16[FOLD_COUNT] == 1)
-				return b;
-		bins &= ~(1ull << bin);
-	}
-	return 0;
-}
-
 /* Isolates the candidate of one shard; *len is what has to fit elsewhere. */
 static uint32_t candidate(struct fold *f, struct fold_shard *sh, bool hard, uint32_t *len)
 {
 	uint32_t block = 0;
 
 	uz_lock(f->plat, &sh->lock);
-	if (hard ? sh->nr_single : sh->nr_single > 16 + sh->nr_frames / 16)
-		block = emptiest(f, sh);
+	if (sh->nr_single > (hard ? 0 : 16 + sh->nr_frames / 32))
+		block = sh->head[1][63 - __builtin_clzll(sh->bins[1])];
 	if (block) {
 		*len = f->pool.tab->block[block].u16[FOLD_LEN];
 		isolate_locked(f, sh, block);
@@ -234,16 +216,16 @@ static bool frame_ok(const struct fold *f, uint32_t block)
 	return b->u16[FOLD_HOLE] == (count < f->max ? hole : 0);
 }
 
-/* Frames in the lists of a shard; UINT32_MAX if one is in the wrong place. */
-static uint32_t count_listed(const struct fold *f, const struct fold_shard *sh)
+/* Frames in one set of lists of a shard; UINT32_MAX if one is in the wrong place. */
+static uint32_t count_listed(const struct fold *f, const struct fold_shard *sh, bool single)
 {
 	const struct uz_block *block = f->pool.tab->block;
 	uint32_t nr = 0;
 
 	for (uint32_t bin = 0; bin < FOLD_BINS; bin++) {
-		if (!(sh->bins >> bin & 1) != !sh->head[bin])
+		if (!(sh->bins[single] >> bin & 1) != !sh->head[single][bin])
 			return UINT32_MAX;
-		for (uint32_t b = sh->head[bin]; b; b = block[b].next, nr++)
+		for (uint32_t b = sh->head[single][bin]; b; b = block[b].next, nr++)
 			if (block[b].u16[FOLD_HOLE] / FOLD_BIN_UNITS != bin)
 				return UINT32_MAX;
 	}
@@ -273,7 +255,8 @@ static bool shard_ok(struct fold *f, uint32_t k, uint64_t *frames)
 		units += b->u16[FOLD_HOLE];
 	}
 	return filed == sh->nr_frames && single == sh->nr_single && units == sh->free_units &&
-	       objects == sh->nr_objects && filed == count_listed(f, sh);
+	       objects == sh->nr_objects && single == count_listed(f, sh, true) &&
+	       filed == single + count_listed(f, sh, false);
 }
 
 int uz__fold_check(struct uz_pool *p)
