@@ -3,7 +3,7 @@
  * fold, the hot half: alloc, free, read. fold_i.h has the layout and the rules.
  *
  * An allocation takes the frame with the smallest hole that is sure to fit, by
- * bins of 64 bytes, of equals one with more objects; then the frame is filed anew. A free touches no byte of the object, only
+ * bins of 64 bytes, of equals one with a single object; then the frame is filed anew. A free touches no byte of the object, only
  * the frame's words. Both cost one lock and the words of up to four frames (list
  * neighbours).
  *
@@ -77,7 +77,7 @@ uint32_t uz__fold_fit(const struct fold_shard *sh, uint32_t len)
 
 	if (UZ_MIN(many, single) == FOLD_BINS)
 		return 0;
-	return many <= single ? sh->head[0][many] : sh->head[1][single];
+	return many < single ? sh->head[0][many] : sh->head[1][single];
 }
 
 bool uz__fold_insert(struct uz_block *b, uint32_t start, uint32_t len)
