@@ -106,14 +106,20 @@ static inline void slab_unlink(struct slab *s, struct slab_class *c, uint32_t bl
 }
 
 /*
- * The bound under which compaction starts unasked: free cells worth two blocks and a 32nd of
- * the live ones. It settles at half of that on average, about 1.6% of the class.
+ * The bound under which compaction starts unasked: free cells for a block and for
+ * one in 128 of the live ones. Measured on 490 MiB of objects while all was
+ * overwritten three times, RAM / object bytes and bytes moved for each write:
+ *
+ *   1 block, 1 / 256     1.020    74 B
+ *   1 block, 1 / 128     1.022    42 B
+ *   1 block, 1 / 64      1.026    19 B
+ *   2 blocks, 1 / 32     1.035     3 B
  */
 static inline enum slab_worth slab_worth(const struct slab_class *c)
 {
 	if (c->nr_free < c->nr || c->nr == 1)
 		return SLAB_NOTHING;
-	return c->nr_free >= 2u * c->nr + c->nr_live / 32 ? SLAB_SOFT : SLAB_HARD;
+	return c->nr_free >= c->nr + c->nr_live / 128 ? SLAB_SOFT : SLAB_HARD;
 }
 
 /* After each change of nr_free or nr_live. */

@@ -25,10 +25,10 @@ struct bound {
 
 /* At 40,000 objects of 1.7 KiB. */
 static const struct bound bounds[] = {
-	{ "zsmalloc", 1.05, 1.07, 1.10 },
-	{ "zblock", 1.07, 1.10, 1.12 },
-	{ "z3fold", 1.45, 1.45, 1.45 },
-	{ "zbud", 1.60, 1.60, 1.60 },
+	{ "zsmalloc", 1.05, 1.05, 1.08 },
+	{ "zblock", 1.06, 1.07, 1.08 },
+	{ "z3fold", 1.10, 1.10, 1.20 },
+	{ "zbud", 1.25, 1.25, 1.28 },
 };
 
 static uint16_t *sizes;
