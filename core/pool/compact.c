@@ -31,7 +31,7 @@ static int move_object(struct uz_pool *p, uint32_t block, const struct uz_reside
 
 	if (!m->lock(m, r->owner, from, &size))
 		return 0;
-	err = uz_pool_alloc(p, size, r->owner, UZ_ALLOC_URGENT, 0, &to);
+	err = uz_pool_alloc(p, size, r->owner, UZ_ALLOC_MOVE, 0, &to);
 	if (err)
 		goto out_unlock;
 	addr = p->ops->read_begin(p, from, size);

@@ -8,10 +8,12 @@
  * neighbours).
  *
  * A full frame is filed like any other: its hole is 0, its bin is the first, where
- * no search begins. An urgent allocation, which is what compaction uses, looks into
- * the holes of all shards before it takes a new frame, the emergency reserve last.
+ * no search begins. An urgent allocation and a move look into the holes of all
+ * shards before they take a new frame, the emergency reserve last, or fail.
  */
 #include "fold_i.h"
+
+#define WIDE (UZ_ALLOC_URGENT | UZ_ALLOC_MOVE) /* look into all shards */
 
 size_t uz__fold_bytes(void)
 {
@@ -158,13 +160,15 @@ int uz__fold_alloc(struct uz_pool *p, uint32_t size, uint32_t owner, unsigned in
 		   unsigned int hint, struct uz_object *out)
 {
 	struct fold *f = fold_of(p);
-	uint32_t len = fold_units(size), nr = flags & UZ_ALLOC_URGENT ? FOLD_SHARDS : 1;
+	uint32_t len = fold_units(size), nr = flags & WIDE ? FOLD_SHARDS : 1;
 	struct fold_shard *own = &f->shard[hint % FOLD_SHARDS];
 	int err;
 
 	for (uint32_t i = 0; i < nr; i++)
 		if (alloc_hole(f, &f->shard[(hint + i) % FOLD_SHARDS], len, owner, out))
 			return 0;
+	if (flags & UZ_ALLOC_MOVE)
+		return -UZ_ENOSPC;
 	err = alloc_frame(f, own, len, owner, flags & ~UZ_ALLOC_URGENT, out);
 	if (err && flags & UZ_ALLOC_URGENT)
 		err = alloc_frame(f, own, len, owner, flags, out);

@@ -10,7 +10,8 @@
  * Empty blocks are destroyed at once. A new block is made with the class lock held: others of the
  * class would have to wait for memory anyway, and two would make two blocks.
  *
- * At the limit an urgent allocation takes, in this order: a new block, a cell of
+ * A move takes a cell that exists, of its class or the next larger one that has one. At
+ * the limit an urgent allocation takes, in this order: a new block, a cell of
  * any larger class, a block of the emergency reserve. So free cells that exist
  * anyhow are spent before the reserve is, which raw pages need.
  */
@@ -103,6 +104,7 @@ static int add_block(struct slab *s, struct slab_class *c, unsigned int flags)
 	if (err)
 		return err;
 	c->nr_free += c->nr;
+	uz_store(&s->grown[c - s->class], SLAB_GROWN);
 	slab_link(s, c, block, 0);
 	return 0;
 }
@@ -114,7 +116,7 @@ static int alloc_in(struct slab *s, struct slab_class *c, uint32_t owner, unsign
 
 	uz_lock(s->plat, &c->lock);
 	if (UZ_UNLIKELY(!c->bins))
-		err = add_block(s, c, flags);
+		err = flags & UZ_ALLOC_MOVE ? -UZ_ENOSPC : add_block(s, c, flags);
 	if (!err)
 		take_cell(s, c, owner, out);
 	uz_unlock(s->plat, &c->lock);
@@ -145,7 +147,7 @@ int uz__slab_alloc(struct uz_pool *p, uint32_t size, uint32_t owner, unsigned in
 	int err = alloc_in(s, c, owner, flags & ~UZ_ALLOC_URGENT, out);
 
 	(void)hint;
-	if (UZ_LIKELY(!err) || !(flags & UZ_ALLOC_URGENT))
+	if (UZ_LIKELY(!err) || !(flags & (UZ_ALLOC_URGENT | UZ_ALLOC_MOVE)))
 		return err;
 	return alloc_larger(s, c, owner, out) ? 0 : alloc_in(s, c, owner, flags, out);
 }

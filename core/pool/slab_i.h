@@ -53,9 +53,13 @@ struct slab {
 	struct uz_area seen; /* attach only: a bit a cell, set when a slot has named it */
 	uint64_t seen_bytes;
 	uint8_t worth[SLAB_CLASSES]; /* enum slab_worth; written under the class lock */
+	uint8_t grown
+		[SLAB_CLASSES]; /* set when a block is made, worn off by searches for a victim */
 	uint8_t map[SLAB_STRIDE_MAX / 4 + 1]; /* class by bytes of a cell / 4, rounded up */
 	struct slab_class class[SLAB_CLASSES];
 };
+
+#define SLAB_GROWN 4 /* searches for which a class that grew is left alone */
 
 /* Could a block of this class be emptied into the others, and is it worth it unasked? */
 enum slab_worth { SLAB_NOTHING, SLAB_HARD, SLAB_SOFT };

@@ -25,7 +25,7 @@ struct bound {
 
 /* At 40,000 objects of 1.7 KiB. */
 static const struct bound bounds[] = {
-	{ "zsmalloc", 1.05, 1.05, 1.08 },
+	{ "zsmalloc", 1.05, 1.03, 1.03 },
 	{ "zblock", 1.06, 1.07, 1.08 },
 	{ "z3fold", 1.10, 1.10, 1.20 },
 	{ "zbud", 1.25, 1.25, 1.28 },
@@ -74,12 +74,14 @@ static void write_page(struct pool_rig *r, struct test_rng *rng, uint32_t page)
 	CHECK_EQ(rig_write(r, page, UZ_MIN(size, r->ops->max_object), 0, 0), 0);
 }
 
+/* As a device does that is left alone: pass after pass. */
 static uint64_t compact(struct pool_rig *r, bool hard)
 {
 	uint64_t before = r->moves;
 
-	while (uz_pool_compact(r->pool, 64, hard, &r->mover))
-		;
+	for (int pass = 0; pass < 8; pass++)
+		while (uz_pool_compact(r->pool, 64, hard, &r->mover))
+			;
 	return r->moves - before;
 }
 

@@ -26,6 +26,9 @@
 #define UZ_POOL_NAME_MAX 16
 #define UZ_OWNER_MAX 0x7fff0000u /* one past the largest page number */
 
+/* Beside UZ_ALLOC_URGENT: compaction is asking, to which only room in blocks that exist is of use. */
+#define UZ_ALLOC_MOVE 0x100u
+
 struct uz_pool_ops;
 
 /* The head of every instance; the pool's own memory follows. */
@@ -83,7 +86,8 @@ struct uz_pool_ops {
 	 * Required. Room for @size bytes owned by page @owner. @flags as uz_run_alloc; @hint is a
 	 * small number that differs between threads. 0, -ENOSPC, -ENOMEM (nothing changed). The
 	 * caller fills out->addr before it publishes the handle; nothing moves the object till then.
-	 * UZ_ALLOC_URGENT: use any fitting room, however wasteful, before failing.
+	 * UZ_ALLOC_URGENT: use any fitting room, however wasteful, before failing. UZ_ALLOC_MOVE:
+	 * do that and make no block (a pool may ignore it, its compaction then gains less).
 	 */
 	int (*alloc)(struct uz_pool *p, uint32_t size, uint32_t owner, unsigned int flags,
 		     unsigned int hint, struct uz_object *out);
