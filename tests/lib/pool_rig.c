@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <uz/host.h>
+
 #define CAPACITY (1ull << 30)
 #define DISK 3
 #define ENTRY 1
@@ -225,16 +227,34 @@ void rig_reattach(struct pool_rig *r, void (*attach)(struct pool_rig *r))
 	r->ops->attach_done(r->pool);
 }
 
+static const struct uz_pool_ops *load_pool(const char *path)
+{
+	char why[256];
+	const struct uz_pool_ops *ops = uz_host_pool(path, why, sizeof(why));
+
+	CHECK_MSG(ops, "UZ_POOL=%s: %s", path, why);
+	return ops;
+}
+
+static void run_pool(void (*test)(const struct uz_pool_ops *ops), const struct uz_pool_ops *ops)
+{
+	printf("pool %s\n", ops->name);
+	test(ops);
+}
+
 void rig_each_pool(void (*test)(const struct uz_pool_ops *ops))
 {
 	const char *only = getenv("UZ_POOL");
 	unsigned int nr = 0;
 
+	if (only && strchr(only, '/')) {
+		run_pool(test, load_pool(only));
+		return;
+	}
 	for (const struct uz_pool_ops *const *p = uz_pools; *p; p++) {
-		if (only && strcmp(only, (*p)->name))
+		if (only && strcmp(only, (*p)->name) != 0)
 			continue;
-		printf("pool %s\n", (*p)->name);
-		test(*p);
+		run_pool(test, *p);
 		nr++;
 	}
 	CHECK_MSG(nr > 0, "UZ_POOL: there is no pool named %s", only);

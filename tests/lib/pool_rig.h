@@ -49,13 +49,13 @@ void rig_check(struct pool_rig *r);
 uint64_t rig_bytes(const struct pool_rig *r); /* sum of object sizes */
 
 /*
- * Forgets all that is volatile, as a killed process does, and opens the store again. @ctx and
- * @attach: called with slots not yet attached, to let a test do that itself; NULL attaches all.
+ * Forgets all that is volatile, as a killed process does, and opens the store again. @attach is
+ * called when the slots are to be attached; NULL attaches all.
  */
 void rig_reattach(struct pool_rig *r, void (*attach)(struct pool_rig *r));
 void rig_attach_slots(struct pool_rig *r);
 
-/* The pools to test: UZ_POOL names one, all of uz_pools otherwise. */
+/* The pools to test: UZ_POOL names one, or is the path of a loadable one; else all of uz_pools. */
 void rig_each_pool(void (*test)(const struct uz_pool_ops *ops));
 
 #endif

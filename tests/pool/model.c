@@ -48,6 +48,8 @@ static void isolate_one(struct model *m)
 	uint32_t page = random_page(m), block, from = 0, n, listed = 0, want = 0;
 	struct uz_resident res[7];
 
+	for (int i = 0; i < 20 && !r->slot[page].size; i++)
+		page = random_page(m);
 	if (!r->slot[page].size || !r->ops->isolate)
 		return;
 	block = uz_handle_block(r->slot[page].handle);
