@@ -11,7 +11,7 @@
 #include "pool_i.h"
 
 const struct uz_pool_ops *const uz_pools[] = {
-	&uz_pool_zsmalloc, &uz_pool_zblock, &uz_pool_z3fold, &uz_pool_zbud, NULL,
+	&uz_pool_zslot, &uz_pool_zsmalloc, &uz_pool_zblock, &uz_pool_z3fold, &uz_pool_zbud, NULL,
 };
 
 static bool name_ok(const char *name)

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * zslot: slotted blocks without classes. Objects of any length lie side by side in a block,
+ * and a new one goes into the tightest of the holes that blocks offer, each block
+ * offering its largest. No room is lost to rounding up to a class (only to 8 bytes), and
+ * none to classes with half-filled blocks. What is left over are holes too small for
+ * anything: about 1% of the data after long random overwriting.
+ *
+ * The index in a handle is the object's place in its block, so a read is one load
+ * (the descriptor) and no look into the block before the object itself. The block's cells say
+ * who owns which place: 8 bytes an object, needed for free, moves and attach only.
+ *
+ * Blocks belong to shards, each with a lock and lists of its own; a thread's hint picks
+ * the shard. A pool of less than 32 MiB has one, and one more for each 16 MiB up to 8.
+ * Before a block is added the other shards' holes are tried, so that a shard's blocks are as
+ * full as if there were one list, and the density does not suffer.
+ *
+ * Blocks have 8 frames (the most that a handle's index can name). Small objects get
+ * smaller blocks, so that the cells of a block stay few: they are searched by free.
+ */
+#include "zslot_i.h"
+
+#define MEAN_FIRST (128u << 6)
+#define BLOCK_OBJECTS 64u /* about so many in a block at most, if it has more than a frame */
+#define HEAD_UNITS 16u /* more than the first words of a new block */
+
+static size_t zslot_instance_bytes(void)
+{
+	return sizeof(struct zslot);
+}
+
+static int zslot_init(struct uz_pool *p)
+{
+	struct zslot *z = zslot_of(p);
+
+	z->plat = uz__pool_plat(p);
+	for (uint32_t i = 0; i < NR_SHARDS; i++)
+		z->shard[i].mean = MEAN_FIRST;
+	return 0;
+}
+
+uint32_t uz__zslot_nr_shards(const struct zslot *z)
+{
+	uint64_t n = uz_load(&z->pool.nr_frames) / SHARD_FRAMES;
+
+	return n >= 8 ? 8 : n >= 4 ? 4 : n >= 2 ? 2 : 1;
+}
+
+/* The smallest hole of the block at the head of @bin. Shard locked. */
+static uint64_t take(struct zslot *z, struct zslot_shard *s, uint32_t block, uint32_t len,
+		     uint32_t owner)
+{
+	uint64_t *base = uz_block_addr(z->pool.tab, block);
+	uint32_t off = uz__zslot_carve(base, len, owner);
+
+	UZ_ASSERT(off);
+	s->mean += len - (s->mean >> 6);
+	s->nr_objects++;
+	uz__zslot_file(z, s, block);
+	return uz_handle(block, off);
+}
+
+static uint64_t take_fit(struct zslot *z, struct zslot_shard *s, uint32_t len, uint32_t owner)
+{
+	uint32_t bin = uz__zslot_peek(s, len);
+
+	return bin ? take(z, s, s->bin[bin], len, owner) : 0;
+}
+
+static uint64_t take_own(struct zslot *z, struct zslot_shard *s, uint32_t len, uint32_t owner)
+{
+	uint64_t handle;
+
+	uz_lock(z->plat, &s->lock);
+	handle = take_fit(z, s, len, owner);
+	uz_unlock(z->plat, &s->lock);
+	return handle;
+}
+
+/* A hole of another shard, if it is idle and the hole no larger than an object can be. */
+static uint64_t take_other(struct zslot *z, struct zslot_shard *own, uint32_t len, uint32_t owner)
+{
+	for (uint32_t i = 1; i < NR_SHARDS; i++) {
+		struct zslot_shard *s = &z->shard[((own - z->shard) + i) % NR_SHARDS];
+		uint32_t bin = uz__zslot_peek(s, len);
+		uint64_t handle = 0;
+
+		if (!bin || bin > UNITS_OBJECT || !uz_trylock(&s->lock))
+			continue;
+		bin = uz__zslot_peek(s, len);
+		if (bin && bin <= UNITS_OBJECT)
+			handle = take(z, s, s->bin[bin], len, owner);
+		uz_unlock(z->plat, &s->lock);
+		if (handle)
+			return handle;
+	}
+	return 0;
+}
+
+/* Any room at all, in any shard. */
+static uint64_t take_any(struct zslot *z, uint32_t len, uint32_t owner)
+{
+	uint64_t handle = 0;
+
+	for (uint32_t i = 0; i < NR_SHARDS && !handle; i++)
+		handle = take_own(z, &z->shard[i], len, owner);
+	return handle;
+}
+
+static uint32_t block_frames(uint32_t mean, uint32_t len)
+{
+	uint32_t nr = FRAMES_MAX;
+
+	while (nr > 1 && nr * UNITS_FRAME > mean * BLOCK_OBJECTS &&
+	       nr / 2 * UNITS_FRAME >= len + HEAD_UNITS)
+		nr /= 2;
+	return nr;
+}
+
+static int take_new(struct zslot *z, struct zslot_shard *s, uint32_t len, uint32_t owner,
+		    unsigned int flags, uint64_t *handle)
+{
+	uint32_t nr = block_frames(uz_load(&s->mean) >> 6, len), block;
+	int err = uz__pool_block_create(&z->pool, nr, 0, flags, &block);
+
+	if (err)
+		return err;
+	uz__zslot_format(uz_block_addr(z->pool.tab, block), nr * UNITS_FRAME);
+	uz_lock(z->plat, &s->lock);
+	uz__zslot_add(z, s, block);
+	s->open = block;
+	*handle = take(z, s, block, len, owner);
+	uz_unlock(z->plat, &s->lock);
+	return 0;
+}
+
+static int zslot_alloc(struct uz_pool *p, uint32_t size, uint32_t owner, unsigned int flags,
+		       unsigned int hint, struct uz_object *out)
+{
+	struct zslot *z = zslot_of(p);
+	struct zslot_shard *s = &z->shard[hint & (uz__zslot_nr_shards(z) - 1)];
+	uint32_t len = zslot_units(size);
+	uint64_t handle = take_own(z, s, len, owner);
+	int err = 0;
+
+	if (!handle)
+		handle = take_other(z, s, len, owner);
+	if (!handle)
+		err = take_new(z, s, len, owner, flags, &handle);
+	if (err) {
+		handle = take_any(z, len, owner);
+		if (!handle)
+			return err;
+	}
+	out->handle = handle;
+	out->addr = (char *)uz_block_addr(p->tab, uz_handle_block(handle)) +
+		    uz_handle_index(handle) * UNIT_BYTES;
+	return 0;
+}
+
+static void zslot_free(struct uz_pool *p, uint64_t handle, uint32_t size)
+{
+	struct zslot *z = zslot_of(p);
+	uint32_t block = uz_handle_block(handle);
+	struct zslot_shard *s = uz__zslot_lock_block(z, block);
+	uint64_t *base;
+
+	UZ_ASSERT(s);
+	base = uz_block_addr(p->tab, block);
+	uz__zslot_release(base, uz_handle_index(handle));
+	s->nr_objects--;
+	uz_store(&s->freed, s->freed + zslot_units(size));
+	if (zslot_head(base).nr_objects)
+		uz__zslot_file(z, s, block);
+	else
+		uz__zslot_drop(z, s, block);
+	uz_unlock(z->plat, &s->lock);
+}
+
+static const void *zslot_read_begin(struct uz_pool *p, uint64_t handle, uint32_t size)
+{
+	(void)size;
+	return (const char *)uz_block_addr(p->tab, uz_handle_block(handle)) +
+	       uz_handle_index(handle) * UNIT_BYTES;
+}
+
+static void zslot_stats(struct uz_pool *p, struct uz_pool_stats *st)
+{
+	struct zslot *z = zslot_of(p);
+
+	uz__pool_head_stats(p, st);
+	for (struct zslot_shard *s = z->shard; s < &z->shard[NR_SHARDS]; s++) {
+		uz_lock(z->plat, &s->lock);
+		st->objects += s->nr_objects;
+		st->free_bytes += s->free * UNIT_BYTES;
+		uz_unlock(z->plat, &s->lock);
+	}
+}
+
+const struct uz_pool_ops uz_pool_zslot = {
+	.abi_version = UZ_POOL_ABI,
+	.struct_size = sizeof(struct uz_pool_ops),
+	.name = "zslot",
+	.max_object = UNITS_OBJECT * UNIT_BYTES,
+	.instance_bytes = zslot_instance_bytes,
+	.init = zslot_init,
+	.fini = uz__pool_destroy_blocks,
+	.alloc = zslot_alloc,
+	.free = zslot_free,
+	.read_begin = zslot_read_begin,
+	.isolate = uz__zslot_isolate,
+	.undo = uz__zslot_undo,
+	.residents = uz__zslot_residents,
+	.victim = uz__zslot_victim,
+	.tidy = uz__zslot_tidy,
+	.attach_block = uz__zslot_attach_block,
+	.attach_object = uz__zslot_attach_object,
+	.attach_done = uz__zslot_attach_done,
+	.stats = zslot_stats,
+	.check = uz__zslot_check,
+};

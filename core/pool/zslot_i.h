@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * zslot, what its files share. Lengths and offsets inside a block are counted in units of
+ * 8 bytes, so that the 12 bits of a handle's index name any place in a block of 8 frames.
+ *
+ *	unit 0      head word
+ *	1 ..        cells, one word an object, in no order
+ *	.. cap      holes, half a word each, downwards from cap, in no order
+ *	cap ..      objects and holes
+ *
+ *	8 * (1 + nr_objects) + 4 * nr_holes <= 8 * cap
+ *	cap + units of all objects + units of all holes == units of the block
+ *	no two holes touch
+ */
+#ifndef UZ_ZSLOT_I_H
+#define UZ_ZSLOT_I_H
+
+#include "pool_i.h"
+
+#define UNIT_BYTES 8u
+#define UNITS_FRAME (UZ_FRAME_SIZE / UNIT_BYTES)
+#define FRAMES_MAX (UZ_INDEX_NR / UNITS_FRAME)
+#define UNITS_OBJECT UNITS_FRAME /* of the largest object */
+
+#define ZSLOT_MAGIC 0x5a53
+
+/* Head word: magic 48..63 | cap 32..47 | nr_holes 16..31 | nr_objects 0..15 */
+struct zslot_head {
+	uint16_t magic, cap, nr_holes, nr_objects;
+};
+
+/* Cell: offset 52..63 | units 40..51 | seen 32 | owner 0..31 */
+struct zslot_cell {
+	uint32_t off, len, owner;
+};
+#define CELL_SEEN (1ull << 32) /* during attach: a slot names it */
+
+/* What a block has to offer. */
+struct zslot_room {
+	uint32_t largest; /* units of the largest hole; 0 when there is no place for a cell */
+	uint32_t free; /* units of all holes */
+};
+
+static inline uint32_t zslot_units(uint32_t bytes)
+{
+	return UZ_DIV_UP(bytes, UNIT_BYTES);
+}
+
+static inline uint64_t zslot_cell_pack(uint32_t off, uint32_t len, uint32_t owner)
+{
+	return (uint64_t)off << 52 | (uint64_t)len << 40 | owner;
+}
+
+static inline struct zslot_cell zslot_cell_unpack(uint64_t w)
+{
+	return (struct zslot_cell){
+		.off = (uint32_t)(w >> 52),
+		.len = (uint32_t)(w >> 40 & 0xfff),
+		.owner = (uint32_t)w,
+	};
+}
+
+static inline struct zslot_head zslot_head(const uint64_t *base)
+{
+	uint64_t w = uz_load(base);
+
+	return (struct zslot_head){
+		.magic = (uint16_t)(w >> 48),
+		.cap = (uint16_t)(w >> 32),
+		.nr_holes = (uint16_t)(w >> 16),
+		.nr_objects = (uint16_t)w,
+	};
+}
+
+static inline void zslot_set_head(uint64_t *base, struct zslot_head h)
+{
+	uz_store_release(base, (uint64_t)h.magic << 48 | (uint64_t)h.cap << 32 |
+				       (uint64_t)h.nr_holes << 16 | h.nr_objects);
+}
+
+/* Bytes between the last cell and the last hole. */
+static inline uint32_t zslot_slack(struct zslot_head h)
+{
+	return 8u * (h.cap - 1u - h.nr_objects) - 4u * h.nr_holes;
+}
+
+static inline uint32_t zslot_hole(uint32_t off, uint32_t len)
+{
+	return off << 16 | len;
+}
+
+static inline uint32_t zslot_hole_off(uint32_t hole)
+{
+	return hole >> 16;
+}
+
+static inline uint32_t zslot_hole_len(uint32_t hole)
+{
+	return hole & 0xffff;
+}
+
+/* The hole added last; the others go on upwards to cap. */
+static inline uint32_t *zslot_holes(const uint64_t *base, struct zslot_head h)
+{
+	return (uint32_t *)(uintptr_t)base + 2 * h.cap - h.nr_holes;
+}
+
+/* zslot_block.c: one block's image, of which @base is the first word. Lock held. */
+void uz__zslot_format(uint64_t *base, uint32_t units);
+void uz__zslot_hole_add(uint64_t *base, struct zslot_head *h, uint32_t off, uint32_t len);
+/* The smallest hole that fits; its offset, 0 if there is none or no place for a cell. */
+uint32_t uz__zslot_carve(uint64_t *base, uint32_t len, uint32_t owner);
+/* Frees the object at @off, which must be there. */
+void uz__zslot_release(uint64_t *base, uint32_t off);
+struct zslot_room uz__zslot_room(const uint64_t *base);
+/* A better place in the same block for an object that has holes beside it: carved; false if none. */
+bool uz__zslot_gather(uint64_t *base, struct zslot_cell *from, uint32_t *to);
+/* A shard: blocks filed by their largest hole, and once more by free space. */
+#define NR_SHARDS 8u
+#define SHARD_FRAMES 4096u /* of the pool, for each shard in use beyond the first */
+#define NR_BINS (UNITS_OBJECT + 4) /* 0: not filed; by unit; by power of two above */
+#define NR_MAPS UZ_DIV_UP(NR_BINS, 64)
+#define NR_LEVELS 64u /* free space in 64ths of the block; 0: not filed */
+
+struct zslot_shard {
+	struct uz_lock lock;
+	uint32_t open; /* the block made last: not worth emptying */
+	uint32_t mean; /* size of objects, moving average in units / 64 */
+	uint64_t nr_objects;
+	uint64_t free; /* units in holes of blocks that are not isolated */
+	uint64_t freed; /* units, since init */
+	uint64_t map[NR_MAPS]; /* bins in use */
+	uint64_t levels; /* levels in use */
+	uint32_t bin[NR_BINS];
+	uint32_t level[NR_LEVELS];
+} UZ_ALIGNED(UZ_CACHE_LINE);
+
+struct zslot {
+	struct uz_pool pool; /* first */
+	struct uz_plat *plat;
+	/* Emptying that gains nothing comes to rest until enough has been freed; all atomic. */
+	uint64_t best_frames; /* least frames since emptying began */
+	uint32_t in_vain; /* blocks given out since then */
+	uint32_t tidy_at; /* block */
+	uint64_t rest_until; /* sum of the shards' freed units */
+	struct zslot_shard shard[NR_SHARDS];
+};
+
+/* The pool's words of struct uz_block. */
+enum { B_LEVEL_NEXT, B_LEVEL_PREV }; /* u32 */
+enum { B_FREE = 4, B_BIN }; /* u16: units; bin */
+enum { B_LEVEL = 12, B_SHARD, B_ISOLATED }; /* u8 */
+
+static inline struct zslot *zslot_of(struct uz_pool *p)
+{
+	return UZ_CONTAINER_OF(p, struct zslot, pool);
+}
+
+/* zslot.c: the number of shards in use, a power of two */
+uint32_t uz__zslot_nr_shards(const struct zslot *z);
+
+/* zslot_shard.c: the lists. Lock held, but for peek. */
+void uz__zslot_file(struct zslot *z, struct zslot_shard *s, uint32_t block);
+void uz__zslot_unfile(struct zslot *z, struct zslot_shard *s, uint32_t block);
+/* Files a block for the first time, or forgets it and destroys it. */
+void uz__zslot_add(struct zslot *z, struct zslot_shard *s, uint32_t block);
+void uz__zslot_drop(struct zslot *z, struct zslot_shard *s, uint32_t block);
+/* The bin with the tightest fit, 0 if none; without the lock a guess. */
+uint32_t uz__zslot_peek(const struct zslot_shard *s, uint32_t len);
+/* Locks and returns the shard of a block, NULL if it is not (any more) one of the pool's. */
+struct zslot_shard *uz__zslot_lock_block(struct zslot *z, uint32_t block);
+bool uz__zslot_lists_ok(struct zslot *z);
+
+/* zslot_move.c */
+int uz__zslot_isolate(struct uz_pool *p, uint32_t block);
+void uz__zslot_undo(struct uz_pool *p, uint32_t block);
+uint32_t uz__zslot_residents(struct uz_pool *p, uint32_t block, uint32_t from,
+			     struct uz_resident *out, uint32_t nr);
+uint32_t uz__zslot_victim(struct uz_pool *p, bool hard);
+uint32_t uz__zslot_tidy(struct uz_pool *p, uint32_t nr, struct uz_mover *m);
+
+/* zslot_attach.c */
+int uz__zslot_attach_block(struct uz_pool *p, uint32_t block);
+int uz__zslot_attach_object(struct uz_pool *p, uint64_t handle, uint32_t size, uint32_t owner);
+void uz__zslot_attach_done(struct uz_pool *p);
+int uz__zslot_check(struct uz_pool *p);
+
+#endif

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * zslot, moving. A block is worth emptying when a 32nd of it is free: its
+ * objects go into holes of other blocks, or side by side into a new one, and either way
+ * that free space is won. The emptiest goes first. So a disk that has lost half of its
+ * pages at random comes down to about 1.02 times its data with every second object
+ * left where it is.
+ *
+ * Objects of one awkward size (three eighths of a block, say) leave the same free space wherever
+ * they go. So emptying stops when IN_VAIN blocks have been emptied and the pool
+ * is no smaller than before, until a 64th of it has been freed.
+ *
+ * tidy joins holes inside a block: an object with a hole beside it goes to another
+ * hole of the block, if that makes the largest one larger.
+ */
+#include "zslot_i.h"
+
+#define LEVEL_SOFT 2u
+#define LEVEL_HARD 1u
+#define IN_VAIN 128u
+#define TIDY_LOOK 16u /* blocks looked at for each object that may be moved */
+
+int uz__zslot_isolate(struct uz_pool *p, uint32_t block)
+{
+	struct zslot *z = zslot_of(p);
+	struct zslot_shard *s = uz__zslot_lock_block(z, block);
+	bool already;
+
+	if (!s)
+		return -UZ_ESTALE;
+	already = p->tab->block[block].u8[B_ISOLATED];
+	if (!already)
+		uz__zslot_unfile(z, s, block);
+	p->tab->block[block].u8[B_ISOLATED] = 1;
+	uz_unlock(z->plat, &s->lock);
+	return already ? -UZ_EBUSY : 0;
+}
+
+void uz__zslot_undo(struct uz_pool *p, uint32_t block)
+{
+	struct zslot *z = zslot_of(p);
+	struct zslot_shard *s = uz__zslot_lock_block(z, block);
+
+	if (!s)
+		return;
+	p->tab->block[block].u8[B_ISOLATED] = 0;
+	uz__zslot_file(z, s, block);
+	uz_unlock(z->plat, &s->lock);
+}
+
+/* Keeps out[] sorted by index, at most @nr; how many now. */
+static uint32_t insert(struct uz_resident *out, uint32_t found, uint32_t nr, struct zslot_cell c)
+{
+	uint32_t i = found;
+
+	if (found == nr && c.off > out[nr - 1].index)
+		return nr;
+	if (found == nr)
+		i = nr - 1;
+	for (; i && out[i - 1].index > c.off; i--)
+		out[i] = out[i - 1];
+	out[i] = (struct uz_resident){ .index = c.off, .owner = c.owner };
+	return UZ_MIN(found + 1, nr);
+}
+
+uint32_t uz__zslot_residents(struct uz_pool *p, uint32_t block, uint32_t from,
+			     struct uz_resident *out, uint32_t nr)
+{
+	struct zslot *z = zslot_of(p);
+	struct zslot_shard *s = uz__zslot_lock_block(z, block);
+	uint32_t found = 0;
+	const uint64_t *base;
+
+	if (!s)
+		return 0;
+	base = uz_block_addr(p->tab, block);
+	for (uint32_t i = zslot_head(base).nr_objects; i && nr; i--) {
+		struct zslot_cell c = zslot_cell_unpack(base[i]);
+
+		if (c.off >= from)
+			found = insert(out, found, nr, c);
+	}
+	uz_unlock(z->plat, &s->lock);
+	return found;
+}
+
+static uint64_t total(const struct zslot *z, bool freed)
+{
+	uint64_t sum = 0;
+
+	for (const struct zslot_shard *s = z->shard; s < &z->shard[NR_SHARDS]; s++)
+		sum += uz_load(freed ? &s->freed : &s->free);
+	return sum;
+}
+
+/* True if emptying should not begin, or not go on. */
+static bool resting(struct zslot *z)
+{
+	uint64_t frames = uz_load(&z->pool.nr_frames), rest = uz_load(&z->rest_until);
+	uint32_t in_vain = uz_load(&z->in_vain) + 1;
+
+	if (rest && total(z, true) < rest)
+		return true;
+	if (rest || frames < uz_load(&z->best_frames) || !uz_load(&z->best_frames)) {
+		uz_store(&z->best_frames, frames);
+		in_vain = 0;
+	}
+	uz_store(&z->in_vain, in_vain);
+	rest = in_vain < IN_VAIN ? 0 : total(z, true) + frames * UNITS_FRAME / 64 + 1;
+	uz_store(&z->rest_until, rest);
+	return rest != 0;
+}
+
+static struct zslot_shard *sparsest(struct zslot *z)
+{
+	struct zslot_shard *best = z->shard;
+
+	for (struct zslot_shard *s = z->shard + 1; s < &z->shard[NR_SHARDS]; s++)
+		if (uz_load(&s->levels) > uz_load(&best->levels))
+			best = s;
+	return best;
+}
+
+/* The emptiest block but the open one, of at least that level; the lock is held. */
+static uint32_t emptiest(const struct zslot *z, const struct zslot_shard *s, uint32_t level)
+{
+	uint64_t left = s->levels & ~0ull << level;
+
+	while (left) {
+		uint32_t top = 63 - (uint32_t)__builtin_clzll(left), block = s->level[top];
+
+		if (block == s->open)
+			block = z->pool.tab->block[block].u32[B_LEVEL_NEXT];
+		if (block)
+			return block;
+		left &= ~(1ull << top);
+	}
+	return 0;
+}
+
+/* Free space elsewhere for all that the block holds. */
+static bool fits_elsewhere(const struct zslot *z, uint32_t block)
+{
+	uint32_t units = uz_block_id(z->pool.tab, block).nr_frames * UNITS_FRAME;
+
+	return total(z, false) >= units;
+}
+
+uint32_t uz__zslot_victim(struct uz_pool *p, bool hard)
+{
+	struct zslot *z = zslot_of(p);
+	struct zslot_shard *s = sparsest(z);
+	uint32_t level = hard ? LEVEL_HARD : LEVEL_SOFT, block;
+
+	if (uz_load(&s->levels) >> level == 0 || resting(z))
+		return 0;
+	uz_lock(z->plat, &s->lock);
+	block = emptiest(z, s, level);
+	if (block && !fits_elsewhere(z, block))
+		block = 0;
+	if (block) {
+		uz__zslot_unfile(z, s, block);
+		p->tab->block[block].u8[B_ISOLATED] = 1;
+	}
+	uz_unlock(z->plat, &s->lock);
+	return block;
+}
+
+/* A move inside the block that is worth it: the new place is taken. */
+static bool plan(struct zslot *z, uint32_t block, struct zslot_cell *from, uint32_t *to)
+{
+	struct zslot_shard *s = uz__zslot_lock_block(z, block);
+	struct uz_block *b = &z->pool.tab->block[block];
+	bool found;
+
+	if (!s)
+		return false;
+	found = !b->u8[B_ISOLATED] && b->u16[B_FREE] > b->u16[B_BIN] &&
+		uz__zslot_gather(uz_block_addr(z->pool.tab, block), from, to);
+	if (found) {
+		s->nr_objects++;
+		uz__zslot_file(z, s, block);
+	}
+	uz_unlock(z->plat, &s->lock);
+	return found;
+}
+
+static bool move_inside(struct zslot *z, uint32_t block, struct uz_mover *m)
+{
+	struct uz_pool *p = &z->pool;
+	char *base = uz_block_addr(p->tab, block);
+	struct zslot_cell from;
+	uint64_t old, new;
+	uint32_t to, size;
+
+	if (!plan(z, block, &from, &to))
+		return false;
+	old = uz_handle(block, from.off);
+	new = uz_handle(block, to);
+	if (!m->lock(m, from.owner, old, &size)) {
+		p->ops->free(p, new, from.len * UNIT_BYTES);
+		return false;
+	}
+	memcpy(base + to * UNIT_BYTES, base + from.off * UNIT_BYTES, size);
+	m->publish(m, from.owner, new);
+	p->ops->free(p, old, size);
+	uz_fetch_add(&p->nr_moved, 1);
+	return true;
+}
+
+uint32_t uz__zslot_tidy(struct uz_pool *p, uint32_t nr, struct uz_mover *m)
+{
+	struct zslot *z = zslot_of(p);
+	uint32_t block = uz_load(&z->tidy_at), moved = 0;
+	struct uz_block_id id;
+
+	for (uint64_t look = (uint64_t)nr * TIDY_LOOK; look && moved < nr; look--) {
+		block = uz__pool_next(p, block, &id);
+		if (!block)
+			break;
+		while (moved < nr && move_inside(z, block, m))
+			moved++;
+	}
+	uz_store(&z->tidy_at, block);
+	return moved;
+}

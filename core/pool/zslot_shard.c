@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * zslot, a shard: its blocks in bins by their largest hole, one bin a unit up to the
+ * largest object, and a bitmap of the bins in use, so that the tightest fit over all blocks
+ * is a few words away. Sparse blocks are filed once more, in levels by their free
+ * space, so that the emptiest is found as fast; in a pool that is well filled hardly any
+ * block has a level.
+ */
+#include "zslot_i.h"
+
+static uint32_t bin_of(uint32_t largest)
+{
+	if (largest <= UNITS_OBJECT)
+		return largest;
+	return largest < 2 * UNITS_OBJECT   ? UNITS_OBJECT + 1
+	       : largest < 4 * UNITS_OBJECT ? UNITS_OBJECT + 2
+					    : UNITS_OBJECT + 3;
+}
+
+static void bin_link(struct zslot *z, struct zslot_shard *s, uint32_t block, uint32_t bin)
+{
+	uz_block_push(z->pool.tab, &s->bin[bin], block);
+	uz_store(&s->map[bin / 64], s->map[bin / 64] | 1ull << bin % 64);
+}
+
+static void bin_unlink(struct zslot *z, struct zslot_shard *s, uint32_t block, uint32_t bin)
+{
+	uz_block_unlink(z->pool.tab, &s->bin[bin], block);
+	if (!s->bin[bin])
+		uz_store(&s->map[bin / 64], s->map[bin / 64] & ~(1ull << bin % 64));
+}
+
+static void set_bin(struct zslot *z, struct zslot_shard *s, uint32_t block, uint32_t bin)
+{
+	uint16_t *now = &z->pool.tab->block[block].u16[B_BIN];
+
+	if (*now == bin)
+		return;
+	if (*now)
+		bin_unlink(z, s, block, *now);
+	if (bin)
+		bin_link(z, s, block, bin);
+	*now = (uint16_t)bin;
+}
+
+static void level_link(struct zslot *z, struct zslot_shard *s, uint32_t block, uint32_t level)
+{
+	struct uz_block *tab = z->pool.tab->block, *b = &tab[block];
+
+	b->u32[B_LEVEL_NEXT] = s->level[level];
+	b->u32[B_LEVEL_PREV] = 0;
+	if (s->level[level])
+		tab[s->level[level]].u32[B_LEVEL_PREV] = block;
+	s->level[level] = block;
+	uz_store(&s->levels, s->levels | 1ull << level);
+}
+
+static void level_unlink(struct zslot *z, struct zslot_shard *s, uint32_t block, uint32_t level)
+{
+	struct uz_block *tab = z->pool.tab->block, *b = &tab[block];
+
+	if (b->u32[B_LEVEL_PREV])
+		tab[b->u32[B_LEVEL_PREV]].u32[B_LEVEL_NEXT] = b->u32[B_LEVEL_NEXT];
+	else
+		s->level[level] = b->u32[B_LEVEL_NEXT];
+	if (b->u32[B_LEVEL_NEXT])
+		tab[b->u32[B_LEVEL_NEXT]].u32[B_LEVEL_PREV] = b->u32[B_LEVEL_PREV];
+	if (!s->level[level])
+		uz_store(&s->levels, s->levels & ~(1ull << level));
+}
+
+static void set_level(struct zslot *z, struct zslot_shard *s, uint32_t block, uint32_t level)
+{
+	uint8_t *now = &z->pool.tab->block[block].u8[B_LEVEL];
+
+	if (*now == level)
+		return;
+	if (*now)
+		level_unlink(z, s, block, *now);
+	if (level)
+		level_link(z, s, block, level);
+	*now = (uint8_t)level;
+}
+
+static void set_free(struct zslot *z, struct zslot_shard *s, uint32_t block, uint32_t units)
+{
+	uint16_t *now = &z->pool.tab->block[block].u16[B_FREE];
+
+	uz_store(&s->free, s->free + units - *now);
+	*now = (uint16_t)units;
+}
+
+void uz__zslot_file(struct zslot *z, struct zslot_shard *s, uint32_t block)
+{
+	struct uz_block_id id = uz_block_id(z->pool.tab, block);
+	struct zslot_room r;
+
+	if (z->pool.tab->block[block].u8[B_ISOLATED])
+		return;
+	r = uz__zslot_room(uz_frame_addr(z->pool.tab->arena, id.start));
+	set_free(z, s, block, r.free);
+	set_bin(z, s, block, bin_of(r.largest));
+	set_level(z, s, block, r.free / (id.nr_frames * UNITS_FRAME / NR_LEVELS));
+}
+
+void uz__zslot_unfile(struct zslot *z, struct zslot_shard *s, uint32_t block)
+{
+	set_free(z, s, block, 0);
+	set_bin(z, s, block, 0);
+	set_level(z, s, block, 0);
+}
+
+void uz__zslot_add(struct zslot *z, struct zslot_shard *s, uint32_t block)
+{
+	uz_store(&z->pool.tab->block[block].u8[B_SHARD], (uint8_t)(s - z->shard));
+	uz__zslot_file(z, s, block);
+}
+
+void uz__zslot_drop(struct zslot *z, struct zslot_shard *s, uint32_t block)
+{
+	uz__zslot_unfile(z, s, block);
+	if (s->open == block)
+		s->open = 0;
+	uz__pool_block_destroy(&z->pool, block);
+}
+
+uint32_t uz__zslot_peek(const struct zslot_shard *s, uint32_t len)
+{
+	uint32_t i = len / 64;
+	uint64_t w = uz_load(&s->map[i]) & ~0ull << len % 64;
+
+	while (!w) {
+		if (++i == NR_MAPS)
+			return 0;
+		w = uz_load(&s->map[i]);
+	}
+	return i * 64 + (uint32_t)__builtin_ctzll(w);
+}
+
+static struct zslot_shard *shard_of(struct zslot *z, uint32_t block)
+{
+	return &z->shard[uz_load(&z->pool.tab->block[block].u8[B_SHARD]) % NR_SHARDS];
+}
+
+struct zslot_shard *uz__zslot_lock_block(struct zslot *z, uint32_t block)
+{
+	struct uz_block_id id;
+	struct zslot_shard *s;
+
+	if (!uz__pool_owns(&z->pool, block, &id))
+		return NULL;
+	s = shard_of(z, block);
+	uz_lock(z->plat, &s->lock);
+	if (uz__pool_owns(&z->pool, block, &id) && shard_of(z, block) == s)
+		return s;
+	uz_unlock(z->plat, &s->lock);
+	return NULL;
+}
+
+static bool bin_ok(const struct zslot *z, const struct zslot_shard *s, uint32_t bin, uint32_t *nr)
+{
+	const struct uz_block *tab = z->pool.tab->block;
+
+	if (!(s->map[bin / 64] >> bin % 64 & 1) != !s->bin[bin])
+		return false;
+	for (uint32_t b = s->bin[bin]; b; b = tab[b].next, ++*nr) {
+		const uint64_t *base = uz_block_addr(z->pool.tab, b);
+
+		if (tab[b].u16[B_BIN] != bin || &z->shard[tab[b].u8[B_SHARD]] != s ||
+		    bin_of(uz__zslot_room(base).largest) != bin || tab[b].u8[B_ISOLATED])
+			return false;
+	}
+	return true;
+}
+
+static bool level_ok(const struct zslot *z, const struct zslot_shard *s, uint32_t level,
+		     uint32_t *nr)
+{
+	const struct uz_block *tab = z->pool.tab->block;
+
+	if (!(s->levels >> level & 1) != !s->level[level])
+		return false;
+	for (uint32_t b = s->level[level]; b; b = tab[b].u32[B_LEVEL_NEXT], ++*nr)
+		if (tab[b].u8[B_LEVEL] != level || &z->shard[tab[b].u8[B_SHARD]] != s)
+			return false;
+	return true;
+}
+
+bool uz__zslot_lists_ok(struct zslot *z)
+{
+	uint32_t nr_bins = 0, nr_levels = 0, block = 0;
+	struct uz_block_id id;
+
+	for (struct zslot_shard *s = z->shard; s < &z->shard[NR_SHARDS]; s++) {
+		for (uint32_t i = 0; i < NR_BINS; i++)
+			if (!bin_ok(z, s, i, &nr_bins))
+				return false;
+		for (uint32_t i = 0; i < NR_LEVELS; i++)
+			if (!level_ok(z, s, i, &nr_levels))
+				return false;
+	}
+	while ((block = uz__pool_next(&z->pool, block, &id))) {
+		nr_bins -= z->pool.tab->block[block].u16[B_BIN] != 0;
+		nr_levels -= z->pool.tab->block[block].u8[B_LEVEL] != 0;
+	}
+	return !nr_bins && !nr_levels;
+}
