@@ -50,13 +50,12 @@ uint32_t uz__zslot_nr_shards(const struct zslot *z)
 static uint64_t take(struct zslot *z, struct zslot_shard *s, uint32_t block, uint32_t len,
 		     uint32_t owner)
 {
-	uint64_t *base = uz_block_addr(z->pool.tab, block);
-	uint32_t off = uz__zslot_carve(base, len, owner);
+	struct zslot_room room;
+	uint32_t off = uz__zslot_carve(uz_block_addr(z->pool.tab, block), len, owner, &room);
 
-	UZ_ASSERT(off);
 	s->mean += len - (s->mean >> 6);
 	s->nr_objects++;
-	uz__zslot_file(z, s, block);
+	uz__zslot_file(z, s, block, room);
 	return uz_handle(block, off);
 }
 
@@ -162,16 +161,16 @@ static void zslot_free(struct uz_pool *p, uint64_t handle, uint32_t size)
 {
 	struct zslot *z = zslot_of(p);
 	uint32_t block = uz_handle_block(handle);
-	struct zslot_shard *s = uz__zslot_lock_block(z, block);
-	uint64_t *base;
+	struct zslot_shard *s = uz__zslot_shard_of(z, block);
+	uint64_t *base = uz_block_addr(p->tab, block);
+	struct zslot_room room;
 
-	UZ_ASSERT(s);
-	base = uz_block_addr(p->tab, block);
-	uz__zslot_release(base, uz_handle_index(handle));
+	uz_lock(z->plat, &s->lock);
+	uz__zslot_release(base, uz_handle_index(handle), &room);
 	s->nr_objects--;
 	uz_store(&s->freed, s->freed + zslot_units(size));
-	if (zslot_head(base).nr_objects)
-		uz__zslot_file(z, s, block);
+	if (zslot_head(base)->nr_objects)
+		uz__zslot_file(z, s, block, room);
 	else
 		uz__zslot_drop(z, s, block);
 	uz_unlock(z->plat, &s->lock);

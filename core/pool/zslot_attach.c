@@ -13,31 +13,30 @@
  */
 #include "zslot_i.h"
 
-static bool head_ok(struct zslot_head h, uint32_t units)
+static bool head_ok(const struct zslot_head *h, uint32_t units)
 {
-	return h.magic == ZSLOT_MAGIC && h.cap > h.nr_objects && h.cap <= units;
+	return h->magic == ZSLOT_MAGIC && h->cap > h->nr_objects && h->cap <= units;
 }
 
-static bool cell_ok(struct zslot_cell c, struct zslot_head h, uint32_t units)
+static bool cell_ok(struct zslot_cell c, uint32_t cap, uint32_t units)
 {
-	return c.len && c.len <= UNITS_OBJECT && c.off >= h.cap && c.off + c.len <= units &&
+	return c.len && c.len <= UNITS_OBJECT && c.off >= cap && c.off + c.len <= units &&
 	       c.owner < UZ_OWNER_MAX;
 }
 
 /* Keeps the cells that make sense, none of them seen; no holes. */
 static void adopt(uint64_t *base, uint32_t units)
 {
-	struct zslot_head h = zslot_head(base);
+	struct zslot_head *h = zslot_head(base);
 	uint32_t nr = 0;
 
 	if (!head_ok(h, units))
-		h = (struct zslot_head){ .magic = ZSLOT_MAGIC, .cap = 1 };
-	for (uint32_t i = 1; i <= h.nr_objects; i++)
-		if (cell_ok(zslot_cell_unpack(base[i]), h, units))
+		*h = (struct zslot_head){ .magic = ZSLOT_MAGIC, .cap = 1 };
+	for (uint32_t i = 1; i <= h->nr_objects; i++)
+		if (cell_ok(zslot_cell_unpack(base[i]), h->cap, units))
 			uz_store_release(&base[++nr], base[i] & ~CELL_SEEN);
-	h.nr_objects = (uint16_t)nr;
-	h.nr_holes = 0;
-	zslot_set_head(base, h);
+	uz_store_release(&h->nr_objects, (uint16_t)nr);
+	h->nr_holes = 0;
 }
 
 int uz__zslot_attach_block(struct uz_pool *p, uint32_t block)
@@ -67,7 +66,7 @@ int uz__zslot_attach_object(struct uz_pool *p, uint64_t handle, uint32_t size, u
 	if (!uz__pool_owns(p, block, &id) || size - 1 >= p->ops->max_object)
 		return -UZ_EBADMSG;
 	base = uz_block_addr(p->tab, block);
-	for (uint32_t i = zslot_head(base).nr_objects; i; i--) {
+	for (uint32_t i = zslot_head(base)->nr_objects; i; i--) {
 		if (base[i] == word)
 			at = i;
 		else if (base[i] & CELL_SEEN && overlap(zslot_cell_unpack(base[i]), want))
@@ -120,11 +119,11 @@ static uint32_t map_next(const struct units_map *m, uint32_t at, uint32_t end, b
 /* Keeps the seen cells, and makes holes of all space between them. */
 static void rebuild(uint64_t *base, uint32_t units)
 {
-	struct zslot_head h = zslot_head(base);
+	struct zslot_head *h = zslot_head(base);
 	struct units_map map = { { 0 } };
 	uint32_t nr = 0;
 
-	for (uint32_t i = 1; i <= h.nr_objects; i++) {
+	for (uint32_t i = 1; i <= h->nr_objects; i++) {
 		struct zslot_cell c = zslot_cell_unpack(base[i]);
 
 		if (!(base[i] & CELL_SEEN))
@@ -132,13 +131,12 @@ static void rebuild(uint64_t *base, uint32_t units)
 		map_set(&map, c.off, c.len);
 		uz_store_release(&base[++nr], base[i] & ~CELL_SEEN);
 	}
-	h.nr_objects = (uint16_t)nr;
-	zslot_set_head(base, h);
-	for (uint32_t at = map_next(&map, h.cap, units, false); at < units;) {
+	uz_store_release(&h->nr_objects, (uint16_t)nr);
+	for (uint32_t at = map_next(&map, h->cap, units, false); at < units;) {
 		uint32_t end = map_next(&map, at, units, true);
 
 		if (zslot_slack(h) >= 4)
-			uz__zslot_hole_add(base, &h, at, end - at);
+			uz__zslot_hole_add(base, at, end - at);
 		at = map_next(&map, end, units, false);
 	}
 }
@@ -154,8 +152,8 @@ void uz__zslot_attach_done(struct uz_pool *p)
 		struct zslot_shard *s = &z->shard[nr++ % shards];
 
 		rebuild(base, id.nr_frames * UNITS_FRAME);
-		s->nr_objects += zslot_head(base).nr_objects;
-		if (zslot_head(base).nr_objects)
+		s->nr_objects += zslot_head(base)->nr_objects;
+		if (zslot_head(base)->nr_objects)
 			uz__zslot_add(z, s, block);
 		else
 			uz__zslot_drop(z, s, block);
@@ -165,20 +163,21 @@ void uz__zslot_attach_done(struct uz_pool *p)
 /* Every unit belongs to the head, one object or one hole; the cells end before the holes. */
 static bool image_ok(const uint64_t *base, uint32_t units)
 {
-	struct zslot_head h = zslot_head(base);
-	const uint32_t *hole = zslot_holes(base, h);
+	struct zslot_head *h = zslot_head(base);
+	const uint32_t *hole = zslot_holes(base);
 	struct units_map map = { { 0 } };
 
-	if (!head_ok(h, units) || 8u * (1u + h.nr_objects) + 4u * h.nr_holes > 8u * h.cap)
+	if (!head_ok(h, units) || 8u * (1u + h->nr_objects) + 4u * h->nr_holes > 8u * h->cap)
 		return false;
-	map_set(&map, 0, h.cap);
-	for (uint32_t i = 1; i <= h.nr_objects; i++) {
+	map_set(&map, 0, h->cap);
+	for (uint32_t i = 1; i <= h->nr_objects; i++) {
 		struct zslot_cell c = zslot_cell_unpack(base[i]);
 
-		if (base[i] & CELL_SEEN || !cell_ok(c, h, units) || !map_set(&map, c.off, c.len))
+		if (base[i] & CELL_SEEN || !cell_ok(c, h->cap, units) ||
+		    !map_set(&map, c.off, c.len))
 			return false;
 	}
-	for (uint32_t i = 0; i < h.nr_holes; i++) {
+	for (uint32_t i = 0; i < h->nr_holes; i++) {
 		uint32_t off = zslot_hole_off(hole[i]), len = zslot_hole_len(hole[i]);
 
 		if (!len || off + len > units || !map_set(&map, off, len))
@@ -204,9 +203,9 @@ static bool words_ok(const struct zslot *z, uint32_t block)
 	const uint64_t *base = uz_block_addr(z->pool.tab, block);
 	struct zslot_room r = uz__zslot_room(base);
 
-	if (!zslot_head(base).nr_objects || b->u8[B_SHARD] >= NR_SHARDS)
+	if (!zslot_head(base)->nr_objects || b->u8[B_SHARD] >= NR_SHARDS)
 		return false;
-	if (touching(zslot_holes(base, zslot_head(base)), zslot_head(base).nr_holes))
+	if (touching(zslot_holes(base), zslot_head(base)->nr_holes))
 		return false;
 	if (b->u8[B_ISOLATED])
 		return !b->u16[B_BIN] && !b->u16[B_FREE] && !b->u8[B_LEVEL];
@@ -235,7 +234,7 @@ int uz__zslot_check(struct uz_pool *p)
 		if (!image_ok(base, id.nr_frames * UNITS_FRAME) || !words_ok(z, block))
 			return -UZ_EBADMSG;
 		frames += id.nr_frames;
-		objects += zslot_head(base).nr_objects;
+		objects += zslot_head(base)->nr_objects;
 		nr_free += p->tab->block[block].u16[B_FREE];
 	}
 	return sums_ok(z, frames, objects, nr_free) && uz__zslot_lists_ok(z) ? 0 : -UZ_EBADMSG;

@@ -17,197 +17,197 @@
 #include "zslot_i.h"
 
 #define CAP_FIRST 8u
+#define CAP_LOW 24u /* bytes of slack; below, cap moves up if it can */
 #define CAP_STEP 4u
 #define CAP_SLACK 16u /* words; more than this go back to the objects */
 
-void uz__zslot_hole_add(uint64_t *base, struct zslot_head *h, uint32_t off, uint32_t len)
+void uz__zslot_hole_add(uint64_t *base, uint32_t off, uint32_t len)
 {
-	h->nr_holes++;
-	*zslot_holes(base, *h) = zslot_hole(off, len);
-	zslot_set_head(base, *h);
+	zslot_head(base)->nr_holes++;
+	*zslot_holes(base) = zslot_hole(off, len);
 }
 
-static void hole_remove(uint64_t *base, struct zslot_head *h, uint32_t *hole)
+static void hole_remove(uint64_t *base, uint32_t *hole)
 {
-	*hole = *zslot_holes(base, *h);
-	h->nr_holes--;
-	zslot_set_head(base, *h);
+	*hole = *zslot_holes(base);
+	zslot_head(base)->nr_holes--;
 }
 
-static void set_cap(uint64_t *base, struct zslot_head *h, uint32_t cap)
+static void set_cap(uint64_t *base, uint32_t cap)
 {
-	uint32_t *from = zslot_holes(base, *h);
+	uint32_t *from = zslot_holes(base);
 
-	h->cap = (uint16_t)cap;
-	memmove(zslot_holes(base, *h), from, 4u * h->nr_holes);
-	zslot_set_head(base, *h);
+	zslot_head(base)->cap = (uint16_t)cap;
+	memmove(zslot_holes(base), from, 4u * zslot_head(base)->nr_holes);
 }
 
-static uint32_t *hole_at(const uint64_t *base, struct zslot_head h, uint32_t off)
+static uint32_t *hole_at(const uint64_t *base, uint32_t off)
 {
-	uint32_t *hole = zslot_holes(base, h);
+	uint32_t *hole = zslot_holes(base);
 
-	for (uint32_t i = 0; i < h.nr_holes; i++)
+	for (uint32_t i = 0; i < zslot_head(base)->nr_holes; i++)
 		if (zslot_hole_off(hole[i]) == off)
 			return &hole[i];
 	return NULL;
 }
 
-static void cap_up(uint64_t *base, struct zslot_head *h)
+static void cap_up(uint64_t *base)
 {
-	uint32_t *hole = hole_at(base, *h, h->cap);
-	uint32_t step, cap;
+	uint32_t cap = zslot_head(base)->cap, len, step;
+	uint32_t *hole = hole_at(base, cap);
 
 	if (!hole)
 		return;
-	step = UZ_MIN(CAP_STEP, zslot_hole_len(*hole));
-	cap = h->cap + step;
-	if (step == zslot_hole_len(*hole))
-		hole_remove(base, h, hole);
+	len = zslot_hole_len(*hole);
+	step = UZ_MIN(CAP_STEP, len);
+	if (step == len)
+		hole_remove(base, hole);
 	else
-		*hole = zslot_hole(cap, zslot_hole_len(*hole) - step);
-	set_cap(base, h, cap);
+		*hole = zslot_hole(cap + step, len - step);
+	set_cap(base, cap + step);
 }
 
-static void cap_down(uint64_t *base, struct zslot_head *h)
+static void cap_down(uint64_t *base)
 {
-	uint32_t step = zslot_slack(*h) / 8 - CAP_STEP, cap = h->cap - step;
-	uint32_t *hole = hole_at(base, *h, h->cap);
+	uint32_t was = zslot_head(base)->cap;
+	uint32_t step = zslot_slack(zslot_head(base)) / 8 - CAP_STEP;
+	uint32_t *hole = hole_at(base, was);
 
-	if (hole) {
-		*hole = zslot_hole(cap, zslot_hole_len(*hole) + step);
-		set_cap(base, h, cap);
-	} else {
-		set_cap(base, h, cap);
-		uz__zslot_hole_add(base, h, cap, step);
-	}
+	if (hole)
+		*hole = zslot_hole(was - step, zslot_hole_len(*hole) + step);
+	set_cap(base, was - step);
+	if (!hole)
+		uz__zslot_hole_add(base, was - step, step);
 }
 
-static void fit_cap(uint64_t *base, struct zslot_head *h)
+/* Every change of a block ends here. */
+static void fit_cap(uint64_t *base, struct zslot_room *room)
 {
-	if (UZ_UNLIKELY(zslot_slack(*h) < 8))
-		cap_up(base, h);
-	else if (UZ_UNLIKELY(zslot_slack(*h) > 8 * CAP_SLACK))
-		cap_down(base, h);
+	uint32_t slack = zslot_slack(zslot_head(base));
+
+	if (UZ_LIKELY(slack >= CAP_LOW && slack <= 8 * CAP_SLACK))
+		return;
+	if (slack < CAP_LOW)
+		cap_up(base);
+	else
+		cap_down(base);
+	*room = uz__zslot_room(base);
 }
 
 void uz__zslot_format(uint64_t *base, uint32_t units)
 {
-	struct zslot_head h = { .magic = ZSLOT_MAGIC, .cap = CAP_FIRST };
-
-	uz__zslot_hole_add(base, &h, CAP_FIRST, units - CAP_FIRST);
+	*zslot_head(base) = (struct zslot_head){ .magic = ZSLOT_MAGIC, .cap = CAP_FIRST };
+	uz__zslot_hole_add(base, CAP_FIRST, units - CAP_FIRST);
 }
 
 struct zslot_room uz__zslot_room(const uint64_t *base)
 {
-	struct zslot_head h = zslot_head(base);
-	const uint32_t *hole = zslot_holes(base, h);
+	const uint32_t *hole = zslot_holes(base);
 	struct zslot_room r = { 0, 0 };
 
-	for (uint32_t i = 0; i < h.nr_holes; i++) {
+	for (uint32_t i = 0; i < zslot_head(base)->nr_holes; i++) {
 		uint32_t len = zslot_hole_len(hole[i]);
 
 		r.free += len;
 		r.largest = UZ_MAX(r.largest, len);
 	}
-	if (zslot_slack(h) < 8)
+	if (zslot_slack(zslot_head(base)) < 8)
 		r.largest = 0;
 	return r;
 }
 
-/* Index of the smallest hole of at least @len units; nr_holes if there is none. */
-static uint32_t best_fit(const uint32_t *hole, uint32_t nr, uint32_t len)
+/* Takes the upper end of a hole. */
+static uint32_t carve_hole(uint64_t *base, uint32_t *hole, uint32_t len, uint32_t owner)
 {
-	uint32_t best = UINT32_MAX;
-
-	for (uint32_t i = 0; i < nr; i++) {
-		uint32_t spare = zslot_hole_len(hole[i]) - len;
-		uint32_t key = spare << 16 | i;
-
-		key = spare < UZ_INDEX_NR ? key : UINT32_MAX;
-		best = UZ_MIN(best, key);
-	}
-	return best == UINT32_MAX ? nr : best & 0xffff;
-}
-
-static uint32_t carve_hole(uint64_t *base, struct zslot_head *h, uint32_t *hole, uint32_t len,
-			   uint32_t owner)
-{
+	struct zslot_head *h = zslot_head(base);
 	uint32_t spare = zslot_hole_len(*hole) - len, off = zslot_hole_off(*hole) + spare;
 
 	if (spare)
 		*hole = zslot_hole(zslot_hole_off(*hole), spare);
 	else
-		hole_remove(base, h, hole);
+		hole_remove(base, hole);
 	uz_store_release(&base[1 + h->nr_objects], zslot_cell_pack(off, len, owner));
-	h->nr_objects++;
-	zslot_set_head(base, *h);
+	uz_store_release(&h->nr_objects, (uint16_t)(h->nr_objects + 1));
 	return off;
 }
 
-uint32_t uz__zslot_carve(uint64_t *base, uint32_t len, uint32_t owner)
+uint32_t uz__zslot_carve(uint64_t *base, uint32_t len, uint32_t owner, struct zslot_room *room)
 {
-	struct zslot_head h = zslot_head(base);
-	uint32_t *hole = zslot_holes(base, h);
-	uint32_t i = best_fit(hole, h.nr_holes, len), off;
+	uint32_t *hole = zslot_holes(base), nr = zslot_head(base)->nr_holes;
+	uint32_t best = UINT32_MAX, first = 0, second = 0, total = 0, off;
 
-	if (i == h.nr_holes || zslot_slack(h) < 8)
-		return 0;
-	off = carve_hole(base, &h, &hole[i], len, owner);
-	fit_cap(base, &h);
+	for (uint32_t i = 0; i < nr; i++) {
+		uint32_t n = zslot_hole_len(hole[i]), key = (n - len) << 16 | i;
+
+		total += n;
+		best = UZ_MIN(best, n >= len ? key : UINT32_MAX);
+		second = UZ_MAX(second, UZ_MIN(first, n));
+		first = UZ_MAX(first, n);
+	}
+	UZ_ASSERT(best != UINT32_MAX);
+	*room = (struct zslot_room){ .largest = first, .free = total - len };
+	if ((best >> 16) + len == first)
+		room->largest = UZ_MAX(second, best >> 16);
+	off = carve_hole(base, &hole[best & 0xffff], len, owner);
+	fit_cap(base, room);
 	return off;
 }
 
 /* Gives [off, off + len) to the holes beside it, or makes it one. */
-static void merge(uint64_t *base, struct zslot_head *h, uint32_t off, uint32_t len)
+static void merge(uint64_t *base, uint32_t off, uint32_t len, struct zslot_room *room)
 {
-	uint32_t *hole = zslot_holes(base, *h), *below = NULL, *above = NULL;
+	uint32_t *hole = zslot_holes(base), nr = zslot_head(base)->nr_holes;
+	uint32_t below = nr, above = nr, largest = 0, total = len;
 
-	for (uint32_t i = 0; i < h->nr_holes; i++) {
-		if (zslot_hole_off(hole[i]) + zslot_hole_len(hole[i]) == off)
-			below = &hole[i];
-		if (zslot_hole_off(hole[i]) == off + len)
-			above = &hole[i];
+	for (uint32_t i = 0; i < nr; i++) {
+		uint32_t at = zslot_hole_off(hole[i]), n = zslot_hole_len(hole[i]);
+
+		below = at + n == off ? i : below;
+		above = at == off + len ? i : above;
+		largest = UZ_MAX(largest, n);
+		total += n;
 	}
-	if (above) {
-		len += zslot_hole_len(*above);
-		*above = zslot_hole(off, len);
+	if (above < nr) {
+		len += zslot_hole_len(hole[above]);
+		hole[above] = zslot_hole(off, len);
 	}
-	if (below)
-		*below = zslot_hole(zslot_hole_off(*below), zslot_hole_len(*below) + len);
-	if (above && below)
-		hole_remove(base, h, above);
-	else if (!above && !below)
-		uz__zslot_hole_add(base, h, off, len);
+	if (below < nr) {
+		len += zslot_hole_len(hole[below]);
+		hole[below] = zslot_hole(zslot_hole_off(hole[below]), len);
+	}
+	if (above < nr && below < nr)
+		hole_remove(base, &hole[above]);
+	else if (above == nr && below == nr)
+		uz__zslot_hole_add(base, off, len);
+	*room = (struct zslot_room){ .largest = UZ_MAX(largest, len), .free = total };
 }
 
-static uint32_t find_cell(const uint64_t *base, struct zslot_head h, uint32_t off)
+static uint32_t find_cell(const uint64_t *base, uint32_t off)
 {
 	uint32_t i = 1;
 
 	while (base[i] >> 52 != off) {
 		i++;
-		UZ_ASSERT(i <= h.nr_objects);
+		UZ_ASSERT(i <= zslot_head(base)->nr_objects);
 	}
 	return i;
 }
 
-void uz__zslot_release(uint64_t *base, uint32_t off)
+void uz__zslot_release(uint64_t *base, uint32_t off, struct zslot_room *room)
 {
-	struct zslot_head h = zslot_head(base);
+	struct zslot_head *h = zslot_head(base);
 	uint32_t i, len;
 
-	UZ_ASSERT(h.nr_objects);
-	i = find_cell(base, h, off);
+	UZ_ASSERT(h->nr_objects);
+	i = find_cell(base, off);
 	len = zslot_cell_unpack(base[i]).len;
-	uz_store_release(&base[i], base[h.nr_objects]);
-	h.nr_objects--;
-	zslot_set_head(base, h);
-	merge(base, &h, off, len);
-	fit_cap(base, &h);
+	uz_store_release(&base[i], base[h->nr_objects]);
+	uz_store_release(&h->nr_objects, (uint16_t)(h->nr_objects - 1));
+	merge(base, off, len, room);
+	fit_cap(base, room);
 }
 
-/* Units of the hole that ends at @off, or starts there. */
+/* Units of the holes that touch @c. */
 static uint32_t free_around(const uint32_t *hole, uint32_t nr, struct zslot_cell c)
 {
 	uint32_t len = 0;
@@ -219,7 +219,7 @@ static uint32_t free_around(const uint32_t *hole, uint32_t nr, struct zslot_cell
 	return len;
 }
 
-/* A hole for @c that does not touch it and is no larger than what leaving would make. */
+/* The smallest hole for @c that does not touch it; nr if there is none. */
 static uint32_t away_fit(const uint32_t *hole, uint32_t nr, struct zslot_cell c)
 {
 	uint32_t best = nr;
@@ -235,27 +235,27 @@ static uint32_t away_fit(const uint32_t *hole, uint32_t nr, struct zslot_cell c)
 
 bool uz__zslot_gather(uint64_t *base, struct zslot_cell *from, uint32_t *to)
 {
-	struct zslot_head h = zslot_head(base);
-	uint32_t *hole = zslot_holes(base, h), gain = uz__zslot_room(base).largest, at = 0;
+	uint32_t *hole = zslot_holes(base), nr = zslot_head(base)->nr_holes, at = nr;
+	struct zslot_room room = uz__zslot_room(base);
 
-	if (zslot_slack(h) < 8)
+	if (!room.largest)
 		return false;
-	for (uint32_t i = 1; i <= h.nr_objects; i++) {
+	for (uint32_t i = 1; i <= zslot_head(base)->nr_objects; i++) {
 		struct zslot_cell c = zslot_cell_unpack(base[i]);
-		uint32_t around = free_around(hole, h.nr_holes, c), fit;
+		uint32_t around = free_around(hole, nr, c), fit;
 
-		if (!around || around + c.len <= gain)
+		if (!around || around + c.len <= room.largest)
 			continue;
-		fit = away_fit(hole, h.nr_holes, c);
-		if (fit == h.nr_holes)
+		fit = away_fit(hole, nr, c);
+		if (fit == nr)
 			continue;
-		gain = around + c.len;
+		room.largest = around + c.len;
 		at = fit;
 		*from = c;
 	}
-	if (gain == uz__zslot_room(base).largest)
+	if (at == nr)
 		return false;
-	*to = carve_hole(base, &h, &hole[at], from->len, from->owner);
-	fit_cap(base, &h);
+	*to = carve_hole(base, &hole[at], from->len, from->owner);
+	fit_cap(base, &room);
 	return true;
 }

@@ -24,10 +24,14 @@
 
 #define ZSLOT_MAGIC 0x5a53
 
-/* Head word: magic 48..63 | cap 32..47 | nr_holes 16..31 | nr_objects 0..15 */
+/* The head is unit 0; a block made by a process that died before it wrote one has no magic. */
 struct zslot_head {
-	uint16_t magic, cap, nr_holes, nr_objects;
+	uint16_t nr_objects; /* the only field that must be right after a crash, with the cells */
+	uint16_t nr_holes;
+	uint16_t cap;
+	uint16_t magic;
 };
+static_assert(sizeof(struct zslot_head) == UNIT_BYTES, "the head is part of the store's format");
 
 /* Cell: offset 52..63 | units 40..51 | seen 32 | owner 0..31 */
 struct zslot_cell {
@@ -60,28 +64,15 @@ static inline struct zslot_cell zslot_cell_unpack(uint64_t w)
 	};
 }
 
-static inline struct zslot_head zslot_head(const uint64_t *base)
+static inline struct zslot_head *zslot_head(const uint64_t *base)
 {
-	uint64_t w = uz_load(base);
-
-	return (struct zslot_head){
-		.magic = (uint16_t)(w >> 48),
-		.cap = (uint16_t)(w >> 32),
-		.nr_holes = (uint16_t)(w >> 16),
-		.nr_objects = (uint16_t)w,
-	};
-}
-
-static inline void zslot_set_head(uint64_t *base, struct zslot_head h)
-{
-	uz_store_release(base, (uint64_t)h.magic << 48 | (uint64_t)h.cap << 32 |
-				       (uint64_t)h.nr_holes << 16 | h.nr_objects);
+	return (struct zslot_head *)(uintptr_t)base;
 }
 
 /* Bytes between the last cell and the last hole. */
-static inline uint32_t zslot_slack(struct zslot_head h)
+static inline uint32_t zslot_slack(const struct zslot_head *h)
 {
-	return 8u * (h.cap - 1u - h.nr_objects) - 4u * h.nr_holes;
+	return 8u * (h->cap - 1u - h->nr_objects) - 4u * h->nr_holes;
 }
 
 static inline uint32_t zslot_hole(uint32_t off, uint32_t len)
@@ -100,21 +91,24 @@ static inline uint32_t zslot_hole_len(uint32_t hole)
 }
 
 /* The hole added last; the others go on upwards to cap. */
-static inline uint32_t *zslot_holes(const uint64_t *base, struct zslot_head h)
+static inline uint32_t *zslot_holes(const uint64_t *base)
 {
-	return (uint32_t *)(uintptr_t)base + 2 * h.cap - h.nr_holes;
+	const struct zslot_head *h = zslot_head(base);
+
+	return (uint32_t *)(uintptr_t)base + 2 * h->cap - h->nr_holes;
 }
 
 /* zslot_block.c: one block's image, of which @base is the first word. Lock held. */
 void uz__zslot_format(uint64_t *base, uint32_t units);
-void uz__zslot_hole_add(uint64_t *base, struct zslot_head *h, uint32_t off, uint32_t len);
-/* The smallest hole that fits; its offset, 0 if there is none or no place for a cell. */
-uint32_t uz__zslot_carve(uint64_t *base, uint32_t len, uint32_t owner);
-/* Frees the object at @off, which must be there. */
-void uz__zslot_release(uint64_t *base, uint32_t off);
+void uz__zslot_hole_add(uint64_t *base, uint32_t off, uint32_t len);
 struct zslot_room uz__zslot_room(const uint64_t *base);
+/* The smallest hole that fits; there must be one, and place for a cell. *room: what is left. */
+uint32_t uz__zslot_carve(uint64_t *base, uint32_t len, uint32_t owner, struct zslot_room *room);
+/* Frees the object at @off, which must be there. */
+void uz__zslot_release(uint64_t *base, uint32_t off, struct zslot_room *room);
 /* A better place in the same block for an object that has holes beside it: carved; false if none. */
 bool uz__zslot_gather(uint64_t *base, struct zslot_cell *from, uint32_t *to);
+
 /* A shard: blocks filed by their largest hole, and once more by free space. */
 #define NR_SHARDS 8u
 #define SHARD_FRAMES 4096u /* of the pool, for each shard in use beyond the first */
@@ -141,6 +135,7 @@ struct zslot {
 	/* Emptying that gains nothing comes to rest until enough has been freed; all atomic. */
 	uint64_t best_frames; /* least frames since emptying began */
 	uint32_t in_vain; /* blocks given out since then */
+	uint32_t sweep; /* level of the last block given out: the next one is not above it */
 	uint32_t tidy_at; /* block */
 	uint64_t rest_until; /* sum of the shards' freed units */
 	struct zslot_shard shard[NR_SHARDS];
@@ -160,14 +155,16 @@ static inline struct zslot *zslot_of(struct uz_pool *p)
 uint32_t uz__zslot_nr_shards(const struct zslot *z);
 
 /* zslot_shard.c: the lists. Lock held, but for peek. */
-void uz__zslot_file(struct zslot *z, struct zslot_shard *s, uint32_t block);
+void uz__zslot_file(struct zslot *z, struct zslot_shard *s, uint32_t block, struct zslot_room r);
 void uz__zslot_unfile(struct zslot *z, struct zslot_shard *s, uint32_t block);
 /* Files a block for the first time, or forgets it and destroys it. */
 void uz__zslot_add(struct zslot *z, struct zslot_shard *s, uint32_t block);
 void uz__zslot_drop(struct zslot *z, struct zslot_shard *s, uint32_t block);
 /* The bin with the tightest fit, 0 if none; without the lock a guess. */
 uint32_t uz__zslot_peek(const struct zslot_shard *s, uint32_t len);
-/* Locks and returns the shard of a block, NULL if it is not (any more) one of the pool's. */
+/* The shard of a block that holds an object of ours. */
+struct zslot_shard *uz__zslot_shard_of(struct zslot *z, uint32_t block);
+/* Locks and returns the shard of any block, NULL if it is not (any more) one of the pool's. */
 struct zslot_shard *uz__zslot_lock_block(struct zslot *z, uint32_t block);
 bool uz__zslot_lists_ok(struct zslot *z);
 

@@ -44,7 +44,7 @@ void uz__zslot_undo(struct uz_pool *p, uint32_t block)
 	if (!s)
 		return;
 	p->tab->block[block].u8[B_ISOLATED] = 0;
-	uz__zslot_file(z, s, block);
+	uz__zslot_file(z, s, block, uz__zslot_room(uz_block_addr(z->pool.tab, block)));
 	uz_unlock(z->plat, &s->lock);
 }
 
@@ -74,7 +74,7 @@ uint32_t uz__zslot_residents(struct uz_pool *p, uint32_t block, uint32_t from,
 	if (!s)
 		return 0;
 	base = uz_block_addr(p->tab, block);
-	for (uint32_t i = zslot_head(base).nr_objects; i && nr; i--) {
+	for (uint32_t i = zslot_head(base)->nr_objects; i && nr; i--) {
 		struct zslot_cell c = zslot_cell_unpack(base[i]);
 
 		if (c.off >= from)
@@ -111,29 +111,28 @@ static bool resting(struct zslot *z)
 	return rest != 0;
 }
 
-static struct zslot_shard *sparsest(struct zslot *z)
+/* The shard with the highest level among those of @mask. */
+static struct zslot_shard *sparsest(struct zslot *z, uint64_t mask)
 {
 	struct zslot_shard *best = z->shard;
 
 	for (struct zslot_shard *s = z->shard + 1; s < &z->shard[NR_SHARDS]; s++)
-		if (uz_load(&s->levels) > uz_load(&best->levels))
+		if ((uz_load(&s->levels) & mask) > (uz_load(&best->levels) & mask))
 			best = s;
-	return best;
+	return uz_load(&best->levels) & mask ? best : NULL;
 }
 
-/* The emptiest block but the open one, of at least that level; the lock is held. */
-static uint32_t emptiest(const struct zslot *z, const struct zslot_shard *s, uint32_t level)
+/* The emptiest block among the levels of @mask, but not the open one. Shard locked. */
+static uint32_t emptiest(const struct zslot *z, const struct zslot_shard *s, uint64_t mask)
 {
-	uint64_t left = s->levels & ~0ull << level;
-
-	while (left) {
-		uint32_t top = 63 - (uint32_t)__builtin_clzll(left), block = s->level[top];
+	for (mask &= s->levels; mask;) {
+		uint32_t top = 63 - (uint32_t)__builtin_clzll(mask), block = s->level[top];
 
 		if (block == s->open)
 			block = z->pool.tab->block[block].u32[B_LEVEL_NEXT];
-		if (block)
+		if (block != s->open)
 			return block;
-		left &= ~(1ull << top);
+		mask &= ~(1ull << top);
 	}
 	return 0;
 }
@@ -146,24 +145,36 @@ static bool fits_elsewhere(const struct zslot *z, uint32_t block)
 	return total(z, false) >= units;
 }
 
-uint32_t uz__zslot_victim(struct uz_pool *p, bool hard)
+static uint32_t isolate_emptiest(struct zslot *z, uint64_t mask)
 {
-	struct zslot *z = zslot_of(p);
-	struct zslot_shard *s = sparsest(z);
-	uint32_t level = hard ? LEVEL_HARD : LEVEL_SOFT, block;
+	struct zslot_shard *s = sparsest(z, mask);
+	uint32_t block;
 
-	if (uz_load(&s->levels) >> level == 0 || resting(z))
+	if (!s)
 		return 0;
 	uz_lock(z->plat, &s->lock);
-	block = emptiest(z, s, level);
+	block = emptiest(z, s, mask);
 	if (block && !fits_elsewhere(z, block))
 		block = 0;
 	if (block) {
+		uz_store(&z->sweep, z->pool.tab->block[block].u8[B_LEVEL]);
 		uz__zslot_unfile(z, s, block);
-		p->tab->block[block].u8[B_ISOLATED] = 1;
+		z->pool.tab->block[block].u8[B_ISOLATED] = 1;
 	}
 	uz_unlock(z->plat, &s->lock);
 	return block;
+}
+
+uint32_t uz__zslot_victim(struct uz_pool *p, bool hard)
+{
+	struct zslot *z = zslot_of(p);
+	uint64_t mask = ~0ull << (hard ? LEVEL_HARD : LEVEL_SOFT);
+	uint32_t block;
+
+	if (!sparsest(z, mask) || resting(z))
+		return 0;
+	block = isolate_emptiest(z, mask & ((2ull << uz_load(&z->sweep)) - 1));
+	return block ? block : isolate_emptiest(z, mask);
 }
 
 /* A move inside the block that is worth it: the new place is taken. */
@@ -179,7 +190,7 @@ static bool plan(struct zslot *z, uint32_t block, struct zslot_cell *from, uint3
 		uz__zslot_gather(uz_block_addr(z->pool.tab, block), from, to);
 	if (found) {
 		s->nr_objects++;
-		uz__zslot_file(z, s, block);
+		uz__zslot_file(z, s, block, uz__zslot_room(uz_block_addr(z->pool.tab, block)));
 	}
 	uz_unlock(z->plat, &s->lock);
 	return found;

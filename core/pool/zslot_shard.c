@@ -43,28 +43,30 @@ static void set_bin(struct zslot *z, struct zslot_shard *s, uint32_t block, uint
 	*now = (uint16_t)bin;
 }
 
+/* Levels are rings, s->level[] is the oldest. */
 static void level_link(struct zslot *z, struct zslot_shard *s, uint32_t block, uint32_t level)
 {
-	struct uz_block *tab = z->pool.tab->block, *b = &tab[block];
+	struct uz_block *tab = z->pool.tab->block;
+	uint32_t first = s->level[level] ? s->level[level] : block;
+	uint32_t last = s->level[level] ? tab[first].u32[B_LEVEL_PREV] : block;
 
-	b->u32[B_LEVEL_NEXT] = s->level[level];
-	b->u32[B_LEVEL_PREV] = 0;
-	if (s->level[level])
-		tab[s->level[level]].u32[B_LEVEL_PREV] = block;
-	s->level[level] = block;
+	tab[block].u32[B_LEVEL_NEXT] = first;
+	tab[block].u32[B_LEVEL_PREV] = last;
+	tab[last].u32[B_LEVEL_NEXT] = block;
+	tab[first].u32[B_LEVEL_PREV] = block;
+	s->level[level] = first;
 	uz_store(&s->levels, s->levels | 1ull << level);
 }
 
 static void level_unlink(struct zslot *z, struct zslot_shard *s, uint32_t block, uint32_t level)
 {
-	struct uz_block *tab = z->pool.tab->block, *b = &tab[block];
+	struct uz_block *tab = z->pool.tab->block;
+	uint32_t next = tab[block].u32[B_LEVEL_NEXT], prev = tab[block].u32[B_LEVEL_PREV];
 
-	if (b->u32[B_LEVEL_PREV])
-		tab[b->u32[B_LEVEL_PREV]].u32[B_LEVEL_NEXT] = b->u32[B_LEVEL_NEXT];
-	else
-		s->level[level] = b->u32[B_LEVEL_NEXT];
-	if (b->u32[B_LEVEL_NEXT])
-		tab[b->u32[B_LEVEL_NEXT]].u32[B_LEVEL_PREV] = b->u32[B_LEVEL_PREV];
+	tab[prev].u32[B_LEVEL_NEXT] = next;
+	tab[next].u32[B_LEVEL_PREV] = prev;
+	if (s->level[level] == block)
+		s->level[level] = next == block ? 0 : next;
 	if (!s->level[level])
 		uz_store(&s->levels, s->levels & ~(1ull << level));
 }
@@ -90,17 +92,15 @@ static void set_free(struct zslot *z, struct zslot_shard *s, uint32_t block, uin
 	*now = (uint16_t)units;
 }
 
-void uz__zslot_file(struct zslot *z, struct zslot_shard *s, uint32_t block)
+void uz__zslot_file(struct zslot *z, struct zslot_shard *s, uint32_t block, struct zslot_room r)
 {
-	struct uz_block_id id = uz_block_id(z->pool.tab, block);
-	struct zslot_room r;
+	uint32_t nr_frames = uz_block_id(z->pool.tab, block).nr_frames;
 
 	if (z->pool.tab->block[block].u8[B_ISOLATED])
 		return;
-	r = uz__zslot_room(uz_frame_addr(z->pool.tab->arena, id.start));
 	set_free(z, s, block, r.free);
 	set_bin(z, s, block, bin_of(r.largest));
-	set_level(z, s, block, r.free / (id.nr_frames * UNITS_FRAME / NR_LEVELS));
+	set_level(z, s, block, r.free * NR_LEVELS / UNITS_FRAME / nr_frames);
 }
 
 void uz__zslot_unfile(struct zslot *z, struct zslot_shard *s, uint32_t block)
@@ -113,7 +113,7 @@ void uz__zslot_unfile(struct zslot *z, struct zslot_shard *s, uint32_t block)
 void uz__zslot_add(struct zslot *z, struct zslot_shard *s, uint32_t block)
 {
 	uz_store(&z->pool.tab->block[block].u8[B_SHARD], (uint8_t)(s - z->shard));
-	uz__zslot_file(z, s, block);
+	uz__zslot_file(z, s, block, uz__zslot_room(uz_block_addr(z->pool.tab, block)));
 }
 
 void uz__zslot_drop(struct zslot *z, struct zslot_shard *s, uint32_t block)
@@ -137,7 +137,7 @@ uint32_t uz__zslot_peek(const struct zslot_shard *s, uint32_t len)
 	return i * 64 + (uint32_t)__builtin_ctzll(w);
 }
 
-static struct zslot_shard *shard_of(struct zslot *z, uint32_t block)
+struct zslot_shard *uz__zslot_shard_of(struct zslot *z, uint32_t block)
 {
 	return &z->shard[uz_load(&z->pool.tab->block[block].u8[B_SHARD]) % NR_SHARDS];
 }
@@ -149,9 +149,9 @@ struct zslot_shard *uz__zslot_lock_block(struct zslot *z, uint32_t block)
 
 	if (!uz__pool_owns(&z->pool, block, &id))
 		return NULL;
-	s = shard_of(z, block);
+	s = uz__zslot_shard_of(z, block);
 	uz_lock(z->plat, &s->lock);
-	if (uz__pool_owns(&z->pool, block, &id) && shard_of(z, block) == s)
+	if (uz__pool_owns(&z->pool, block, &id) && uz__zslot_shard_of(z, block) == s)
 		return s;
 	uz_unlock(z->plat, &s->lock);
 	return NULL;
@@ -180,9 +180,13 @@ static bool level_ok(const struct zslot *z, const struct zslot_shard *s, uint32_
 
 	if (!(s->levels >> level & 1) != !s->level[level])
 		return false;
-	for (uint32_t b = s->level[level]; b; b = tab[b].u32[B_LEVEL_NEXT], ++*nr)
+	for (uint32_t b = s->level[level]; b;) {
 		if (tab[b].u8[B_LEVEL] != level || &z->shard[tab[b].u8[B_SHARD]] != s)
 			return false;
+		++*nr;
+		b = tab[b].u32[B_LEVEL_NEXT];
+		b = b == s->level[level] ? 0 : b;
+	}
 	return true;
 }
 
