@@ -10,10 +10,12 @@
  * (the descriptor) and no look into the block before the object itself. The block's cells say
  * who owns which place: 8 bytes an object, needed for free, moves and attach only.
  *
- * Blocks belong to shards, each with a lock and lists of its own; a thread's hint picks
- * the shard. A pool of less than 32 MiB has one, and one more for each 16 MiB up to 8.
- * Before a block is added the other shards' holes are tried, so that a shard's blocks are as
- * full as if there were one list, and the density does not suffer.
+ * Blocks belong to shards, each with a lock and lists of its own: one for a pool of less than
+ * 32 MiB, one more for each 16 MiB up to 8. A new object goes into the tightest hole of all
+ * shards; looking at their bitmaps needs no lock, and if the lock is then busy the thread's own
+ * shard will do. (A thread that filled holes of its own shard only would leave those that it
+ * makes by freeing in the others: measured 1.05 to 1.10 instead of 1.02.) Only the block at which
+ * a thread fills fresh memory, the shard's open block, is left to it; the hint says whose it is.
  *
  * Blocks have 8 frames (the most that a handle's index can name). Small objects get
  * smaller blocks, so that the cells of a block stay few: they are searched by free.
@@ -50,20 +52,25 @@ uint32_t uz__zslot_nr_shards(const struct zslot *z)
 static uint64_t take(struct zslot *z, struct zslot_shard *s, uint32_t block, uint32_t len,
 		     uint32_t owner)
 {
+	uint64_t *base = uz_block_addr(z->pool.tab, block);
 	struct zslot_room room;
-	uint32_t off = uz__zslot_carve(uz_block_addr(z->pool.tab, block), len, owner, &room);
+	uint32_t off;
 
+	zslot_prefetch(base);
+	off = uz__zslot_carve(base, len, owner, &room);
 	s->mean += len - (s->mean >> 6);
 	s->nr_objects++;
 	uz__zslot_file(z, s, block, room);
 	return uz_handle(block, off);
 }
 
-static uint64_t take_fit(struct zslot *z, struct zslot_shard *s, uint32_t len, uint32_t owner)
+/* From the tightest bin below @end. Shard locked. */
+static uint64_t take_fit(struct zslot *z, struct zslot_shard *s, uint32_t len, uint32_t owner,
+			 uint32_t end)
 {
 	uint32_t bin = uz__zslot_peek(s, len);
 
-	return bin ? take(z, s, s->bin[bin], len, owner) : 0;
+	return bin < end ? take(z, s, s->bin[bin], len, owner) : 0;
 }
 
 static uint64_t take_own(struct zslot *z, struct zslot_shard *s, uint32_t len, uint32_t owner)
@@ -71,29 +78,31 @@ static uint64_t take_own(struct zslot *z, struct zslot_shard *s, uint32_t len, u
 	uint64_t handle;
 
 	uz_lock(z->plat, &s->lock);
-	handle = take_fit(z, s, len, owner);
+	handle = take_fit(z, s, len, owner, NR_BINS);
 	uz_unlock(z->plat, &s->lock);
 	return handle;
 }
 
-/* A hole of another shard, if it is idle and the hole no larger than an object can be. */
-static uint64_t take_other(struct zslot *z, struct zslot_shard *own, uint32_t len, uint32_t owner)
+/* The tightest fit of @nr shards from @first on, open blocks left out; 0 if that shard is busy. */
+static uint64_t take_tight(struct zslot *z, uint32_t first, uint32_t nr, uint32_t len,
+			   uint32_t owner)
 {
-	for (uint32_t i = 1; i < NR_SHARDS; i++) {
-		struct zslot_shard *s = &z->shard[((own - z->shard) + i) % NR_SHARDS];
-		uint32_t bin = uz__zslot_peek(s, len);
-		uint64_t handle = 0;
+	struct zslot_shard *best = NULL;
+	uint32_t tightest = BIN_OPEN;
+	uint64_t handle;
 
-		if (!bin || bin > UNITS_OBJECT || !uz_trylock(&s->lock))
-			continue;
-		bin = uz__zslot_peek(s, len);
-		if (bin && bin <= UNITS_OBJECT)
-			handle = take(z, s, s->bin[bin], len, owner);
-		uz_unlock(z->plat, &s->lock);
-		if (handle)
-			return handle;
+	for (uint32_t i = 0; i < nr && tightest > len; i++) {
+		struct zslot_shard *s = &z->shard[(first + i) % NR_SHARDS];
+		uint32_t bin = uz__zslot_peek(s, len);
+
+		best = bin < tightest ? s : best;
+		tightest = UZ_MIN(tightest, bin);
 	}
-	return 0;
+	if (!best || !uz_trylock(&best->lock))
+		return 0;
+	handle = take_fit(z, best, len, owner, BIN_OPEN);
+	uz_unlock(z->plat, &best->lock);
+	return handle;
 }
 
 /* Any room at all, in any shard. */
@@ -126,8 +135,8 @@ static int take_new(struct zslot *z, struct zslot_shard *s, uint32_t len, uint32
 		return err;
 	uz__zslot_format(uz_block_addr(z->pool.tab, block), nr * UNITS_FRAME);
 	uz_lock(z->plat, &s->lock);
+	uz__zslot_open(z, s, block);
 	uz__zslot_add(z, s, block);
-	s->open = block;
 	*handle = take(z, s, block, len, owner);
 	uz_unlock(z->plat, &s->lock);
 	return 0;
@@ -137,13 +146,17 @@ static int zslot_alloc(struct uz_pool *p, uint32_t size, uint32_t owner, unsigne
 		       unsigned int hint, struct uz_object *out)
 {
 	struct zslot *z = zslot_of(p);
-	struct zslot_shard *s = &z->shard[hint & (uz__zslot_nr_shards(z) - 1)];
-	uint32_t len = zslot_units(size);
-	uint64_t handle = take_own(z, s, len, owner);
+	uint32_t active = uz__zslot_nr_shards(z), first = owner % active, len = zslot_units(size);
+	struct zslot_shard *s = &z->shard[hint % active];
+	uint64_t handle = 0;
 	int err = 0;
 
+	if (active > 1)
+		handle = take_tight(z, first, active, len, owner);
 	if (!handle)
-		handle = take_other(z, s, len, owner);
+		handle = take_own(z, s, len, owner);
+	if (!handle)
+		handle = take_tight(z, first, NR_SHARDS, len, owner);
 	if (!handle)
 		err = take_new(z, s, len, owner, flags, &handle);
 	if (err) {
@@ -165,6 +178,7 @@ static void zslot_free(struct uz_pool *p, uint64_t handle, uint32_t size)
 	uint64_t *base = uz_block_addr(p->tab, block);
 	struct zslot_room room;
 
+	zslot_prefetch(base);
 	uz_lock(z->plat, &s->lock);
 	uz__zslot_release(base, uz_handle_index(handle), &room);
 	s->nr_objects--;

@@ -98,6 +98,13 @@ static inline uint32_t *zslot_holes(const uint64_t *base)
 	return (uint32_t *)(uintptr_t)base + 2 * h->cap - h->nr_holes;
 }
 
+/* Cells and holes of most blocks are in four cache lines: one wait for memory instead of four. */
+static inline void zslot_prefetch(const uint64_t *base)
+{
+	for (uint32_t i = 0; i < 4; i++)
+		uz_prefetch(base + i * UZ_CACHE_LINE / UNIT_BYTES);
+}
+
 /* zslot_block.c: one block's image, of which @base is the first word. Lock held. */
 void uz__zslot_format(uint64_t *base, uint32_t units);
 void uz__zslot_hole_add(uint64_t *base, uint32_t off, uint32_t len);
@@ -112,13 +119,14 @@ bool uz__zslot_gather(uint64_t *base, struct zslot_cell *from, uint32_t *to);
 /* A shard: blocks filed by their largest hole, and once more by free space. */
 #define NR_SHARDS 8u
 #define SHARD_FRAMES 4096u /* of the pool, for each shard in use beyond the first */
-#define NR_BINS (UNITS_OBJECT + 4) /* 0: not filed; by unit; by power of two above */
+#define BIN_OPEN (UNITS_OBJECT + 4) /* the open block while its hole is larger than any object */
+#define NR_BINS (BIN_OPEN + 1) /* 0: not filed; by unit; by power of two above */
 #define NR_MAPS UZ_DIV_UP(NR_BINS, 64)
 #define NR_LEVELS 64u /* free space in 64ths of the block; 0: not filed */
 
 struct zslot_shard {
 	struct uz_lock lock;
-	uint32_t open; /* the block made last: not worth emptying */
+	uint32_t open; /* the block made last: for this shard's threads only, not worth emptying */
 	uint32_t mean; /* size of objects, moving average in units / 64 */
 	uint64_t nr_objects;
 	uint64_t free; /* units in holes of blocks that are not isolated */
@@ -136,6 +144,7 @@ struct zslot {
 	uint64_t best_frames; /* least frames since emptying began */
 	uint32_t in_vain; /* blocks given out since then */
 	uint32_t sweep; /* level of the last block given out: the next one is not above it */
+	uint32_t turn; /* the shard to be looked at first */
 	uint32_t tidy_at; /* block */
 	uint64_t rest_until; /* sum of the shards' freed units */
 	struct zslot_shard shard[NR_SHARDS];
@@ -157,10 +166,11 @@ uint32_t uz__zslot_nr_shards(const struct zslot *z);
 /* zslot_shard.c: the lists. Lock held, but for peek. */
 void uz__zslot_file(struct zslot *z, struct zslot_shard *s, uint32_t block, struct zslot_room r);
 void uz__zslot_unfile(struct zslot *z, struct zslot_shard *s, uint32_t block);
-/* Files a block for the first time, or forgets it and destroys it. */
+/* Makes a block one of the shard's; makes it the open one; forgets it and destroys it. */
 void uz__zslot_add(struct zslot *z, struct zslot_shard *s, uint32_t block);
+void uz__zslot_open(struct zslot *z, struct zslot_shard *s, uint32_t block);
 void uz__zslot_drop(struct zslot *z, struct zslot_shard *s, uint32_t block);
-/* The bin with the tightest fit, 0 if none; without the lock a guess. */
+/* The bin with the tightest fit, NR_BINS if there is none; without the lock a guess. */
 uint32_t uz__zslot_peek(const struct zslot_shard *s, uint32_t len);
 /* The shard of a block that holds an object of ours. */
 struct zslot_shard *uz__zslot_shard_of(struct zslot *z, uint32_t block);

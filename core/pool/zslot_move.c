@@ -111,15 +111,22 @@ static bool resting(struct zslot *z)
 	return rest != 0;
 }
 
-/* The shard with the highest level among those of @mask. */
+/* The shard with the highest level among those of @mask; each in its turn among equals. */
 static struct zslot_shard *sparsest(struct zslot *z, uint64_t mask)
 {
-	struct zslot_shard *best = z->shard;
+	uint32_t turn = uz_load(&z->turn);
+	struct zslot_shard *best = NULL;
+	uint64_t most = 0;
 
-	for (struct zslot_shard *s = z->shard + 1; s < &z->shard[NR_SHARDS]; s++)
-		if ((uz_load(&s->levels) & mask) > (uz_load(&best->levels) & mask))
+	for (uint32_t i = 0; i < NR_SHARDS; i++) {
+		struct zslot_shard *s = &z->shard[(turn + i) % NR_SHARDS];
+		uint64_t levels = uz_load(&s->levels) & mask;
+
+		if (levels > most)
 			best = s;
-	return uz_load(&best->levels) & mask ? best : NULL;
+		most = UZ_MAX(most, levels);
+	}
+	return best;
 }
 
 /* The emptiest block among the levels of @mask, but not the open one. Shard locked. */
@@ -137,12 +144,15 @@ static uint32_t emptiest(const struct zslot *z, const struct zslot_shard *s, uin
 	return 0;
 }
 
-/* Free space elsewhere for all that the block holds. */
-static bool fits_elsewhere(const struct zslot *z, uint32_t block)
+/*
+ * Free space elsewhere for all that the block holds, and two blocks more: objects that find no
+ * hole begin a new block, which the next victims fill.
+ */
+static bool pays(const struct zslot *z, uint32_t block)
 {
 	uint32_t units = uz_block_id(z->pool.tab, block).nr_frames * UNITS_FRAME;
 
-	return total(z, false) >= units;
+	return total(z, false) >= units + 2 * FRAMES_MAX * UNITS_FRAME;
 }
 
 static uint32_t isolate_emptiest(struct zslot *z, uint64_t mask)
@@ -154,9 +164,10 @@ static uint32_t isolate_emptiest(struct zslot *z, uint64_t mask)
 		return 0;
 	uz_lock(z->plat, &s->lock);
 	block = emptiest(z, s, mask);
-	if (block && !fits_elsewhere(z, block))
+	if (block && !pays(z, block))
 		block = 0;
 	if (block) {
+		uz_store(&z->turn, (uint32_t)(s - z->shard) + 1);
 		uz_store(&z->sweep, z->pool.tab->block[block].u8[B_LEVEL]);
 		uz__zslot_unfile(z, s, block);
 		z->pool.tab->block[block].u8[B_ISOLATED] = 1;

@@ -8,10 +8,12 @@
  */
 #include "zslot_i.h"
 
-static uint32_t bin_of(uint32_t largest)
+static uint32_t bin_of(const struct zslot_shard *s, uint32_t block, uint32_t largest)
 {
 	if (largest <= UNITS_OBJECT)
 		return largest;
+	if (block == s->open)
+		return BIN_OPEN;
 	return largest < 2 * UNITS_OBJECT   ? UNITS_OBJECT + 1
 	       : largest < 4 * UNITS_OBJECT ? UNITS_OBJECT + 2
 					    : UNITS_OBJECT + 3;
@@ -99,7 +101,7 @@ void uz__zslot_file(struct zslot *z, struct zslot_shard *s, uint32_t block, stru
 	if (z->pool.tab->block[block].u8[B_ISOLATED])
 		return;
 	set_free(z, s, block, r.free);
-	set_bin(z, s, block, bin_of(r.largest));
+	set_bin(z, s, block, bin_of(s, block, r.largest));
 	set_level(z, s, block, r.free * NR_LEVELS / UNITS_FRAME / nr_frames);
 }
 
@@ -114,6 +116,15 @@ void uz__zslot_add(struct zslot *z, struct zslot_shard *s, uint32_t block)
 {
 	uz_store(&z->pool.tab->block[block].u8[B_SHARD], (uint8_t)(s - z->shard));
 	uz__zslot_file(z, s, block, uz__zslot_room(uz_block_addr(z->pool.tab, block)));
+}
+
+void uz__zslot_open(struct zslot *z, struct zslot_shard *s, uint32_t block)
+{
+	uint32_t was = s->open;
+
+	s->open = block;
+	if (was)
+		uz__zslot_file(z, s, was, uz__zslot_room(uz_block_addr(z->pool.tab, was)));
 }
 
 void uz__zslot_drop(struct zslot *z, struct zslot_shard *s, uint32_t block)
@@ -131,7 +142,7 @@ uint32_t uz__zslot_peek(const struct zslot_shard *s, uint32_t len)
 
 	while (!w) {
 		if (++i == NR_MAPS)
-			return 0;
+			return NR_BINS;
 		w = uz_load(&s->map[i]);
 	}
 	return i * 64 + (uint32_t)__builtin_ctzll(w);
@@ -167,7 +178,7 @@ static bool bin_ok(const struct zslot *z, const struct zslot_shard *s, uint32_t 
 		const uint64_t *base = uz_block_addr(z->pool.tab, b);
 
 		if (tab[b].u16[B_BIN] != bin || &z->shard[tab[b].u8[B_SHARD]] != s ||
-		    bin_of(uz__zslot_room(base).largest) != bin || tab[b].u8[B_ISOLATED])
+		    bin_of(s, b, uz__zslot_room(base).largest) != bin || tab[b].u8[B_ISOLATED])
 			return false;
 	}
 	return true;
