@@ -83,25 +83,35 @@ static uint64_t take_own(struct zslot *z, struct zslot_shard *s, uint32_t len, u
 	return handle;
 }
 
-/* The tightest fit of @nr shards from @first on, open blocks left out; 0 if that shard is busy. */
-static uint64_t take_tight(struct zslot *z, uint32_t first, uint32_t nr, uint32_t len,
-			   uint32_t owner)
+/* The shard with the tightest fit among @nr from @first on, open blocks left out, or NULL. */
+static struct zslot_shard *tightest(struct zslot *z, uint32_t first, uint32_t nr, uint32_t len,
+				    uint32_t (*peek)(const struct zslot_shard *, uint32_t))
 {
 	struct zslot_shard *best = NULL;
-	uint32_t tightest = BIN_OPEN;
+	uint32_t least = BIN_OPEN;
+
+	for (uint32_t i = 0; i < nr; i++) {
+		struct zslot_shard *s = &z->shard[(first + i) & (nr - 1)];
+		uint32_t bin = peek(s, len);
+
+		best = bin < least ? s : best;
+		least = UZ_MIN(least, bin);
+	}
+	return best;
+}
+
+/* From that shard, if it is not busy. */
+static uint64_t take_tight(struct zslot *z, uint32_t nr, uint32_t len, uint32_t owner)
+{
+	struct zslot_shard *s = tightest(z, owner, nr, len, zslot_peek_near);
 	uint64_t handle;
 
-	for (uint32_t i = 0; i < nr && tightest > len; i++) {
-		struct zslot_shard *s = &z->shard[(first + i) % NR_SHARDS];
-		uint32_t bin = uz__zslot_peek(s, len);
-
-		best = bin < tightest ? s : best;
-		tightest = UZ_MIN(tightest, bin);
-	}
-	if (!best || !uz_trylock(&best->lock))
+	if (!s)
+		s = tightest(z, owner, nr, len, uz__zslot_peek);
+	if (!s || !uz_trylock(&s->lock))
 		return 0;
-	handle = take_fit(z, best, len, owner, BIN_OPEN);
-	uz_unlock(z->plat, &best->lock);
+	handle = take_fit(z, s, len, owner, BIN_OPEN);
+	uz_unlock(z->plat, &s->lock);
 	return handle;
 }
 
@@ -146,17 +156,17 @@ static int zslot_alloc(struct uz_pool *p, uint32_t size, uint32_t owner, unsigne
 		       unsigned int hint, struct uz_object *out)
 {
 	struct zslot *z = zslot_of(p);
-	uint32_t active = uz__zslot_nr_shards(z), first = owner % active, len = zslot_units(size);
+	uint32_t active = uz__zslot_nr_shards(z), len = zslot_units(size);
 	struct zslot_shard *s = &z->shard[hint % active];
 	uint64_t handle = 0;
 	int err = 0;
 
 	if (active > 1)
-		handle = take_tight(z, first, active, len, owner);
+		handle = take_tight(z, active, len, owner);
 	if (!handle)
 		handle = take_own(z, s, len, owner);
 	if (!handle)
-		handle = take_tight(z, first, NR_SHARDS, len, owner);
+		handle = take_tight(z, NR_SHARDS, len, owner);
 	if (!handle)
 		err = take_new(z, s, len, owner, flags, &handle);
 	if (err) {

@@ -131,7 +131,7 @@ struct zslot_shard {
 	uint64_t nr_objects;
 	uint64_t free; /* units in holes of blocks that are not isolated */
 	uint64_t freed; /* units, since init */
-	uint64_t map[NR_MAPS]; /* bins in use */
+	uint64_t map[NR_MAPS + 1]; /* bins in use, and a word of none */
 	uint64_t levels; /* levels in use */
 	uint32_t bin[NR_BINS];
 	uint32_t level[NR_LEVELS];
@@ -170,6 +170,15 @@ void uz__zslot_unfile(struct zslot *z, struct zslot_shard *s, uint32_t block);
 void uz__zslot_add(struct zslot *z, struct zslot_shard *s, uint32_t block);
 void uz__zslot_open(struct zslot *z, struct zslot_shard *s, uint32_t block);
 void uz__zslot_drop(struct zslot *z, struct zslot_shard *s, uint32_t block);
+/* The same without the lock if it is one of the next 64 bins, else more than that. */
+static inline uint32_t zslot_peek_near(const struct zslot_shard *s, uint32_t len)
+{
+	const uint64_t *map = &s->map[len / 64];
+	uint64_t w = uz_load(&map[0]) >> len % 64 | uz_load(&map[1]) << 1 << (63 - len % 64);
+
+	return w ? len + (uint32_t)__builtin_ctzll(w) : NR_BINS;
+}
+
 /* The bin with the tightest fit, NR_BINS if there is none; without the lock a guess. */
 uint32_t uz__zslot_peek(const struct zslot_shard *s, uint32_t len);
 /* The shard of a block that holds an object of ours. */
