@@ -19,9 +19,8 @@ uint64_t uz__ablock_fresh_bytes(const struct uz__arena *a)
 	uint64_t need = (uint64_t)(a->nr_ablocks + 1) * sizeof(struct ablock);
 	uint64_t page = a->pub.plat->page_bytes;
 
-	return need > a->ablock_area.committed ?
-		       UZ_ALIGN_UP(need, page) - a->ablock_area.committed :
-		       0;
+	return need > a->ablock_area.committed ? UZ_ALIGN_UP(need, page) - a->ablock_area.committed
+					       : 0;
 }
 
 /*

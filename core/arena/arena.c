@@ -50,8 +50,8 @@ static int map_store(struct uz__arena *a, bool attach)
 static int setup(struct uz__arena *a, const struct uz_arena_config *c, bool attach)
 {
 	uint64_t nr;
-	int r = attach ? uz__super_read(&a->super, a->pub.plat) :
-			 uz__super_plan(&a->super, c->capacity_bytes);
+	int r = attach ? uz__super_read(&a->super, a->pub.plat)
+		       : uz__super_plan(&a->super, c->capacity_bytes);
 
 	if (r < 0)
 		return r;

@@ -132,8 +132,8 @@ static int settle_ablock(struct uz__arena *a, uint32_t i)
 		for (end = p + 1; end < ABLOCK_PIECES && (ab->resident >> end & 1) == keep;)
 			end++;
 		bytes = (size_t)(end - p) * PIECE_BYTES;
-		r = keep ? pl->ops->commit(pl, base + p * PIECE_BYTES, bytes) :
-			   pl->ops->decommit(pl, base + p * PIECE_BYTES, bytes);
+		r = keep ? pl->ops->commit(pl, base + p * PIECE_BYTES, bytes)
+			 : pl->ops->decommit(pl, base + p * PIECE_BYTES, bytes);
 		if (r < 0)
 			return r;
 	}
@@ -154,7 +154,7 @@ int uz_arena_settle(struct uz_arena *pub)
 	for (uint32_t i = a->first_ablock; i < end && r == 0; i++)
 		r = settle_ablock(a, i);
 	if (r == 0 && rest)
-		r = pub->plat->ops->decommit(
-			pub->plat, uz_frame_addr(pub, end * UZ_ABLOCK_FRAMES), rest);
+		r = pub->plat->ops->decommit(pub->plat, uz_frame_addr(pub, end * UZ_ABLOCK_FRAMES),
+					     rest);
 	return r;
 }

@@ -84,7 +84,8 @@ struct uz_store {
 
 	struct uz_lock background; /* one background step at a time; owns the stream below */
 	struct uz_stream *bg;
-	uint32_t nothing_to_reclaim; /* the last reclaim found nothing, and nothing was freed since */
+	uint32_t
+		nothing_to_reclaim; /* the last reclaim found nothing, and nothing was freed since */
 };
 
 /* A cursor of background work over the slots of a disk. */

@@ -13,7 +13,8 @@ struct uz_pool *uz__pool_of(struct uz_dev *d, uint64_t handle)
 
 	if (UZ_LIKELY(only != NULL))
 		return only;
-	return uz_load_acquire(&d->pools[uz_block_id(&d->store->tab, uz_handle_block(handle)).entry]);
+	return uz_load_acquire(
+		&d->pools[uz_block_id(&d->store->tab, uz_handle_block(handle)).entry]);
 }
 
 static uint32_t check_bytes(const struct uz_store *s, unsigned int codec)
@@ -97,8 +98,8 @@ static bool over_limit(struct uz_dev *d, unsigned int flags)
 int uz__object_make(struct uz_dev *d, struct uz_stream *st, uint64_t page, unsigned int codec,
 		    const void *bytes, uint32_t size, unsigned int flags, uint64_t *word)
 {
-	int r = size == UZ_PAGE_SIZE ? raw_make(d, page, codec, bytes, flags, word) :
-				       pool_make(d, st, page, codec, bytes, size, flags, word);
+	int r = size == UZ_PAGE_SIZE ? raw_make(d, page, codec, bytes, flags, word)
+				     : pool_make(d, st, page, codec, bytes, size, flags, word);
 
 	if (r == 0 && UZ_UNLIKELY(over_limit(d, flags))) {
 		uz__object_drop(d, *word);
@@ -114,8 +115,7 @@ void uz__object_drop(struct uz_dev *d, uint64_t word)
 
 	if (uz__slot_is_object(word)) {
 		uz_pool_free(uz__pool_of(d, handle), handle,
-			     uz__slot_size(word) +
-				     check_bytes(d->store, uz__slot_codec(word)));
+			     uz__slot_size(word) + check_bytes(d->store, uz__slot_codec(word)));
 	} else if (uz__slot_state(word) == UZ_SLOT_RAW) {
 		uz_block_destroy(&d->store->tab, uz_handle_block(handle));
 		uz_fetch_sub(&d->nr_raw, 1);
@@ -162,9 +162,9 @@ int uz__object_decode(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64
 		memcpy(dst, bytes, UZ_PAGE_SIZE);
 		return 0;
 	}
-	return c->ops->decompress(c->shared, st->state[codec], bytes, uz__slot_size(w), dst) < 0 ?
-		       -UZ_EIO :
-		       0;
+	return c->ops->decompress(c->shared, st->state[codec], bytes, uz__slot_size(w), dst) < 0
+		       ? -UZ_EIO
+		       : 0;
 }
 
 /* Adds a word to the disk's counters, or takes it out. */

@@ -105,7 +105,7 @@ bool uz__recompress_step(struct uz_dev *d, struct uz_stream *st, uint64_t now_ns
 	if (!d->recompress.active)
 		d->recompress.page = 0;
 	spent = pl->ops->now(pl) - start;
-	d->recompress_next_ns = start + spent * 100 / d->recompress_cpu +
-				(d->recompress.active ? 0 : PERIOD_NS);
+	d->recompress_next_ns =
+		start + spent * 100 / d->recompress_cpu + (d->recompress.active ? 0 : PERIOD_NS);
 	return false;
 }

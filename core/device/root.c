@@ -10,8 +10,7 @@ static uint64_t root_need(struct uz_store *s, uint64_t size_bytes)
 {
 	uint64_t entries = UZ_DIV_UP(size_bytes, (uint64_t)SLOTS_PER_TABLE << UZ_PAGE_SHIFT);
 
-	return UZ_ALIGN_UP(UZ_MAX(entries, 1ull) * sizeof(uint32_t),
-			   (uint64_t)s->plat->page_bytes);
+	return UZ_ALIGN_UP(UZ_MAX(entries, 1ull) * sizeof(uint32_t), (uint64_t)s->plat->page_bytes);
 }
 
 /* The end of an extent that overlaps [off, off + bytes), or 0. */

@@ -35,7 +35,8 @@ int uz_store_open(struct uz_plat *pl, const struct uz_store_config *c, struct uz
 	void *mem;
 	int r;
 
-	uz__explain(err, c->attach ? "not a store, or made by another version or machine" : "", NULL);
+	uz__explain(err, c->attach ? "not a store, or made by another version or machine" : "",
+		    NULL);
 	r = uz_arena_open(pl, &c->arena, c->attach, &a);
 	if (r < 0)
 		return r;

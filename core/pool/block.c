@@ -36,8 +36,8 @@ static int grow(struct uz_blocktab *t, uint32_t nr)
 {
 	int r = uz_area_grow(t->arena, &t->desc_area, (uint64_t)nr * sizeof(struct uz_desc));
 
-	return r < 0 ? r :
-		       uz_area_grow(t->arena, &t->block_area,
+	return r < 0 ? r
+		     : uz_area_grow(t->arena, &t->block_area,
 				    (uint64_t)nr * sizeof(struct uz_block));
 }
 

@@ -42,7 +42,8 @@ struct model {
 	} scratch[SCRATCH_MAX];
 	struct uz_area meta;
 	uint64_t meta_committed; /* bit a 64 KiB piece of META */
-	uint64_t limit, high; /* the total may not pass high: the limit, or what it was when lowered */
+	uint64_t limit,
+		high; /* the total may not pass high: the limit, or what it was when lowered */
 	int64_t charged;
 	uint32_t emergency, isolated, epoch;
 	uint64_t done[OPS], enospc, reserves;
@@ -128,7 +129,8 @@ static void op_alloc(struct model *m)
 {
 	uint32_t n = 1 + (uint32_t)test_below(m->rng, 40);
 
-	while (n-- && try_alloc(m, random_run(m), test_one_in(m->rng, 8) ? UZ_ALLOC_URGENT : 0) == 0)
+	while (n-- &&
+	       try_alloc(m, random_run(m), test_one_in(m->rng, 8) ? UZ_ALLOC_URGENT : 0) == 0)
 		;
 }
 
@@ -267,7 +269,8 @@ static void op_fail(struct model *m)
 {
 	static const enum fault_call calls[] = { FAULT_COMMIT, FAULT_DECOMMIT, FAULT_RESERVE };
 
-	fault_plat_fail(&m->fault, calls[test_below(m->rng, 3)], 1 + test_below(m->rng, 3), 2, -ENOMEM);
+	fault_plat_fail(&m->fault, calls[test_below(m->rng, 3)], 1 + test_below(m->rng, 3), 2,
+			-ENOMEM);
 	for (int i = 0; i < 3; i++) {
 		op_alloc(m);
 		op_scratch(m);
@@ -278,7 +281,8 @@ static void op_fail(struct model *m)
 
 static void arena_open(struct model *m, bool attach)
 {
-	struct uz_arena_config c = { .capacity_bytes = 64 << 20, .limit_bytes = m->limit,
+	struct uz_arena_config c = { .capacity_bytes = 64 << 20,
+				     .limit_bytes = m->limit,
 				     .reserve_bytes = test_below(m->rng, 3) << 20 };
 
 	CHECK_EQ(uz_arena_open(&m->count.plat, &c, attach, &m->a), 0);
@@ -332,8 +336,8 @@ static void op_adopt(struct model *m)
 }
 
 static void (*const ops[OPS])(struct model *m) = {
-	op_alloc, op_alloc, op_alloc, op_alloc, op_free, op_free, op_free, op_full, op_scratch, op_area,
-	op_background, op_isolate, op_limit, op_emergency, op_fail, op_adopt,
+	op_alloc,   op_alloc, op_alloc,	     op_alloc,	 op_free,  op_free,	 op_free, op_full,
+	op_scratch, op_area,  op_background, op_isolate, op_limit, op_emergency, op_fail, op_adopt,
 };
 
 static void check(struct model *m)

@@ -173,14 +173,17 @@ static void add_codecs(struct model *m)
 		int32_t level;
 		bool checksum;
 	} spec[6] = {
-		{ "lz4", UZ_LEVEL_DEFAULT, false }, { "lz4", 8, true },
-		{ "lz4hc", UZ_LEVEL_DEFAULT, false }, { "zstd", 1, false },
-		{ "zstd", -5, true }, { "deflate", 1, false },
+		{ "lz4", UZ_LEVEL_DEFAULT, false },
+		{ "lz4", 8, true },
+		{ "lz4hc", UZ_LEVEL_DEFAULT, false },
+		{ "zstd", 1, false },
+		{ "zstd", -5, true },
+		{ "deflate", 1, false },
 	};
 
 	for (unsigned int i = 0; i < 6; i++)
-		m->codecs[i] = dev_rig_codec(&m->rig, spec[i].name, spec[i].level,
-					     spec[i].checksum);
+		m->codecs[i] =
+			dev_rig_codec(&m->rig, spec[i].name, spec[i].level, spec[i].checksum);
 }
 
 static void op_adopt(struct model *m)
@@ -193,8 +196,9 @@ static void op_adopt(struct model *m)
 }
 
 static void (*const ops[])(struct model *m) = {
-	op_write, op_write,	op_write,     op_write,	     op_read,	 op_zero,   op_extent, op_background,
-	op_compact, op_set_pool, op_set_codec, op_recompress, op_idle, op_resize, op_reset,  op_adopt,
+	op_write,  op_write,	  op_write,   op_write,	   op_read,	 op_zero,
+	op_extent, op_background, op_compact, op_set_pool, op_set_codec, op_recompress,
+	op_idle,   op_resize,	  op_reset,   op_adopt,
 };
 
 static void check_all(struct model *m)
@@ -207,8 +211,11 @@ static void check_all(struct model *m)
 static void run(struct test_rng *rng, const char *pool, const char *codec, uint64_t steps)
 {
 	struct model m = { .rng = rng, .size = PAGES_MAX / 2 * UZ_PAGE_SIZE };
-	struct dev_rig_config c = { .size_bytes = m.size, .limit_bytes = 64 << 20, .pool = pool,
-				    .codec = codec, .checksum = test_one_in(rng, 2) };
+	struct dev_rig_config c = { .size_bytes = m.size,
+				    .limit_bytes = 64 << 20,
+				    .pool = pool,
+				    .codec = codec,
+				    .checksum = test_one_in(rng, 2) };
 
 	printf("%s %s\n", pool, codec);
 	m.flat = calloc(PAGES_MAX, UZ_PAGE_SIZE);

@@ -60,8 +60,8 @@ int uz_dev_discard(struct uz_dev *d, struct uz_stream *st, uint64_t off, uint64_
  * The extent that starts at @off: *len bytes (at most @max) that all hold data or all do not
  * (*hole; they read as zeros). Allocates nothing. -EINVAL when off >= size.
  */
-int uz_dev_extent(struct uz_dev *d, struct uz_stream *st, uint64_t off, uint64_t max,
-		  uint64_t *len, bool *hole);
+int uz_dev_extent(struct uz_dev *d, struct uz_stream *st, uint64_t off, uint64_t max, uint64_t *len,
+		  bool *hole);
 
 /* (control) New writes use it at once; background work moves the rest. */
 int uz_dev_set_pool(struct uz_dev *d, const struct uz_pool_ops *pool);

@@ -13,10 +13,12 @@
 
 #define UZ_DEV_STATS(X) \
 	X(disksize, BYTES, GAUGE, "size of the disk as clients see it") \
-	X(orig_data_size, BYTES, GAUGE, "uncompressed size of the data stored, fill pages not counted") \
+	X(orig_data_size, BYTES, GAUGE, \
+	  "uncompressed size of the data stored, fill pages not counted") \
 	X(compr_data_size, BYTES, GAUGE, "compressed size of the data stored") \
 	X(mem_used_total, BYTES, GAUGE, "frames of the disk's pools and raw pages") \
-	X(mem_limit, BYTES, GAUGE, "most that mem_used_total and table_size may reach, 0 is no limit") \
+	X(mem_limit, BYTES, GAUGE, \
+	  "most that mem_used_total and table_size may reach, 0 is no limit") \
 	X(mem_used_max, BYTES, GAUGE, "highest mem_used_total so far") \
 	X(same_pages, PAGES, GAUGE, "pages of one repeated 32-bit word, kept in the table") \
 	X(pages_compacted, PAGES, COUNTER, "frames freed by compaction") \
@@ -30,7 +32,8 @@
 	X(failed_writes, COUNT, COUNTER, "writes that ended in an error") \
 	X(invalid_io, COUNT, COUNTER, "requests outside the disk") \
 	X(notify_free, PAGES, COUNTER, "pages freed by discard") \
-	X(enospc, COUNT, COUNTER, "page writes refused because the RAM budget or mem_limit was reached") \
+	X(enospc, COUNT, COUNTER, \
+	  "page writes refused because the RAM budget or mem_limit was reached") \
 	X(bad_pages, PAGES, COUNTER, "reads of damaged pages") \
 	X(commit_stalls, COUNT, COUNTER, "times a write had to wait for memory to be populated") \
 	X(objects_moved, COUNT, COUNTER, "objects moved by compaction and migration") \

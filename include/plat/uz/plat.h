@@ -15,7 +15,7 @@
 struct uz_plat;
 
 enum uz_backing {
-	UZ_BACKING_STORE,   /* outlives the process if the platform was given a file or memfd */
+	UZ_BACKING_STORE, /* outlives the process if the platform was given a file or memfd */
 	UZ_BACKING_SCRATCH, /* private, gone with the process */
 };
 

@@ -43,10 +43,9 @@ int memcmp(const void *a, const void *b, size_t n);
 
 #define UZ_MIN(a, b) ((a) < (b) ? (a) : (b))
 #define UZ_MAX(a, b) ((a) > (b) ? (a) : (b))
-#define UZ_DIV_UP(n, d) (((n) + (d) - 1) / (d))
-#define UZ_ALIGN_UP(n, a) (((n) + (a) - 1) & ~((__typeof__(n))(a) - 1))
-#define UZ_CONTAINER_OF(p, type, member) \
-	((type *)(void *)((char *)(p) - offsetof(type, member)))
+#define UZ_DIV_UP(n, d) (((n) + (d)-1) / (d))
+#define UZ_ALIGN_UP(n, a) (((n) + (a)-1) & ~((__typeof__(n))(a)-1))
+#define UZ_CONTAINER_OF(p, type, member) ((type *)(void *)((char *)(p)-offsetof(type, member)))
 
 /* Always on; in debug builds; only where a recount is affordable. */
 #define UZ_ASSERT(c) ((void)(UZ_LIKELY(c) ? 0 : (__builtin_trap(), 0)))
