@@ -41,7 +41,8 @@ static int zslot_init(struct uz_pool *p)
 	return 0;
 }
 
-uint32_t uz__zslot_nr_shards(const struct zslot *z)
+/* The number of shards in use, a power of two. */
+static uint32_t nr_active(const struct zslot *z)
 {
 	uint64_t n = uz_load(&z->pool.nr_frames) / SHARD_FRAMES;
 
@@ -58,7 +59,7 @@ static uint64_t take(struct zslot *z, struct zslot_shard *s, uint32_t block, uin
 
 	zslot_prefetch(base);
 	off = uz__zslot_carve(base, len, owner, &room);
-	s->mean += len - (s->mean >> 6);
+	uz_store(&s->mean, s->mean + len - (s->mean >> 6));
 	s->nr_objects++;
 	uz__zslot_file(z, s, block, room);
 	return uz_handle(block, off);
@@ -139,14 +140,13 @@ static int take_new(struct zslot *z, struct zslot_shard *s, uint32_t len, uint32
 		    unsigned int flags, uint64_t *handle)
 {
 	uint32_t nr = block_frames(uz_load(&s->mean) >> 6, len), block;
-	int err = uz__pool_block_create(&z->pool, nr, 0, flags, &block);
+	int err = uz__pool_block_create(&z->pool, nr, (uint32_t)(s - z->shard), flags, &block);
 
 	if (err)
 		return err;
 	uz__zslot_format(uz_block_addr(z->pool.tab, block), nr * UNITS_FRAME);
 	uz_lock(z->plat, &s->lock);
 	uz__zslot_open(z, s, block);
-	uz__zslot_add(z, s, block);
 	*handle = take(z, s, block, len, owner);
 	uz_unlock(z->plat, &s->lock);
 	return 0;
@@ -156,7 +156,7 @@ static int zslot_alloc(struct uz_pool *p, uint32_t size, uint32_t owner, unsigne
 		       unsigned int hint, struct uz_object *out)
 {
 	struct zslot *z = zslot_of(p);
-	uint32_t active = uz__zslot_nr_shards(z), len = zslot_units(size);
+	uint32_t active = nr_active(z), len = zslot_units(size);
 	struct zslot_shard *s = &z->shard[hint % active];
 	uint64_t handle = 0;
 	int err = 0;
@@ -184,8 +184,9 @@ static void zslot_free(struct uz_pool *p, uint64_t handle, uint32_t size)
 {
 	struct zslot *z = zslot_of(p);
 	uint32_t block = uz_handle_block(handle);
-	struct zslot_shard *s = uz__zslot_shard_of(z, block);
-	uint64_t *base = uz_block_addr(p->tab, block);
+	struct uz_block_id id = uz_block_id(p->tab, block);
+	uint64_t *base = uz_frame_addr(p->tab->arena, id.start);
+	struct zslot_shard *s = zslot_shard(z, id);
 	struct zslot_room room;
 
 	zslot_prefetch(base);

@@ -43,7 +43,7 @@ int uz__zslot_attach_block(struct uz_pool *p, uint32_t block)
 {
 	struct uz_block_id id;
 
-	if (!uz__pool_owns(p, block, &id) || id.nr_frames > FRAMES_MAX || id.class)
+	if (!uz__pool_owns(p, block, &id) || id.nr_frames > FRAMES_MAX || id.class >= NR_SHARDS)
 		return -UZ_EBADMSG;
 	p->tab->block[block] = (struct uz_block){ 0 };
 	adopt(uz_block_addr(p->tab, block), id.nr_frames * UNITS_FRAME);
@@ -116,11 +116,10 @@ static uint32_t map_next(const struct units_map *m, uint32_t at, uint32_t end, b
 	return end;
 }
 
-/* Keeps the seen cells, and makes holes of all space between them. */
-static void rebuild(uint64_t *base, uint32_t units)
+/* Keeps the seen cells, and marks their units. */
+static void keep_seen(uint64_t *base, struct units_map *map)
 {
 	struct zslot_head *h = zslot_head(base);
-	struct units_map map = { { 0 } };
 	uint32_t nr = 0;
 
 	for (uint32_t i = 1; i <= h->nr_objects; i++) {
@@ -128,33 +127,62 @@ static void rebuild(uint64_t *base, uint32_t units)
 
 		if (!(base[i] & CELL_SEEN))
 			continue;
-		map_set(&map, c.off, c.len);
+		map_set(map, c.off, c.len);
 		uz_store_release(&base[++nr], base[i] & ~CELL_SEEN);
 	}
 	uz_store_release(&h->nr_objects, (uint16_t)nr);
-	for (uint32_t at = map_next(&map, h->cap, units, false); at < units;) {
-		uint32_t end = map_next(&map, at, units, true);
+}
 
-		if (zslot_slack(h) >= 4)
+/* The runs of clear bits: how many, or made holes as well. */
+static uint32_t each_gap(uint64_t *base, const struct units_map *map, uint32_t from, uint32_t units,
+			 bool add)
+{
+	uint32_t nr = 0, at = map_next(map, from, units, false), end;
+
+	for (; at < units; nr++) {
+		end = map_next(map, at, units, true);
+		if (add)
 			uz__zslot_hole_add(base, at, end - at);
-		at = map_next(&map, end, units, false);
+		at = map_next(map, end, units, false);
 	}
+	return nr;
+}
+
+/*
+ * Keeps the seen cells, and makes holes of all space between them. The head's cap is not needed
+ * again: it becomes what cells and holes take, and there is room for that, as what is a hole now
+ * had a hole or a cell before.
+ */
+static void rebuild(uint64_t *base, uint32_t units)
+{
+	struct zslot_head *h = zslot_head(base);
+	struct units_map map = { { 0 } };
+	uint32_t lowest, nr, cap;
+
+	keep_seen(base, &map);
+	lowest = map_next(&map, 1, units, true);
+	nr = each_gap(base, &map, lowest, units, false) + 1;
+	cap = UZ_MIN(lowest, 1u + h->nr_objects + UZ_DIV_UP(nr, 2) + 3);
+	h->cap = (uint16_t)cap;
+	h->nr_holes = 0;
+	if (h->nr_objects)
+		each_gap(base, &map, cap, units, true);
 }
 
 void uz__zslot_attach_done(struct uz_pool *p)
 {
 	struct zslot *z = zslot_of(p);
-	uint32_t block = 0, nr = 0, shards = uz__zslot_nr_shards(z);
+	uint32_t block = 0;
 	struct uz_block_id id;
 
 	while ((block = uz__pool_next(p, block, &id))) {
 		uint64_t *base = uz_block_addr(p->tab, block);
-		struct zslot_shard *s = &z->shard[nr++ % shards];
+		struct zslot_shard *s = zslot_shard(z, id);
 
 		rebuild(base, id.nr_frames * UNITS_FRAME);
 		s->nr_objects += zslot_head(base)->nr_objects;
 		if (zslot_head(base)->nr_objects)
-			uz__zslot_add(z, s, block);
+			uz__zslot_file(z, s, block, uz__zslot_room(base));
 		else
 			uz__zslot_drop(z, s, block);
 	}
@@ -203,7 +231,7 @@ static bool words_ok(const struct zslot *z, uint32_t block)
 	const uint64_t *base = uz_block_addr(z->pool.tab, block);
 	struct zslot_room r = uz__zslot_room(base);
 
-	if (!zslot_head(base)->nr_objects || b->u8[B_SHARD] >= NR_SHARDS)
+	if (!zslot_head(base)->nr_objects)
 		return false;
 	if (touching(zslot_holes(base), zslot_head(base)->nr_holes))
 		return false;

@@ -153,21 +153,23 @@ struct zslot {
 /* The pool's words of struct uz_block. */
 enum { B_LEVEL_NEXT, B_LEVEL_PREV }; /* u32 */
 enum { B_FREE = 4, B_BIN }; /* u16: units; bin */
-enum { B_LEVEL = 12, B_SHARD, B_ISOLATED }; /* u8 */
+enum { B_LEVEL = 12, B_ISOLATED }; /* u8 */
 
 static inline struct zslot *zslot_of(struct uz_pool *p)
 {
 	return UZ_CONTAINER_OF(p, struct zslot, pool);
 }
 
-/* zslot.c: the number of shards in use, a power of two */
-uint32_t uz__zslot_nr_shards(const struct zslot *z);
+/* A block's shard is its descriptor's class. */
+static inline struct zslot_shard *zslot_shard(struct zslot *z, struct uz_block_id id)
+{
+	return &z->shard[id.class % NR_SHARDS];
+}
 
 /* zslot_shard.c: the lists. Lock held, but for peek. */
 void uz__zslot_file(struct zslot *z, struct zslot_shard *s, uint32_t block, struct zslot_room r);
 void uz__zslot_unfile(struct zslot *z, struct zslot_shard *s, uint32_t block);
-/* Makes a block one of the shard's; makes it the open one; forgets it and destroys it. */
-void uz__zslot_add(struct zslot *z, struct zslot_shard *s, uint32_t block);
+/* Makes a new block the open one; forgets a block and destroys it. */
 void uz__zslot_open(struct zslot *z, struct zslot_shard *s, uint32_t block);
 void uz__zslot_drop(struct zslot *z, struct zslot_shard *s, uint32_t block);
 /* The same without the lock if it is one of the next 64 bins, else more than that. */
@@ -181,8 +183,6 @@ static inline uint32_t zslot_peek_near(const struct zslot_shard *s, uint32_t len
 
 /* The bin with the tightest fit, NR_BINS if there is none; without the lock a guess. */
 uint32_t uz__zslot_peek(const struct zslot_shard *s, uint32_t len);
-/* The shard of a block that holds an object of ours. */
-struct zslot_shard *uz__zslot_shard_of(struct zslot *z, uint32_t block);
 /* Locks and returns the shard of any block, NULL if it is not (any more) one of the pool's. */
 struct zslot_shard *uz__zslot_lock_block(struct zslot *z, uint32_t block);
 bool uz__zslot_lists_ok(struct zslot *z);

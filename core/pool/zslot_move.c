@@ -210,13 +210,14 @@ static bool plan(struct zslot *z, uint32_t block, struct zslot_cell *from, uint3
 static bool move_inside(struct zslot *z, uint32_t block, struct uz_mover *m)
 {
 	struct uz_pool *p = &z->pool;
-	char *base = uz_block_addr(p->tab, block);
 	struct zslot_cell from;
 	uint64_t old, new;
 	uint32_t to, size;
+	char *base;
 
 	if (!plan(z, block, &from, &to))
 		return false;
+	base = uz_block_addr(p->tab, block);
 	old = uz_handle(block, from.off);
 	new = uz_handle(block, to);
 	if (!m->lock(m, from.owner, old, &size)) {

@@ -112,12 +112,6 @@ void uz__zslot_unfile(struct zslot *z, struct zslot_shard *s, uint32_t block)
 	set_level(z, s, block, 0);
 }
 
-void uz__zslot_add(struct zslot *z, struct zslot_shard *s, uint32_t block)
-{
-	uz_store(&z->pool.tab->block[block].u8[B_SHARD], (uint8_t)(s - z->shard));
-	uz__zslot_file(z, s, block, uz__zslot_room(uz_block_addr(z->pool.tab, block)));
-}
-
 void uz__zslot_open(struct zslot *z, struct zslot_shard *s, uint32_t block)
 {
 	uint32_t was = s->open;
@@ -148,11 +142,6 @@ uint32_t uz__zslot_peek(const struct zslot_shard *s, uint32_t len)
 	return i * 64 + (uint32_t)__builtin_ctzll(w);
 }
 
-struct zslot_shard *uz__zslot_shard_of(struct zslot *z, uint32_t block)
-{
-	return &z->shard[uz_load(&z->pool.tab->block[block].u8[B_SHARD]) % NR_SHARDS];
-}
-
 struct zslot_shard *uz__zslot_lock_block(struct zslot *z, uint32_t block)
 {
 	struct uz_block_id id;
@@ -160,15 +149,15 @@ struct zslot_shard *uz__zslot_lock_block(struct zslot *z, uint32_t block)
 
 	if (!uz__pool_owns(&z->pool, block, &id))
 		return NULL;
-	s = uz__zslot_shard_of(z, block);
+	s = zslot_shard(z, id);
 	uz_lock(z->plat, &s->lock);
-	if (uz__pool_owns(&z->pool, block, &id) && uz__zslot_shard_of(z, block) == s)
+	if (uz__pool_owns(&z->pool, block, &id) && zslot_shard(z, id) == s)
 		return s;
 	uz_unlock(z->plat, &s->lock);
 	return NULL;
 }
 
-static bool bin_ok(const struct zslot *z, const struct zslot_shard *s, uint32_t bin, uint32_t *nr)
+static bool bin_ok(struct zslot *z, const struct zslot_shard *s, uint32_t bin, uint32_t *nr)
 {
 	const struct uz_block *tab = z->pool.tab->block;
 
@@ -177,22 +166,21 @@ static bool bin_ok(const struct zslot *z, const struct zslot_shard *s, uint32_t 
 	for (uint32_t b = s->bin[bin]; b; b = tab[b].next, ++*nr) {
 		const uint64_t *base = uz_block_addr(z->pool.tab, b);
 
-		if (tab[b].u16[B_BIN] != bin || &z->shard[tab[b].u8[B_SHARD]] != s ||
+		if (tab[b].u16[B_BIN] != bin || zslot_shard(z, uz_block_id(z->pool.tab, b)) != s ||
 		    bin_of(s, b, uz__zslot_room(base).largest) != bin || tab[b].u8[B_ISOLATED])
 			return false;
 	}
 	return true;
 }
 
-static bool level_ok(const struct zslot *z, const struct zslot_shard *s, uint32_t level,
-		     uint32_t *nr)
+static bool level_ok(struct zslot *z, const struct zslot_shard *s, uint32_t level, uint32_t *nr)
 {
 	const struct uz_block *tab = z->pool.tab->block;
 
 	if (!(s->levels >> level & 1) != !s->level[level])
 		return false;
 	for (uint32_t b = s->level[level]; b;) {
-		if (tab[b].u8[B_LEVEL] != level || &z->shard[tab[b].u8[B_SHARD]] != s)
+		if (tab[b].u8[B_LEVEL] != level || zslot_shard(z, uz_block_id(z->pool.tab, b)) != s)
 			return false;
 		++*nr;
 		b = tab[b].u32[B_LEVEL_NEXT];

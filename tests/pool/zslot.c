@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is special to zslot: holes that join, blocks with more cells than their first
+ * words hold, moves inside blocks beside readers, and an attach that
+ * finds garbage wherever there is no live object.
+ */
+#include <pthread.h>
+#include <string.h>
+
+#include "pool_rig.h"
+#include "zslot_i.h"
+
+#define LIMIT (64ull << 20)
+#define SLOTS 12000
+#define READERS 2
+
+static uint64_t *block_of(struct pool_rig *r, uint32_t page)
+{
+	return uz_block_addr(&r->tab, uz_handle_block(r->slot[page].handle));
+}
+
+/* Three neighbours freed in each order leave one hole that takes them all. */
+static void test_join(void)
+{
+	static const uint8_t order[6][3] = { { 0, 1, 2 }, { 0, 2, 1 }, { 1, 0, 2 },
+					     { 1, 2, 0 }, { 2, 0, 1 }, { 2, 1, 0 } };
+	struct pool_rig r;
+
+	rig_open(&r, &uz_pool_zslot, 100, LIMIT);
+	for (uint32_t i = 0; i < 20; i++)
+		CHECK_EQ(rig_write(&r, i, 1000, 0, 0), 0);
+	for (int i = 0; i < 6; i++) {
+		uint32_t holes = zslot_head(block_of(&r, 0))->nr_holes;
+
+		for (int k = 0; k < 3; k++)
+			rig_discard(&r, 8 + order[i][k]);
+		CHECK_EQ(zslot_head(block_of(&r, 0))->nr_holes, holes + 1);
+		CHECK_EQ(rig_write(&r, 50, 3000, 0, 0), 0);
+		CHECK_EQ(zslot_head(block_of(&r, 0))->nr_holes, holes);
+		rig_check(&r);
+		rig_discard(&r, 50);
+		for (uint32_t k = 8; k < 11; k++)
+			CHECK_EQ(rig_write(&r, k, 1000, 0, 0), 0);
+		rig_check(&r);
+	}
+	CHECK_EQ(r.pool->nr_frames, FRAMES_MAX);
+	rig_verify_all(&r);
+	rig_close(&r);
+}
+
+/* The tightest hole wins, wherever it is. */
+static void test_tightest(void)
+{
+	struct pool_rig r;
+	uint64_t handle;
+
+	rig_open(&r, &uz_pool_zslot, 1000, LIMIT);
+	for (uint32_t i = 0; i < 500; i++)
+		CHECK_EQ(rig_write(&r, i, i % 2 ? 3000 : 2000, 0, 0), 0);
+	handle = r.slot[100].handle;
+	for (uint32_t i = 51; i < 451; i += 50)
+		rig_discard(&r, i);
+	rig_discard(&r, 100);
+	CHECK_EQ(rig_write(&r, 900, 1999, 0, 0), 0);
+	CHECK(r.slot[900].handle == handle);
+	rig_check(&r);
+	rig_close(&r);
+}
+
+/* Blocks full of the smallest objects, thinned out, then the largest among them. */
+static void test_cells(struct test_rng *rng)
+{
+	uint64_t thin, mixed;
+	struct pool_rig r;
+
+	rig_open(&r, &uz_pool_zslot, SLOTS, LIMIT);
+	for (uint32_t i = 0; i < SLOTS; i++)
+		CHECK_EQ(rig_write(&r, i, 1 + (uint32_t)test_below(rng, 8), 0, 0), 0);
+	rig_check(&r);
+	CHECK(zslot_head(block_of(&r, SLOTS - 1))->nr_objects > 100);
+	CHECK(r.pool->nr_frames * UZ_FRAME_SIZE < SLOTS * 18);
+	for (uint32_t i = 0; i < SLOTS; i++)
+		if (i % 5)
+			rig_discard(&r, i);
+	rig_check(&r);
+	thin = r.pool->nr_frames;
+	for (uint32_t i = 0; i < 1000; i++) {
+		uint32_t size = 4096 - (uint32_t)test_below(rng, 8);
+
+		CHECK_EQ(rig_write(&r, i * 5 + 1, size, 0, 0), 0);
+	}
+	rig_check(&r);
+	mixed = r.pool->nr_frames;
+	while (uz_pool_compact(r.pool, 10, false, &r.mover))
+		;
+	rig_check(&r);
+	rig_verify_all(&r);
+	CHECK(thin > 0 && r.pool->nr_frames <= mixed);
+	test_count("moved", r.moves);
+	rig_close(&r);
+}
+
+/* A full block of tiny objects whose head words are wanted back by large ones. */
+static void test_cap(void)
+{
+	struct pool_rig r;
+	uint32_t grown;
+
+	rig_open(&r, &uz_pool_zslot, 3000, LIMIT);
+	for (uint32_t i = 0; i < 200; i++)
+		CHECK_EQ(rig_write(&r, i, 40, 0, 0), 0);
+	CHECK_EQ(r.pool->nr_frames, FRAMES_MAX);
+	grown = zslot_head(block_of(&r, 0))->cap;
+	CHECK(grown > 200);
+	for (uint32_t i = 1; i < 200; i++)
+		rig_discard(&r, i);
+	CHECK(zslot_head(block_of(&r, 0))->cap < 32);
+	rig_check(&r);
+	rig_verify_all(&r);
+	rig_close(&r);
+}
+
+struct reader {
+	pthread_t thread;
+	struct pool_rig *rig;
+	uint32_t id, stop; /* atomic */
+	uint64_t reads;
+};
+
+static void *read_all(void *arg)
+{
+	struct reader *d = arg;
+	struct test_rng rng = test_rng_of(test_seed() + d->id);
+
+	for (; !uz_load(&d->stop) || d->reads < 100; d->reads++)
+		rig_verify(d->rig, (uint32_t)test_below(&rng, d->rig->nr_slots));
+	return NULL;
+}
+
+static uint64_t largest_holes(struct pool_rig *r)
+{
+	uint64_t sum = 0;
+	struct uz_block_id id;
+	uint32_t block = 0;
+
+	while ((block = uz__pool_next(r->pool, block, &id)))
+		sum += uz__zslot_room(uz_block_addr(&r->tab, block)).largest;
+	return sum;
+}
+
+/* Objects move inside their blocks while threads read them. */
+static void test_tidy(struct test_rng *rng)
+{
+	struct reader d[READERS];
+	uint64_t before, frames, moved = 0;
+	struct pool_rig r;
+
+	rig_open(&r, &uz_pool_zslot, 4000, LIMIT);
+	for (uint32_t i = 0; i < r.nr_slots; i++)
+		CHECK_EQ(rig_write(&r, i, 100 + (uint32_t)test_below(rng, 2000), 0, i), 0);
+	for (uint32_t i = 0; i < r.nr_slots; i++)
+		if (test_one_in(rng, 3))
+			rig_discard(&r, i);
+	before = largest_holes(&r);
+	frames = r.pool->nr_frames;
+	for (uint32_t i = 0; i < READERS; i++) {
+		d[i] = (struct reader){ .rig = &r, .id = i };
+		CHECK(pthread_create(&d[i].thread, NULL, read_all, &d[i]) == 0);
+	}
+	for (int i = 0; i < 200; i++) {
+		uint32_t n = r.ops->tidy(r.pool, 10, &r.mover);
+
+		CHECK(n <= 10);
+		moved += n;
+	}
+	for (uint32_t i = 0; i < READERS; i++) {
+		uz_store(&d[i].stop, 1u);
+		CHECK(pthread_join(d[i].thread, NULL) == 0);
+	}
+	CHECK_EQ(moved, r.moves);
+	CHECK(moved > 100 && r.pool->nr_frames == frames);
+	CHECK(largest_holes(&r) > before);
+	rig_check(&r);
+	rig_verify_all(&r);
+	test_count("tidied", moved);
+	rig_close(&r);
+}
+
+static void random_state(struct pool_rig *r, struct test_rng *rng)
+{
+	rig_open(r, &uz_pool_zslot, 3000, LIMIT);
+	for (uint32_t i = 0; i < 9000; i++) {
+		uint32_t page = (uint32_t)test_below(rng, r->nr_slots);
+		uint32_t size = 1 + (uint32_t)test_below(rng, test_one_in(rng, 2) ? 4096 : 300);
+
+		if (test_one_in(rng, 3))
+			rig_discard(r, page);
+		else
+			CHECK_EQ(rig_write(r, page, size, 0, i), 0);
+	}
+}
+
+/* What a crash leaves: dead objects, a cell copied but not yet dropped, holes with any content. */
+static void spoil(struct pool_rig *r, struct test_rng *rng)
+{
+	struct uz_block_id id;
+	uint32_t block = 0;
+	struct uz_object o;
+
+	for (uint32_t i = 0; i < 30; i++)
+		CHECK_EQ(uz_pool_alloc(r->pool, 1 + (uint32_t)test_below(rng, 4096), i, 0, 0, &o),
+			 0);
+	while ((block = uz__pool_next(r->pool, block, &id))) {
+		uint64_t *base = uz_block_addr(&r->tab, block);
+		struct zslot_head *h = zslot_head(base);
+		uint32_t *hole = zslot_holes(base);
+
+		for (uint32_t i = 0; i < h->nr_holes; i++)
+			test_fill_random(rng, base + zslot_hole_off(hole[i]),
+					 (size_t)zslot_hole_len(hole[i]) * UNIT_BYTES);
+		test_fill_random(rng, hole, 4u * h->nr_holes);
+		h->nr_holes = (uint16_t)test_random(rng);
+		if (h->cap > h->nr_objects + 1) {
+			base[h->nr_objects + 1] = base[1 + test_below(rng, h->nr_objects)];
+			h->nr_objects++;
+		}
+	}
+}
+
+static void test_garbage(struct test_rng *rng)
+{
+	struct pool_rig r;
+
+	random_state(&r, rng);
+	for (int i = 0; i < 5; i++) {
+		spoil(&r, rng);
+		rig_reattach(&r, NULL);
+		rig_check(&r);
+		rig_verify_all(&r);
+		for (uint32_t k = 0; k < 500; k++)
+			CHECK_EQ(rig_write(&r, (uint32_t)test_below(rng, r.nr_slots),
+					   1 + (uint32_t)test_below(rng, 4096), 0, k),
+				 0);
+		rig_check(&r);
+	}
+	rig_close(&r);
+}
+
+static uint64_t nr_refused;
+
+/* A slot whose object is gone is told so; the device would quarantine it. */
+static void attach_some(struct pool_rig *r)
+{
+	for (uint32_t i = 0; i < r->nr_slots; i++) {
+		struct rig_slot *s = &r->slot[i];
+		int err;
+
+		if (!s->size)
+			continue;
+		err = r->ops->attach_object(r->pool, s->handle, s->size, i);
+		CHECK(err == 0 || err == -UZ_EBADMSG);
+		if (err) {
+			s->size = 0;
+			nr_refused++;
+		}
+	}
+}
+
+/* Bits flipped in the words before cap cost objects, never the pool's sanity. */
+static void test_damage(struct test_rng *rng)
+{
+	struct pool_rig r;
+
+	random_state(&r, rng);
+	for (int i = 0; i < 20; i++) {
+		uint32_t block = 0;
+		struct uz_block_id id;
+
+		while ((block = uz__pool_next(r.pool, block, &id))) {
+			uint64_t *base = uz_block_addr(&r.tab, block);
+
+			if (test_one_in(rng, 4))
+				base[test_below(rng, zslot_head(base)->cap)] ^=
+					1ull << test_below(rng, 64);
+		}
+		rig_reattach(&r, attach_some);
+		rig_check(&r);
+		rig_verify_all(&r);
+		for (uint32_t k = 0; k < 1000; k++)
+			CHECK_EQ(rig_write(&r, (uint32_t)test_below(rng, r.nr_slots),
+					   1 + (uint32_t)test_below(rng, 4096), 0, k),
+				 0);
+		rig_check(&r);
+		rig_verify_all(&r);
+	}
+	CHECK(nr_refused > 0);
+	test_count("refused", nr_refused);
+	rig_close(&r);
+}
+
+int main(void)
+{
+	struct test_rng rng = test_start();
+
+	test_join();
+	test_tightest();
+	test_cells(&rng);
+	test_cap();
+	test_tidy(&rng);
+	test_garbage(&rng);
+	test_damage(&rng);
+	return 0;
+}
