@@ -186,6 +186,93 @@ static void test_tidy(struct test_rng *rng)
 	rig_close(&r);
 }
 
+struct writer {
+	pthread_t thread;
+	struct pool_rig *rig;
+	uint32_t id;
+	uint64_t emptied;
+};
+
+static void *write_some(void *arg)
+{
+	struct writer *w = arg;
+	struct test_rng rng = test_rng_of(test_seed() + w->id);
+	uint64_t steps = test_scale(15000, 100000, 2000000);
+
+	for (uint64_t i = 0; i < steps; i++) {
+		uint32_t page = (uint32_t)test_below(&rng, w->rig->nr_slots);
+		uint64_t what = test_below(&rng, 1000);
+
+		if (what < 500)
+			CHECK_EQ(rig_write(w->rig, page, 3000 + (uint32_t)test_below(&rng, 1000), 0,
+					   w->id),
+				 0);
+		else if (what < 600)
+			rig_discard(w->rig, page);
+		else if (what < 980)
+			rig_verify(w->rig, page);
+		else if (what < 990)
+			w->emptied += uz_pool_compact(w->rig->pool, 2, what % 2, &w->rig->mover);
+		else
+			w->rig->ops->tidy(w->rig->pool, 2, &w->rig->mover);
+	}
+	return NULL;
+}
+
+/* Enough data for several shards, and threads at work on all of them. */
+static void test_shards(void)
+{
+	struct writer w[4];
+	uint32_t seen = 0, block = 0;
+	struct uz_block_id id;
+	struct pool_rig r;
+
+	rig_open(&r, &uz_pool_zslot, 20000, 3 * LIMIT);
+	for (uint32_t i = 0; i < r.nr_slots; i++)
+		CHECK_EQ(rig_write(&r, i, 3500, 0, i / 100), 0);
+	CHECK(r.pool->nr_frames >= 4 * SHARD_FRAMES);
+	for (uint32_t i = 0; i < 4; i++) {
+		w[i] = (struct writer){ .rig = &r, .id = i };
+		CHECK(pthread_create(&w[i].thread, NULL, write_some, &w[i]) == 0);
+	}
+	for (uint32_t i = 0; i < 4; i++)
+		CHECK(pthread_join(w[i].thread, NULL) == 0);
+	while ((block = uz__pool_next(r.pool, block, &id)))
+		seen |= 1u << id.class;
+	CHECK_EQ(seen, 15);
+	rig_check(&r);
+	rig_verify_all(&r);
+	rig_reattach(&r, NULL);
+	rig_check(&r);
+	rig_verify_all(&r);
+	rig_close(&r);
+}
+
+/* With no new memory to be had, an urgent write takes any hole of any shard. */
+static void test_urgent(void)
+{
+	struct uz_arena_stats a;
+	struct pool_rig r;
+
+	rig_open(&r, &uz_pool_zslot, 21000, 3 * LIMIT);
+	for (uint32_t i = 0; i < 20000; i++)
+		CHECK_EQ(rig_write(&r, i, 3500, 0, i / 100), 0);
+	uz_arena_stats(r.arena, &a);
+	uz_arena_set_limit(r.arena, a.ram_total_bytes);
+	for (uint32_t i = 20000; rig_write(&r, i, 3500, UZ_ALLOC_URGENT, 0) == 0; i++)
+		CHECK(i < 20999);
+	for (uint32_t i = 0; i < 20000; i += 1000) {
+		CHECK_EQ(rig_write(&r, 20999, 3500, UZ_ALLOC_URGENT, 3), -UZ_ENOSPC);
+		rig_discard(&r, i);
+		CHECK_EQ(rig_write(&r, 20999, 3496, UZ_ALLOC_URGENT, i), 0);
+		rig_discard(&r, 20999);
+		CHECK_EQ(rig_write(&r, i, 3500, UZ_ALLOC_URGENT, i), 0);
+	}
+	rig_check(&r);
+	rig_verify_all(&r);
+	rig_close(&r);
+}
+
 static void random_state(struct pool_rig *r, struct test_rng *rng)
 {
 	rig_open(r, &uz_pool_zslot, 3000, LIMIT);
@@ -307,6 +394,8 @@ int main(void)
 	test_cells(&rng);
 	test_cap();
 	test_tidy(&rng);
+	test_shards();
+	test_urgent();
 	test_garbage(&rng);
 	test_damage(&rng);
 	return 0;
