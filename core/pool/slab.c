@@ -4,8 +4,8 @@
  *
  * An allocation takes a cell of the fullest block that has one, so that the
  * emptiest ones drain by themselves; eight bins of fill are fine enough. Its cost is one
- * lock and four cache lines (class, block, descriptor, cell); a free the same. A
- * block changes lists only when its eighth changes.
+ * lock and four cache lines (class, block, descriptor, cell); a free's one lock and two
+ * (class, block). A block changes lists only when its eighth changes.
  *
  * Empty blocks are destroyed at once. A new block is made with the class lock held: others of the
  * class would have to wait for memory anyway, and two would make two blocks.
@@ -22,15 +22,6 @@ size_t uz__slab_bytes(void)
 	return sizeof(struct slab);
 }
 
-void uz__slab_fini(struct uz_pool *p)
-{
-	struct slab *s = slab_of(p);
-
-	uz__pool_destroy_blocks(p);
-	if (s->seen.base)
-		uz_scratch_release(p->tab->arena, &s->seen);
-}
-
 void uz__slab_add_class(struct slab *s, uint32_t stride, uint32_t nr_frames)
 {
 	struct slab_class *last = s->nr_classes ? &s->class[s->nr_classes - 1] : NULL;
@@ -41,7 +32,7 @@ void uz__slab_add_class(struct slab *s, uint32_t stride, uint32_t nr_frames)
 	stride = UZ_MIN(nr_frames * UZ_FRAME_SIZE / nr & ~3u, SLAB_STRIDE_MAX);
 	if (last && stride <= last->stride)
 		return;
-	UZ_ASSERT(s->nr_classes < SLAB_CLASSES && nr <= UZ_INDEX_NR && nr_frames <= UZ_RUN_MAX);
+	UZ_ASSERT(s->nr_classes < SLAB_CLASSES && nr <= SLAB_CELLS && nr_frames <= UZ_RUN_MAX);
 	c->stride = (uint16_t)stride;
 	c->nr = (uint16_t)nr;
 	c->nr_frames = nr_frames;
@@ -60,30 +51,18 @@ struct slab_class *uz__slab_class(struct slab *s, struct uz_block_id id)
 	return c->stride == id.class * 4u && c->nr_frames == id.nr_frames ? c : NULL;
 }
 
-/* The index of a cell that is nobody's any more. */
-static uint32_t pop_cell(struct uz_block *b, char *base, const struct slab_class *c)
-{
-	uint32_t index = b->u16[SLAB_FREE];
-
-	if (!index)
-		return b->u16[SLAB_CARVED]++;
-	b->u16[SLAB_FREE] = (uint16_t)(*slab_cell(base, c, --index) - UZ_OWNER_MAX);
-	UZ_ASSERT(b->u16[SLAB_FREE] <= b->u16[SLAB_CARVED]);
-	return index;
-}
-
 /* A cell of the fullest block; there is one. */
 static void take_cell(struct slab *s, struct slab_class *c, uint32_t owner, struct uz_object *out)
 {
 	struct uz_blocktab *tab = s->pool.tab;
 	uint32_t block = c->head[31 - __builtin_clz(c->bins)];
 	struct uz_block *b = &tab->block[block];
-	char *base = uz_block_addr(tab, block);
-	uint32_t index = pop_cell(b, base, c);
-	uint32_t *cell = slab_cell(base, c, index);
-	uint32_t used = ++b->u16[SLAB_USED];
+	uint32_t index = (uint32_t)__builtin_ctzll(~b->u64[SLAB_LIVE]);
+	uint32_t *cell = slab_cell(uz_block_addr(tab, block), c, index);
+	uint32_t used = ++b->u8[SLAB_USED];
 	uint32_t bin = used == c->nr ? SLAB_NO_BIN : slab_bin(c, used);
 
+	b->u64[SLAB_LIVE] |= 1ull << index;
 	*cell = owner;
 	if (bin != b->u8[SLAB_BIN]) {
 		slab_unlink(s, c, block);
@@ -103,6 +82,7 @@ static int add_block(struct slab *s, struct slab_class *c, unsigned int flags)
 
 	if (err)
 		return err;
+	slab_reset(s, c, block);
 	c->nr_free += c->nr;
 	uz_store(&s->grown[c - s->class], SLAB_GROWN);
 	slab_link(s, c, block, 0);
@@ -152,21 +132,11 @@ int uz__slab_alloc(struct uz_pool *p, uint32_t size, uint32_t owner, unsigned in
 	return alloc_larger(s, c, owner, out) ? 0 : alloc_in(s, c, owner, flags, out);
 }
 
-static void push_cell(struct uz_block *b, char *base, const struct slab_class *c, uint32_t index)
-{
-	uint32_t *cell = slab_cell(base, c, index);
-
-	UZ_ASSERT(index < b->u16[SLAB_CARVED] && slab_owner_live(*cell));
-	*cell = UZ_OWNER_MAX + b->u16[SLAB_FREE];
-	b->u16[SLAB_FREE] = (uint16_t)(index + 1);
-	b->u16[SLAB_USED]--;
-}
-
 /* A cell of @block has become free: the block's place, and its end. */
 static void settle_block(struct slab *s, struct slab_class *c, uint32_t block, struct uz_block *b)
 {
-	uint32_t used = b->u16[SLAB_USED];
-	bool isolated = b->u16[SLAB_ISOLATED];
+	uint32_t used = --b->u8[SLAB_USED];
+	bool isolated = b->u8[SLAB_ISOLATED];
 
 	c->nr_live--;
 	if (!isolated)
@@ -187,13 +157,14 @@ void uz__slab_free(struct uz_pool *p, uint64_t handle, uint32_t size)
 {
 	struct slab *s = slab_of(p);
 	uint32_t block = uz_handle_block(handle);
-	struct uz_block_id id = uz_block_id(p->tab, block);
-	struct slab_class *c = &s->class[s->map[id.class]];
 	struct uz_block *b = &p->tab->block[block];
+	struct slab_class *c = &s->class[b->u8[SLAB_CLASS]];
+	uint64_t bit = 1ull << uz_handle_index(handle) % SLAB_CELLS;
 
 	(void)size;
 	uz_lock(s->plat, &c->lock);
-	push_cell(b, uz_frame_addr(p->tab->arena, id.start), c, uz_handle_index(handle));
+	UZ_ASSERT(b->u64[SLAB_LIVE] & bit);
+	b->u64[SLAB_LIVE] &= ~bit;
 	settle_block(s, c, block, b);
 	uz_unlock(s->plat, &c->lock);
 }

@@ -44,8 +44,8 @@ static void isolate_locked(struct slab *s, struct slab_class *c, uint32_t block)
 
 	slab_unlink(s, c, block);
 	b->u8[SLAB_BIN] = SLAB_NO_BIN;
-	b->u16[SLAB_ISOLATED] = 1;
-	c->nr_free -= c->nr - b->u16[SLAB_USED];
+	b->u8[SLAB_ISOLATED] = 1;
+	c->nr_free -= c->nr - b->u8[SLAB_USED];
 	slab_note_worth(s, c);
 }
 
@@ -58,7 +58,7 @@ int uz__slab_isolate(struct uz_pool *p, uint32_t block)
 
 	if (!c)
 		return -UZ_ESTALE;
-	already = p->tab->block[block].u16[SLAB_ISOLATED];
+	already = p->tab->block[block].u8[SLAB_ISOLATED];
 	if (!already)
 		isolate_locked(s, c, block);
 	uz_unlock(s->plat, &c->lock);
@@ -74,10 +74,10 @@ void uz__slab_undo(struct uz_pool *p, uint32_t block)
 
 	if (!c)
 		return;
-	if (b->u16[SLAB_ISOLATED]) {
-		uint32_t used = b->u16[SLAB_USED];
+	if (b->u8[SLAB_ISOLATED]) {
+		uint32_t used = b->u8[SLAB_USED];
 
-		b->u16[SLAB_ISOLATED] = 0;
+		b->u8[SLAB_ISOLATED] = 0;
 		c->nr_free += c->nr - used;
 		slab_link(s, c, block, used == c->nr ? SLAB_NO_BIN : slab_bin(c, used));
 		slab_note_worth(s, c);
@@ -91,18 +91,18 @@ uint32_t uz__slab_residents(struct uz_pool *p, uint32_t block, uint32_t from,
 	struct slab *s = slab_of(p);
 	struct uz_block_id id;
 	struct slab_class *c = lock_class(s, block, &id);
-	uint32_t found = 0, end;
+	uint32_t found = 0;
+	uint64_t live;
 	char *base;
 
 	if (!c)
 		return 0;
 	base = uz_frame_addr(p->tab->arena, id.start);
-	end = p->tab->block[block].u16[SLAB_CARVED];
-	for (uint32_t i = from; i < end && found < nr; i++) {
-		uint32_t owner = *slab_cell(base, c, i);
+	live = from < SLAB_CELLS ? p->tab->block[block].u64[SLAB_LIVE] >> from << from : 0;
+	for (; live && found < nr; live &= live - 1) {
+		uint32_t i = (uint32_t)__builtin_ctzll(live);
 
-		if (slab_owner_live(owner))
-			out[found++] = (struct uz_resident){ .index = i, .owner = owner };
+		out[found++] = (struct uz_resident){ .index = i, .owner = *slab_cell(base, c, i) };
 	}
 	uz_unlock(s->plat, &c->lock);
 	return found;
@@ -115,7 +115,7 @@ static uint32_t emptiest(const struct slab *s, const struct slab_class *c)
 	uint32_t b = best;
 
 	for (int i = 1; i < LOOK && (b = block[b].next); i++)
-		if (block[b].u16[SLAB_USED] < block[best].u16[SLAB_USED])
+		if (block[b].u8[SLAB_USED] < block[best].u8[SLAB_USED])
 			best = b;
 	return best;
 }

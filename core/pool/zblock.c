@@ -25,7 +25,7 @@ static uint32_t best_frames(uint32_t stride)
 {
 	uint32_t least = UINT32_MAX, best = 1;
 
-	for (uint32_t f = 1; f <= FRAMES_MAX; f *= 2) {
+	for (uint32_t f = 1; f <= FRAMES_MAX && f * UZ_FRAME_SIZE / stride <= SLAB_CELLS; f *= 2) {
 		uint32_t bytes = f * UZ_FRAME_SIZE;
 		uint32_t cost = OBJECTS * bytes / (bytes / stride) + bytes / 2;
 
@@ -42,7 +42,7 @@ static int zblock_init(struct uz_pool *p)
 	struct slab *s = slab_of(p);
 
 	s->plat = uz__pool_plat(p);
-	for (uint32_t stride = STEP; stride <= SLAB_STRIDE_MAX; stride += STEP)
+	for (uint32_t stride = SLAB_STRIDE_MIN; stride <= SLAB_STRIDE_MAX; stride += STEP)
 		uz__slab_add_class(s, stride, best_frames(stride));
 	return 0;
 }
@@ -54,7 +54,7 @@ const struct uz_pool_ops uz_pool_zblock = {
 	.max_object = SLAB_OBJECT_MAX,
 	.instance_bytes = uz__slab_bytes,
 	.init = zblock_init,
-	.fini = uz__slab_fini,
+	.fini = uz__pool_destroy_blocks,
 	.alloc = uz__slab_alloc,
 	.free = uz__slab_free,
 	.read_begin = uz__slab_read,

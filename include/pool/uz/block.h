@@ -72,6 +72,7 @@ static inline struct uz_block_id uz_desc_unpack(uint64_t w)
 struct uz_block {
 	uint32_t next, prev;
 	union {
+		uint64_t u64[2];
 		uint32_t u32[4];
 		uint16_t u16[8];
 		uint8_t u8[16];
