@@ -97,13 +97,15 @@ int uz_run_claim(struct uz_arena *pub, uint32_t first, uint32_t nr)
 	struct uz__arena *a = uz__arena(pub);
 	uint32_t i = first / UZ_ABLOCK_FRAMES, at = first % UZ_ABLOCK_FRAMES, fresh;
 	struct ablock *ab;
+	int r = 0;
 
 	if (i < a->first_ablock || i >= a->end_ablock || !nr || nr > UZ_RUN_MAX ||
 	    at + nr > UZ_ABLOCK_FRAMES)
 		return -UZ_EINVAL;
-	while (i >= a->first_ablock + a->nr_ablocks)
-		if (uz__ablock_fresh(a, &fresh) < 0)
-			return -UZ_ENOMEM;
+	while (i >= a->first_ablock + a->nr_ablocks && r == 0)
+		r = uz__ablock_fresh(a, &fresh);
+	if (r < 0)
+		return r;
 	ab = uz__ablock(a, i);
 	if (!uz__ablock_is(ab, at, nr, false))
 		return -UZ_EINVAL;

@@ -18,28 +18,33 @@ static struct uz_dev *disk_of(struct uz_store *s, struct uz_block_id id)
 	return id.disk < UZ_DISK_MAX ? s->disk[id.disk] : NULL;
 }
 
-static bool pool_block(struct uz_store *s, uint32_t block, struct uz_block_id id)
+/* -EBADMSG: it cannot be a block of that pool; other errors say nothing of the block. */
+static int pool_block(struct uz_store *s, uint32_t block, struct uz_block_id id)
 {
 	struct uz_dev *d = disk_of(s, id);
+	int r;
 
-	if (!d || !s->meta->pool[id.entry].valid || uz__disk_pool(d, id.entry) < 0)
-		return false;
-	return d->pools[id.entry]->ops->attach_block(d->pools[id.entry], block) == 0;
+	if (!d || !s->meta->pool[id.entry].valid)
+		return -UZ_EBADMSG;
+	r = uz__disk_pool(d, id.entry);
+	if (r < 0)
+		return r;
+	return d->pools[id.entry]->ops->attach_block(d->pools[id.entry], block);
 }
 
-static void each_block(void *ctx, uint32_t block)
+static int each_block(void *ctx, uint32_t block)
 {
 	struct uz_store *s = ctx;
 	struct uz_block_id id = uz_block_id(&s->tab, block);
-	bool ok = false;
+	int r = disk_of(s, id) && id.nr_frames == 1 ? 0 : -UZ_EBADMSG;
 
 	s->tab.block[block] = (struct uz_block){ 0 };
 	if (id.kind == UZ_BLOCK_POOL)
-		ok = pool_block(s, block, id);
-	else if (id.kind == UZ_BLOCK_RAW)
-		ok = disk_of(s, id) && id.nr_frames == 1;
-	if (!ok)
-		uz_block_destroy(&s->tab, block);
+		r = pool_block(s, block, id);
+	if (r != -UZ_EBADMSG)
+		return r;
+	uz_block_destroy(&s->tab, block);
+	return 0;
 }
 
 static bool block_known(struct uz_store *s, uint64_t handle, enum uz_block_kind kind,
@@ -122,17 +127,19 @@ static void attach_slot(struct uz_dev *d, uint64_t *slot, uint64_t page)
 		uz__account(d, d->store->bg, w, 1);
 }
 
-static void attach_table(struct uz_dev *d, uint64_t i)
+static int attach_table(struct uz_dev *d, uint64_t i)
 {
 	uint32_t frame = d->root[i] & ~(1u << 31);
 	uint64_t *table;
+	int r;
 
 	if (!d->root[i])
-		return;
-	if (d->root[i] == TABLE_BAD || uz_run_claim(d->store->arena, frame, 1) < 0) {
+		return 0;
+	r = d->root[i] == TABLE_BAD ? -UZ_EINVAL : uz_run_claim(d->store->arena, frame, 1);
+	if (r == -UZ_EINVAL)
 		d->root[i] = TABLE_BAD;
-		return;
-	}
+	if (r < 0)
+		return r == -UZ_EINVAL ? 0 : r;
 	if (d->root[i] != frame)
 		uz_store(&d->root[i], frame); /* was marked for freeing */
 	d->nr_tables++;
@@ -140,14 +147,18 @@ static void attach_table(struct uz_dev *d, uint64_t i)
 	for (unsigned int k = 0; k < SLOTS_PER_TABLE; k++)
 		if (table[k])
 			attach_slot(d, &table[k], i << SLOTS_SHIFT | k);
+	return 0;
 }
 
-static void attach_disk(struct uz_dev *d)
+static int attach_disk(struct uz_dev *d)
 {
 	struct uz_pool *old = NULL;
+	int r = 0;
 
-	for (uint64_t i = 0; i < d->nr_root; i++)
-		attach_table(d, i);
+	for (uint64_t i = 0; i < d->nr_root && r == 0; i++)
+		r = attach_table(d, i);
+	if (r < 0)
+		return r;
 	for (unsigned int e = 0; e < NR_POOLS; e++) {
 		if (!d->pools[e])
 			continue;
@@ -159,6 +170,7 @@ static void attach_disk(struct uz_dev *d)
 		d->only_pool = NULL;
 	uz__migrate_start(d);
 	d->tables_hint = 1;
+	return 0;
 }
 
 /* Raw frames that no slot names: written, never published. */
@@ -234,9 +246,11 @@ int uz__attach(struct uz_store *s, struct uz_store_error *err)
 	r = uz_blocktab_attach(&s->tab, each_block, s, &nr_bad);
 	if (r < 0)
 		return r;
-	for (unsigned int i = 0; i < UZ_DISK_MAX; i++)
+	for (unsigned int i = 0; i < UZ_DISK_MAX && r == 0; i++)
 		if (s->disk[i])
-			attach_disk(s->disk[i]);
+			r = attach_disk(s->disk[i]);
+	if (r < 0)
+		return r;
 	drop_orphans(s);
 	uz__explain(err, "", NULL);
 	return uz_arena_settle(s->arena);

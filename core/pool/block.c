@@ -99,19 +99,35 @@ void uz_block_destroy(struct uz_blocktab *t, uint32_t block)
 	put_index(t, block);
 }
 
-/* Drops what cannot be a block, so that its frames are not claimed. */
-static bool adopt(struct uz_blocktab *t, uint32_t block)
+/* -EINVAL: it cannot be a block. */
+static int claim(struct uz_blocktab *t, uint32_t block)
 {
 	struct uz_block_id id = uz_block_id(t, block);
 
-	if (id.kind > UZ_BLOCK_FREE && id.kind < UZ_BLOCK_KINDS &&
-	    uz_run_claim(t->arena, id.start, id.nr_frames) == 0)
-		return true;
-	uz_store(&t->desc[block].word, 0);
-	return false;
+	if (id.kind == UZ_BLOCK_FREE || id.kind >= UZ_BLOCK_KINDS)
+		return -UZ_EINVAL;
+	return uz_run_claim(t->arena, id.start, id.nr_frames);
 }
 
-int uz_blocktab_attach(struct uz_blocktab *t, void (*each)(void *ctx, uint32_t block), void *ctx,
+/* One descriptor; one that cannot be a block is dropped, so that its frames are not in use. */
+static int adopt(struct uz_blocktab *t, uint32_t block, int (*each)(void *ctx, uint32_t block),
+		 void *ctx, uint32_t *nr_bad)
+{
+	bool used = t->desc[block].word != 0;
+	int r = used ? claim(t, block) : -UZ_EINVAL;
+
+	if (r == 0)
+		return each(ctx, block);
+	if (r != -UZ_EINVAL)
+		return r;
+	uz_store(&t->desc[block].word, 0);
+	*nr_bad += used;
+	t->block[block].next = t->free_head;
+	t->free_head = block;
+	return 0;
+}
+
+int uz_blocktab_attach(struct uz_blocktab *t, int (*each)(void *ctx, uint32_t block), void *ctx,
 		       uint32_t *nr_bad)
 {
 	uint32_t nr;
@@ -127,16 +143,7 @@ int uz_blocktab_attach(struct uz_blocktab *t, void (*each)(void *ctx, uint32_t b
 	if (r < 0)
 		return r;
 	t->nr = nr;
-	for (uint32_t b = nr - 1; b >= 1; b--) {
-		bool used = t->desc[b].word != 0;
-
-		if (used && adopt(t, b)) {
-			each(ctx, b);
-			continue;
-		}
-		*nr_bad += used;
-		t->block[b].next = t->free_head;
-		t->free_head = b;
-	}
-	return 0;
+	for (uint32_t b = nr - 1; b >= 1 && r == 0; b--)
+		r = adopt(t, b, each, ctx, nr_bad);
+	return r;
 }

@@ -191,11 +191,11 @@ uint64_t rig_bytes(const struct pool_rig *r)
 	return sum;
 }
 
-static void attach_block(void *ctx, uint32_t block)
+static int attach_block(void *ctx, uint32_t block)
 {
 	struct pool_rig *r = ctx;
 
-	CHECK_EQ(r->ops->attach_block(r->pool, block), 0);
+	return r->ops->attach_block(r->pool, block);
 }
 
 void rig_attach_slots(struct pool_rig *r)

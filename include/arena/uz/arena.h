@@ -86,7 +86,8 @@ void uz_run_free(struct uz_arena *a, uint32_t first, uint32_t nr);
 
 /*
  * Attach only, one thread, before the first allocation: the run is in use. -EINVAL when it is
- * outside, crosses an arena block, or overlaps one already claimed. uz_arena_settle ends it:
+ * outside, crosses an arena block, or overlaps one already claimed; -ENOMEM, -ENOSPC: no memory for
+ * bookkeeping, which says nothing of the run. uz_arena_settle ends it:
  * everything not claimed goes back to the system.
  */
 int uz_run_claim(struct uz_arena *a, uint32_t first, uint32_t nr);

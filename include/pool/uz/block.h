@@ -108,8 +108,9 @@ void uz_block_destroy(struct uz_blocktab *t, uint32_t block);
 /*
  * Attach: finds all descriptors in the store, claims their runs. @each is told of every one;
  * a bad one (run outside or overlapping) is dropped and counted in *nr_bad, @each not called.
+ * A failure of @each, or of memory, ends it: nothing in the store has been changed by that.
  */
-int uz_blocktab_attach(struct uz_blocktab *t, void (*each)(void *ctx, uint32_t block), void *ctx,
+int uz_blocktab_attach(struct uz_blocktab *t, int (*each)(void *ctx, uint32_t block), void *ctx,
 		       uint32_t *nr_bad);
 
 static inline struct uz_block_id uz_block_id(const struct uz_blocktab *t, uint32_t block)
