@@ -12,7 +12,8 @@
 /*
  * Which disks there are; the callbacks are called from connection threads. open returns a disk
  * that stays valid until close, or NULL; the name "" means the only disk. name returns the i-th
- * export name copied to @buf, false when there are fewer.
+ * export name copied to @buf, false when there are fewer. They are called with the server's lock
+ * held (name: without): do not hold what they take while calling uz_nbd_drop or uz_nbd_stop.
  */
 struct uz_nbd_exports {
 	struct uz_dev *(*open)(void *ctx, const char *name, bool *read_only);
@@ -25,6 +26,7 @@ struct uz_nbd_config {
 	struct uz_store *store;
 	struct uz_nbd_exports exports;
 	unsigned int max_connections; /* 0: 32 */
+	unsigned int handshake_timeout_ms; /* for the whole handshake; 0: 10 s */
 	/* Optional: one line of text for the log, no newline. Any thread. */
 	void (*log)(void *ctx, const char *line);
 	void *log_ctx;
@@ -34,10 +36,19 @@ struct uz_nbd;
 
 int uz_nbd_start(const struct uz_nbd_config *c, struct uz_nbd **out);
 
-/* Serves a listening stream socket; the server closes it at stop. */
+/* Serves a listening stream socket; the server closes it at stop. -ENOSPC: 16 are served. */
 int uz_nbd_listen(struct uz_nbd *n, int listen_fd);
 
-/* Ends the connections that have @d open, in-flight requests finished; waits for them. */
+/*
+ * Serves one connected stream socket in the calling thread until the client leaves or the
+ * server stops, and closes it. 0; -EBUSY: max_connections; -ESHUTDOWN: stopping; -ENOMEM.
+ */
+int uz_nbd_serve(struct uz_nbd *n, int fd);
+
+/*
+ * Ends the connections that have @d open, in-flight requests finished; waits for them, and cuts
+ * those whose client goes on, or does not take its replies, for 5 s. Make exports.open refuse @d first.
+ */
 void uz_nbd_drop(struct uz_nbd *n, struct uz_dev *d);
 
 /*
