@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One connection from accept to close. Its two buffers are 520 KiB of address
+ * space; what it touches of them is charged to the RAM budget whole, once the client
+ * has passed the handshake.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "nbd_i.h"
+
+#define SOCKET_BUFFER_BYTES (1 << 20)
+
+static void name_peer(struct uz_nbd_conn *c)
+{
+	struct sockaddr_storage sa = { 0 };
+	socklen_t bytes = sizeof(sa);
+	struct ucred cred;
+	char host[INET6_ADDRSTRLEN] = "";
+
+	getpeername(c->fd, (struct sockaddr *)&sa, &bytes);
+	bytes = sizeof(cred);
+	if (sa.ss_family == AF_INET) {
+		struct sockaddr_in *in = (struct sockaddr_in *)&sa;
+
+		inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
+		snprintf(c->peer, sizeof(c->peer), "client %u (%s:%u)", c->id, host,
+			 ntohs(in->sin_port));
+	} else if (sa.ss_family == AF_INET6) {
+		struct sockaddr_in6 *in = (struct sockaddr_in6 *)&sa;
+
+		inet_ntop(AF_INET6, &in->sin6_addr, host, sizeof(host));
+		snprintf(c->peer, sizeof(c->peer), "client %u ([%s]:%u)", c->id, host,
+			 ntohs(in->sin6_port));
+	} else if (!getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &cred, &bytes)) {
+		snprintf(c->peer, sizeof(c->peer), "client %u (pid %d uid %u)", c->id,
+			 (int)cred.pid, (unsigned int)cred.uid);
+	} else {
+		snprintf(c->peer, sizeof(c->peer), "client %u", c->id);
+	}
+}
+
+/* Options that a socket's family does not have are refused by the kernel, which is fine. */
+static void tune_socket(int fd)
+{
+	int one = 1, bytes = SOCKET_BUFFER_BYTES;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+}
+
+int uz__nbd_conn_new(struct uz_nbd *n, int fd, struct uz_nbd_conn **out)
+{
+	struct uz_nbd_conn *c = calloc(1, sizeof(*c));
+	void *buffers;
+
+	if (!c)
+		return -ENOMEM;
+	buffers = mmap(NULL, UZ_NBD_BUFFER_BYTES, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (buffers == MAP_FAILED) {
+		free(c);
+		return -ENOMEM;
+	}
+	c->server = n;
+	c->fd = fd;
+	c->quiet_at = UINT32_MAX;
+	c->rx = buffers;
+	c->tx = c->rx + UZ_NBD_RX_BYTES;
+	*out = c;
+	return 0;
+}
+
+void uz__nbd_conn_free(struct uz_nbd_conn *c)
+{
+	munmap(c->rx, UZ_NBD_BUFFER_BYTES);
+	free(c);
+}
+
+void uz__nbd_fault(struct uz_nbd_conn *c, const char *format, ...)
+{
+	char text[160];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	uz__nbd_log(c->server, "nbd: %s: %s: connection closed", c->peer, text);
+	if (!c->lost)
+		c->lost = -EPROTO;
+}
+
+static void transmit(struct uz_nbd_conn *c)
+{
+	struct uz_arena *arena = uz_store_arena(c->server->config.store);
+
+	uz_arena_charge(arena, UZ_NBD_BUFFER_BYTES);
+	uz__nbd_log(c->server, "nbd: %s: uses disk %s%s", c->peer, uz_dev_name(c->dev),
+		    c->read_only ? ", read-only" : "");
+	uz__nbd_serve(c);
+	uz__nbd_log(c->server, "nbd: %s: left disk %s after %llu requests, %llu failed", c->peer,
+		    uz_dev_name(c->dev), (unsigned long long)c->nr_requests,
+		    (unsigned long long)c->nr_failed);
+	uz_arena_charge(arena, -(int64_t)UZ_NBD_BUFFER_BYTES);
+}
+
+void uz__nbd_conn_run(struct uz_nbd_conn *c)
+{
+	name_peer(c);
+	tune_socket(c->fd);
+	if (uz__nbd_handshake(c))
+		transmit(c);
+	uz_stream_close(c->stream);
+	uz__nbd_close_disk(c);
+	uz__nbd_conn_gone(c);
+}
