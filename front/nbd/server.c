@@ -14,6 +14,7 @@
  * uz_nbd_drop must hold nothing that those callbacks take.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -251,7 +252,7 @@ static void *acceptor_thread(void *arg)
 			drain_wake(n);
 		for (unsigned int i = 1; i < nr; i++)
 			if (p[i].revents)
-				pause_ms = UZ_MAX(pause_ms, accept_one(n, p[i].fd));
+				pause_ms += accept_one(n, p[i].fd);
 		reap(n);
 		if (pause_ms)
 			poll(p, 1, pause_ms);
@@ -308,6 +309,8 @@ int uz_nbd_listen(struct uz_nbd *n, int listen_fd)
 
 	if (n->nr_listen == UZ_NBD_LISTEN_MAX)
 		return -ENOSPC;
+	if (fcntl(listen_fd, F_SETFL, fcntl(listen_fd, F_GETFL) | O_NONBLOCK))
+		return -errno;
 	n->listen_fd[n->nr_listen++] = listen_fd;
 	wake_acceptor(n);
 	return 0;
