@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #define UZ_CLEANUP(function) __attribute__((cleanup(function)))
-#define UZ_FREE		     UZ_CLEANUP(uz__cleanup_free)
-#define UZ_CLOSE	     UZ_CLEANUP(uz__cleanup_close)
-#define UZ_FCLOSE	     UZ_CLEANUP(uz__cleanup_fclose)
+#define UZ_FREE UZ_CLEANUP(uz__cleanup_free)
+#define UZ_CLOSE UZ_CLEANUP(uz__cleanup_close)
+#define UZ_FCLOSE UZ_CLEANUP(uz__cleanup_fclose)
 
 static inline void uz__cleanup_free(void *pointer)
 {

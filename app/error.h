@@ -7,7 +7,7 @@
 #define UZ_APP_ERROR_H
 
 #define UZ_EXIT_FAILED 1
-#define UZ_EXIT_USAGE  2
+#define UZ_EXIT_USAGE 2
 
 struct uz_error {
 	int code; /* errno */

@@ -24,7 +24,7 @@ enum uz_json_type {
 struct uz_json_token {
 	enum uz_json_type type;
 	uint32_t start, end; /* of its text; a string without its quotes */
-	uint32_t next;	     /* the token after all that is inside */
+	uint32_t next; /* the token after all that is inside */
 };
 
 /* Tokens in text order; the root is 0; an object's children are key, value, key, value... */

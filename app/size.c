@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MIB	  ((double)(1u << 20))
+#define MIB ((double)(1u << 20))
 #define DEPTH_MAX 16
 
 struct parser {

@@ -7,8 +7,8 @@
 
 #define UZ_SIZE_TEXT 32
 
-/* For messages: what a size looks like. */
-#define UZ_SIZE_SYNTAX "write a number with K, M, G or T (4G), a share of RAM (50%), or ram / 2"
+/* For formats of messages: what a size looks like. */
+#define UZ_SIZE_SYNTAX "write a number with K, M, G or T (4G), a share of RAM (50%%), or ram / 2"
 
 /*
  * Bytes of @text: "4096", "4K", "1.5G", "4GiB", "50%" (of @ram_bytes), and sums of those with

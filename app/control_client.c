@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+#include "control.h"
+
+#include "cleanup.h"
+#include "endpoint.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define ANSWER_TOKENS (128u << 10)
+
+static int connect_server(struct uz_call *call, const struct uz_section *options,
+			  struct uz_error *e)
+{
+	char path[512];
+	int fd, err;
+
+	uz__control_path(options, path, sizeof(path));
+	err = uz__unix_connect(path, &fd, e);
+	if (err == -ENOENT || err == -ECONNREFUSED)
+		return uz__error(
+			e, -err,
+			"no server answers at %s: start one with 'uzram serve', or name its socket with "
+			"--control PATH",
+			path);
+	if (err)
+		return err;
+	err = uz__wire_init(&call->wire, fd, UZ_WIRE_REPLY_MAX);
+	return err ? uz__error(e, -err, "out of memory") : 0;
+}
+
+static int server_error(const struct uz_call *call, struct uz_error *e)
+{
+	char text[sizeof(e->text)], name[32];
+	const struct uz_json *j = &call->json;
+
+	if (uz__json_copy(j, uz__json_get(j, 0, "error"), text, sizeof(text)) ||
+	    uz__json_copy(j, uz__json_get(j, 0, "errno"), name, sizeof(name)))
+		return uz__error(e, EPROTO, "the server's answer is not understood");
+	return uz__error(e, uz__errno_of(name) ? uz__errno_of(name) : EIO, "%s", text);
+}
+
+static int read_answer(struct uz_call *call, struct uz_error *e)
+{
+	const char *line;
+	size_t bytes, at;
+	int got = uz__wire_read(&call->wire, &line, &bytes);
+
+	if (got <= 0)
+		return uz__error(e, got ? -got : EPIPE, "the server ended the connection%s%s",
+				 got ? ": " : "", got ? strerror(-got) : "");
+	call->token = calloc(ANSWER_TOKENS, sizeof(*call->token));
+	if (!call->token)
+		return uz__error(e, ENOMEM, "out of memory");
+	if (uz__json_parse(&call->json, line, bytes, call->token, ANSWER_TOKENS, &at))
+		return uz__error(e, EPROTO, "the server's answer is not understood at byte %zu",
+				 at);
+	if (!uz__json_is_true(&call->json, uz__json_get(&call->json, 0, "ok")))
+		return server_error(call, e);
+	return 0;
+}
+
+int uz__call(struct uz_call *call, const struct uz_section *options, const char *line, size_t bytes,
+	     const int *fds, unsigned int nr_fds, struct uz_error *e)
+{
+	int err;
+
+	*call = (struct uz_call){ .wire.fd = -1 };
+	err = connect_server(call, options, e);
+	if (err)
+		return err;
+	err = uz__wire_send(call->wire.fd, line, bytes, fds, nr_fds);
+	if (err && err != -EPIPE)
+		return uz__error(e, -err, "the server does not listen: %s", strerror(-err));
+	return read_answer(call, e);
+}
+
+void uz__call_fini(struct uz_call *call)
+{
+	uz__wire_fini(&call->wire);
+	free(call->token);
+	*call = (struct uz_call){ .wire.fd = -1 };
+}

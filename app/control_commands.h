@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* The commands of the control socket. */
+#ifndef UZ_APP_CONTROL_COMMANDS_H
+#define UZ_APP_CONTROL_COMMANDS_H
+
+#include "control.h"
+
+struct uz_control_command {
+	const char *name;
+	enum { UZ_DISK_NONE, UZ_DISK_NEW, UZ_DISK_OPTIONAL, UZ_DISK_REQUIRED } disk;
+	enum { UZ_TAKES_NO_OPTIONS, UZ_TAKES_DISK_OPTIONS, UZ_TAKES_RAM } options;
+	const char *keys; /* besides options, separated by blanks */
+	int (*run)(struct uz_request *r, struct uz_error *e);
+};
+
+/* For messages: what set and create take. */
+#define UZ_DISK_OPTION_NAMES "pool codec level dict checksum size mem-limit recompress read-only"
+
+/* A row without a name ends. */
+extern const struct uz_control_command uz__control_commands[];
+
+#endif

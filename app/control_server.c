@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The control socket's server: a thread accepts, a thread a client. Only the user of the server
+ * and root may talk to it, whatever the socket's permissions are. A client that sends garbage
+ * gets an error and may go on; one that sends a line too long to be a request, or stops in the
+ * middle of one, is cut.
+ */
+#include "control.h"
+
+#include "cleanup.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#define IDLE_S 300
+
+struct uz_control {
+	struct uz_server *server;
+	int listen_fd, stop_fd;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t ended;
+	int client[UZ_CONTROL_CLIENTS]; /* sockets, -1: free; under the lock */
+	unsigned int nr;
+};
+
+struct client {
+	struct uz_control *control;
+	int slot, fd;
+};
+
+static void refuse(int fd, const struct uz_error *e)
+{
+	char *answer = NULL;
+	size_t bytes;
+
+	if (!uz__control_refuse(e, &answer, &bytes))
+		uz__wire_send(fd, answer, bytes, NULL, 0);
+	free(answer);
+}
+
+static bool is_allowed(int fd)
+{
+	struct ucred peer;
+	socklen_t n = sizeof(peer);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) &&
+	       (peer.uid == 0 || peer.uid == geteuid());
+}
+
+static int serve_line(struct uz_control *c, struct uz_wire *w, const char *line, size_t bytes)
+{
+	UZ_FREE char *answer = NULL;
+	size_t answer_bytes;
+	int err = uz__control_answer(c->server, w, line, bytes, &answer, &answer_bytes);
+
+	return err ? err : uz__wire_send(w->fd, answer, answer_bytes, NULL, 0);
+}
+
+static void serve_client(struct uz_control *c, struct uz_wire *w)
+{
+	struct uz_error e;
+	const char *line;
+	size_t bytes;
+	int got;
+
+	while ((got = uz__wire_read(w, &line, &bytes)) > 0)
+		if (serve_line(c, w, line, bytes))
+			return;
+	if (got == -E2BIG) {
+		uz__error(&e, E2BIG, "a line is longer than %u bytes", UZ_WIRE_REQUEST_MAX);
+		refuse(w->fd, &e);
+	}
+}
+
+static void *client_thread(void *arg)
+{
+	struct client *cl = arg;
+	struct uz_control *c = cl->control;
+	struct timeval idle = { .tv_sec = IDLE_S };
+	struct uz_wire w;
+
+	setsockopt(cl->fd, SOL_SOCKET, SO_RCVTIMEO, &idle, sizeof(idle));
+	setsockopt(cl->fd, SOL_SOCKET, SO_SNDTIMEO, &idle, sizeof(idle));
+	if (uz__wire_init(&w, dup(cl->fd), UZ_WIRE_REQUEST_MAX) == 0) {
+		serve_client(c, &w);
+		uz__wire_fini(&w);
+	}
+	pthread_mutex_lock(&c->lock);
+	shutdown(cl->fd, SHUT_RDWR);
+	close(cl->fd);
+	c->client[cl->slot] = -1;
+	c->nr--;
+	pthread_cond_signal(&c->ended);
+	pthread_mutex_unlock(&c->lock);
+	free(cl);
+	return NULL;
+}
+
+static int free_slot(const struct uz_control *c)
+{
+	for (int i = 0; i < UZ_CONTROL_CLIENTS; i++)
+		if (c->client[i] < 0)
+			return i;
+	return -1;
+}
+
+static int start_client(struct uz_control *c, int fd)
+{
+	UZ_FREE struct client *cl = malloc(sizeof(*cl));
+	pthread_t thread;
+	int err, slot;
+
+	pthread_mutex_lock(&c->lock);
+	slot = free_slot(c);
+	err = !cl ? ENOMEM : slot < 0 ? EBUSY : 0;
+	if (!err) {
+		*cl = (struct client){ .control = c, .slot = slot, .fd = fd };
+		err = pthread_create(&thread, NULL, client_thread, cl);
+	}
+	if (!err) {
+		pthread_detach(thread);
+		c->client[slot] = fd;
+		c->nr++;
+		cl = NULL;
+	}
+	pthread_mutex_unlock(&c->lock);
+	return -err;
+}
+
+static void accept_client(struct uz_control *c)
+{
+	int fd = accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	struct uz_error e = { .code = 0 };
+
+	if (fd < 0)
+		return;
+	if (!is_allowed(fd))
+		uz__error(&e, EPERM, "only the user of the server and root may control it");
+	else if (start_client(c, fd))
+		uz__error(&e, EBUSY, "%d clients are connected already: end one",
+			  UZ_CONTROL_CLIENTS);
+	if (e.code) {
+		refuse(fd, &e);
+		close(fd);
+	}
+}
+
+static void *accept_thread(void *arg)
+{
+	struct uz_control *c = arg;
+	struct pollfd p[2] = { { .fd = c->listen_fd, .events = POLLIN },
+			       { .fd = c->stop_fd, .events = POLLIN } };
+
+	for (;;) {
+		if (poll(p, 2, -1) < 0 && errno != EINTR)
+			return NULL;
+		if (p[1].revents)
+			return NULL;
+		if (p[0].revents)
+			accept_client(c);
+	}
+}
+
+int uz__control_start(struct uz_server *s, int listen_fd, struct uz_control **out)
+{
+	struct uz_control *c = calloc(1, sizeof(*c));
+	int err;
+
+	if (!c) {
+		close(listen_fd);
+		return -ENOMEM;
+	}
+	c->server = s;
+	c->listen_fd = listen_fd;
+	c->stop_fd = eventfd(0, EFD_CLOEXEC);
+	memset(c->client, -1, sizeof(c->client));
+	pthread_mutex_init(&c->lock, NULL);
+	pthread_cond_init(&c->ended, NULL);
+	err = c->stop_fd < 0 ? errno : pthread_create(&c->thread, NULL, accept_thread, c);
+	if (!err) {
+		*out = c;
+		return 0;
+	}
+	uz__cleanup_close(&c->stop_fd);
+	close(listen_fd);
+	free(c);
+	return -err;
+}
+
+void uz__control_stop(struct uz_control *c)
+{
+	if (!c)
+		return;
+	eventfd_write(c->stop_fd, 1);
+	pthread_join(c->thread, NULL);
+	pthread_mutex_lock(&c->lock);
+	for (int i = 0; i < UZ_CONTROL_CLIENTS; i++)
+		if (c->client[i] >= 0)
+			shutdown(c->client[i], SHUT_RD);
+	while (c->nr)
+		pthread_cond_wait(&c->ended, &c->lock);
+	pthread_mutex_unlock(&c->lock);
+	pthread_cond_destroy(&c->ended);
+	pthread_mutex_destroy(&c->lock);
+	close(c->stop_fd);
+	close(c->listen_fd);
+	free(c);
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Values of options: checked and made canonical where they are set, whatever they came from, so
+ * that nothing later has to doubt them and --dump-config can print them.
+ */
+#include "options.h"
+
+#include "cleanup.h"
+#include "codec_spec.h"
+#include "endpoint.h"
+#include "size.h"
+
+#include <errno.h>
+#include <string.h>
+#include <uz/host.h>
+
+void uz__section_fini(struct uz_section *s)
+{
+	for (int i = 0; i < OPT_NR; i++)
+		free(s->value[i]);
+	memset(s, 0, sizeof(*s));
+}
+
+static bool same_name(const char *a, const char *b)
+{
+	for (; *a && *b; a++, b++)
+		if (*a != *b && !(*a == '_' && *b == '-'))
+			return false;
+	return *a == *b;
+}
+
+enum uz_option_id uz__option_find(const char *name)
+{
+	for (int i = 0; i < OPT_NR; i++)
+		if (same_name(name, uz__options[i].name))
+			return (enum uz_option_id)i;
+	return OPT_NR;
+}
+
+enum uz_option_id uz__option_letter(char letter)
+{
+	for (int i = 0; i < OPT_NR; i++)
+		if (letter && uz__options[i].letter == letter)
+			return (enum uz_option_id)i;
+	return OPT_NR;
+}
+
+int uz__disk_name_check(const char *name, const char *where, struct uz_error *e)
+{
+	static const char allowed[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+
+	if (!*name || strlen(name) >= UZ_DISK_NAME_MAX || name[strspn(name, allowed)] ||
+	    name[0] == '-')
+		return uz__error(
+			e, EINVAL,
+			"%s: '%s' is not a disk name: use 1 to %d of the letters A-Z a-z 0-9 . _ -",
+			where, name, UZ_DISK_NAME_MAX - 1);
+	return 0;
+}
+
+static int keep(struct uz_section *s, enum uz_option_id id, const char *text, struct uz_error *e)
+{
+	char *copy = strdup(text);
+
+	if (!copy)
+		return uz__error(e, ENOMEM, "out of memory");
+	free(s->value[id]);
+	s->value[id] = copy;
+	return 0;
+}
+
+static int set_flag(struct uz_section *s, enum uz_option_id id, const char *where, const char *text,
+		    struct uz_error *e)
+{
+	static const char *const yes[] = { "yes", "true", "on", "1" };
+	static const char *const no[] = { "no", "false", "off", "0" };
+
+	for (int i = 0; i < 4; i++) {
+		if (!strcasecmp(text, yes[i]))
+			return keep(s, id, "yes", e);
+		if (!strcasecmp(text, no[i]))
+			return keep(s, id, "no", e);
+	}
+	return uz__error(e, EINVAL, "%s: '%s' is neither yes nor no", where, text);
+}
+
+static int check_size(enum uz_option_id id, const char *where, uint64_t bytes, struct uz_error *e)
+{
+	char text[UZ_SIZE_TEXT];
+
+	if (id != OPT_MEM_LIMIT && bytes == 0)
+		return uz__error(e, EINVAL, "%s: the %s must be more than 0", where,
+				 id == OPT_RAM ? "RAM budget" : "disk size");
+	if (id == OPT_SIZE && bytes > UZ_DISK_SIZE_MAX)
+		return uz__error(e, EINVAL, "%s: the disk size is more than the largest, %s", where,
+				 uz__size_exact(UZ_DISK_SIZE_MAX, text));
+	return 0;
+}
+
+static int set_size(struct uz_section *s, enum uz_option_id id, const char *where, const char *text,
+		    struct uz_error *e)
+{
+	char exact[UZ_SIZE_TEXT];
+	uint64_t bytes;
+	int err;
+
+	if (uz__size_parse(text, uz_host_ram_bytes(), &bytes))
+		return uz__error(e, EINVAL, "%s: '%s' is not a size: " UZ_SIZE_SYNTAX, where, text);
+	err = check_size(id, where, bytes, e);
+	if (err)
+		return err;
+	if (id == OPT_SIZE)
+		bytes = UZ_ALIGN_UP(bytes, (uint64_t)UZ_PAGE_SIZE);
+	return keep(s, id, uz__size_exact(bytes, exact), e);
+}
+
+static int set_level(struct uz_section *s, enum uz_option_id id, const char *where,
+		     const char *text, struct uz_error *e)
+{
+	int64_t level;
+
+	if (uz__number_parse(text, INT32_MIN + 1, INT32_MAX, &level))
+		return uz__error(e, EINVAL, "%s: '%s' is not a whole number", where, text);
+	return keep(s, id, text, e);
+}
+
+static int set_codec(struct uz_section *s, enum uz_option_id id, const char *where,
+		     const char *text, struct uz_error *e)
+{
+	struct uz_codec_spec spec;
+	char level[16];
+	int err = uz__codec_spec_parse(&spec, text, where, e);
+
+	if (!err)
+		err = keep(s, id, spec.name, e);
+	if (!err && spec.level != UZ_LEVEL_DEFAULT) {
+		snprintf(level, sizeof(level), "%d", spec.level);
+		err = keep(s, OPT_LEVEL, level, e);
+	}
+	if (!err && spec.dict[0])
+		err = keep(s, OPT_DICT, spec.dict, e);
+	return err;
+}
+
+static int set_recompress(struct uz_section *s, enum uz_option_id id, const char *where,
+			  const char *text, struct uz_error *e)
+{
+	struct uz_recompress_spec spec;
+	char canonical[UZ_CODEC_SPEC_TEXT];
+	int err = uz__recompress_spec_parse(&spec, text, where, e);
+
+	if (err)
+		return err;
+	uz__recompress_spec_print(&spec, canonical);
+	return keep(s, id, canonical, e);
+}
+
+static int add_endpoint(struct uz_section *s, enum uz_option_id id, const char *where,
+			const char *text, struct uz_error *e)
+{
+	UZ_FREE char *lines = NULL;
+	int err = uz__endpoint_check(text, where, e);
+
+	if (err || !s->value[id])
+		return err ? err : keep(s, id, text, e);
+	if (asprintf(&lines, "%s\n%s", s->value[id], text) < 0) {
+		lines = NULL;
+		return uz__error(e, ENOMEM, "out of memory");
+	}
+	return keep(s, id, lines, e);
+}
+
+static int set_mode(struct uz_section *s, enum uz_option_id id, const char *where, const char *text,
+		    struct uz_error *e)
+{
+	size_t n = strspn(text, "01234567");
+
+	if (n == 0 || n > 4 || text[n] || strtoul(text, NULL, 8) > 0777)
+		return uz__error(e, EINVAL, "%s: '%s' is not an octal mode such as 0660", where,
+				 text);
+	return keep(s, id, text, e);
+}
+
+static int set_text(struct uz_section *s, enum uz_option_id id, const char *where, const char *text,
+		    struct uz_error *e)
+{
+	if (!*text || strchr(text, '\n'))
+		return uz__error(e, EINVAL, "%s: it is empty or more than one line", where);
+	return keep(s, id, text, e);
+}
+
+static int set_name(struct uz_section *s, enum uz_option_id id, const char *where, const char *text,
+		    struct uz_error *e)
+{
+	int err = uz__disk_name_check(text, where, e);
+
+	return err ? err : keep(s, id, text, e);
+}
+
+int uz__option_set(struct uz_section *s, enum uz_option_id id, const char *where, const char *text,
+		   struct uz_error *e)
+{
+	static int (*const set[])(struct uz_section *, enum uz_option_id, const char *,
+				  const char *, struct uz_error *) = {
+		[UZ_KIND_FLAG] = set_flag,
+		[UZ_KIND_TEXT] = set_text,
+		[UZ_KIND_NAME] = set_name,
+		[UZ_KIND_SIZE] = set_size,
+		[UZ_KIND_CODEC] = set_codec,
+		[UZ_KIND_LEVEL] = set_level,
+		[UZ_KIND_RECOMPRESS] = set_recompress,
+		[UZ_KIND_ENDPOINT] = add_endpoint,
+		[UZ_KIND_MODE] = set_mode,
+	};
+
+	if (id == OPT_RAM && s->name[0])
+		id = OPT_MEM_LIMIT;
+	return set[uz__options[id].kind](s, id, where, text, e);
+}
+
+/* A disk that names its own codec does not take the level and dictionary of the default one. */
+const char *uz__option_value(const struct uz_section *s, const struct uz_section *server,
+			     enum uz_option_id id)
+{
+	bool own_codec = s && s->value[OPT_CODEC] && (id == OPT_LEVEL || id == OPT_DICT);
+
+	if (s && s->value[id])
+		return s->value[id];
+	if (server && server->value[id] && !own_codec)
+		return server->value[id];
+	return uz__options[id].fallback;
+}
+
+bool uz__option_is_on(const struct uz_section *s, const struct uz_section *server,
+		      enum uz_option_id id)
+{
+	const char *value = uz__option_value(s, server, id);
+
+	return value && !strcmp(value, "yes");
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * uzram serve. Sockets are bound before memory is taken, so that a wrong address costs nothing, and
+ * clients that connect meanwhile wait in the backlog. SIGTERM and SIGINT are a clean end: running
+ * requests are answered, sockets are removed, a store in a file is left ready to be adopted.
+ */
+#include "cleanup.h"
+#include "control.h"
+#include "endpoint.h"
+#include "notify.h"
+#include "size.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#define ENDPOINTS_MAX 32
+
+struct serve {
+	struct uz_config config;
+	struct uz_server server;
+	struct uz_control *control;
+	struct uz_passed passed[UZ_PASSED_MAX];
+	unsigned int nr_passed;
+	char *endpoint[ENDPOINTS_MAX]; /* those that we bound */
+	int nbd_fd[ENDPOINTS_MAX + UZ_PASSED_MAX];
+	unsigned int nr_endpoints, nr_nbd;
+	char control_path[512];
+	int control_fd;
+	bool control_bound;
+};
+
+static int add_endpoint(struct serve *v, const char *text, struct uz_error *e)
+{
+	const struct uz_section *o = &v->config.server;
+	const char *mode = uz__option_value(NULL, o, OPT_SOCKET_MODE);
+	int fd, err;
+
+	if (v->nr_endpoints == ENDPOINTS_MAX)
+		return uz__error(e, EINVAL, "--nbd is given more than %d times", ENDPOINTS_MAX);
+	err = uz__endpoint_listen(text, (mode_t)strtoul(mode, NULL, 8),
+				  uz__option_is_on(NULL, o, OPT_LISTEN_INSECURE), &fd, e);
+	if (err)
+		return err;
+	v->nbd_fd[v->nr_nbd++] = fd;
+	v->endpoint[v->nr_endpoints++] = strdup(text);
+	return 0;
+}
+
+static int default_endpoint(struct serve *v, struct uz_error *e)
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	char text[UZ_ENDPOINT_TEXT];
+
+	snprintf(text, sizeof(text), "unix:%s/uzram-nbd.sock",
+		 runtime && *runtime ? runtime : "/run");
+	return add_endpoint(v, text, e);
+}
+
+static int listen_nbd(struct serve *v, struct uz_error *e)
+{
+	const char *lines = v->config.server.value[OPT_NBD];
+	UZ_FREE char *copy = lines ? strdup(lines) : NULL;
+	char *rest = copy, *line;
+	int err = 0;
+
+	for (unsigned int i = 0; i < v->nr_passed; i++)
+		if (!v->passed[i].control)
+			v->nbd_fd[v->nr_nbd++] = v->passed[i].fd;
+	while (!err && (line = strsep(&rest, "\n")))
+		err = add_endpoint(v, line, e);
+	return err || v->nr_nbd ? err : default_endpoint(v, e);
+}
+
+static int listen_control(struct serve *v, struct uz_error *e)
+{
+	int err;
+
+	for (unsigned int i = 0; i < v->nr_passed; i++)
+		if (v->passed[i].control && v->control_fd < 0)
+			v->control_fd = v->passed[i].fd;
+	uz__control_path(&v->config.server, v->control_path, sizeof(v->control_path));
+	if (v->control_fd >= 0)
+		return 0;
+	err = uz__unix_listen(v->control_path, 0600, &v->control_fd, e);
+	v->control_bound = !err;
+	return err;
+}
+
+static int start(struct serve *v, struct uz_error *e)
+{
+	int err = uz__server_open(&v->server, &v->config, e);
+
+	if (err)
+		return err;
+	for (unsigned int i = 0; !err && i < v->nr_nbd; i++)
+		err = uz_nbd_listen(v->server.nbd, dup(v->nbd_fd[i]));
+	if (!err) {
+		err = uz__control_start(&v->server, v->control_fd, &v->control);
+		v->control_fd = -1;
+	}
+	return err ? uz__error(e, -err, "the server does not start: %s", strerror(-err)) : 0;
+}
+
+static void say_disks(struct serve *v)
+{
+	char size[UZ_SIZE_TEXT], uri[700];
+	struct uz_codec_info info = { .name = "?" };
+	struct uz_disk *d;
+
+	for (unsigned int i = 0; (d = uz__disks_at(&v->server.disks, i)); i++) {
+		uz_store_codec_info(v->server.store, uz_dev_codec(d->dev), &info);
+		printf("disk %s: disk size %s, pool %s, codec %s\n", d->name,
+		       uz__size_exact(uz_dev_size(d->dev), size), uz_dev_pool(d->dev)->name,
+		       info.name);
+		for (unsigned int n = 0; n < v->nr_nbd; n++) {
+			uz__endpoint_uri(v->nbd_fd[n], d->name, uri, sizeof(uri));
+			printf("  %s\n", uri);
+		}
+		uz__disks_put(&v->server.disks, d);
+	}
+}
+
+static void say(struct serve *v)
+{
+	const struct uz_section *o = &v->config.server;
+	char size[UZ_SIZE_TEXT];
+
+	say_disks(v);
+	printf("RAM budget of all disks together: %s%s\n",
+	       uz__size_human(v->server.ram_bytes, size),
+	       o->value[OPT_RAM] ? "" : " (choose another with --ram)");
+	if (o->value[OPT_MEMORY])
+		printf("memory: %s%s\n", o->value[OPT_MEMORY],
+		       v->server.adopted ? ", adopted with the disks in it" : "");
+	if (v->control_bound)
+		printf("control: %s\n", v->control_path);
+	fflush(stdout);
+}
+
+static int write_pid(const char *path, struct uz_error *e)
+{
+	UZ_FCLOSE FILE *f = path ? fopen(path, "we") : NULL;
+
+	if (!path)
+		return 0;
+	if (!f || fprintf(f, "%ld\n", (long)getpid()) < 0 || fflush(f))
+		return uz__error(e, errno, "--pid-file %s: %s", path, strerror(errno));
+	return 0;
+}
+
+static void finish(struct serve *v)
+{
+	uz__control_stop(v->control);
+	if (v->server.host || v->server.defaults)
+		uz__server_close(&v->server);
+	for (unsigned int i = 0; i < v->nr_nbd; i++)
+		close(v->nbd_fd[i]);
+	for (unsigned int i = 0; i < v->nr_endpoints; i++) {
+		if (v->endpoint[i])
+			uz__endpoint_unlink(v->endpoint[i]);
+		free(v->endpoint[i]);
+	}
+	uz__cleanup_close(&v->control_fd);
+	if (v->control_bound)
+		unlink(v->control_path);
+	uz__config_fini(&v->config);
+}
+
+static int run(struct serve *v, const sigset_t *signals, struct uz_error *e)
+{
+	const char *pid_file = v->config.server.value[OPT_PID_FILE];
+	int err = listen_nbd(v, e), got;
+
+	if (!err)
+		err = listen_control(v, e);
+	if (!err)
+		err = start(v, e);
+	if (!err)
+		err = write_pid(pid_file, e);
+	if (err)
+		return err;
+	say(v);
+	uz__notify("READY=1");
+	sigwait(signals, &got);
+	uz__notify("STOPPING=1");
+	if (pid_file)
+		unlink(pid_file);
+	return 0;
+}
+
+/* Threads inherit the mask, so the signals wait for sigwait. False: the parent is gone already. */
+static bool prepare_process(const struct uz_section *o, sigset_t *signals)
+{
+	pid_t parent = getppid();
+
+	sigemptyset(signals);
+	sigaddset(signals, SIGTERM);
+	sigaddset(signals, SIGINT);
+	sigaddset(signals, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, signals, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	if (!uz__option_is_on(NULL, o, OPT_EXIT_WITH_PARENT))
+		return true;
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	return getppid() == parent;
+}
+
+int uz__cmd_serve(const struct uz_command_line *cl, struct uz_error *e)
+{
+	struct serve v = { .control_fd = -1 };
+	sigset_t signals;
+	int err = uz__config_load(&v.config, cl, e);
+
+	if (!err && uz__option_is_on(NULL, &v.config.server, OPT_DUMP_CONFIG)) {
+		uz__config_dump(&v.config, stdout);
+	} else if (!err && prepare_process(&v.config.server, &signals)) {
+		v.nr_passed = uz__passed_sockets(v.passed);
+		err = run(&v, &signals, e);
+	}
+	finish(&v);
+	return err;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* A running server: the store, its disks, the NBD front, and the changes that can be made live. */
+#ifndef UZ_APP_SERVER_H
+#define UZ_APP_SERVER_H
+
+#include "config.h"
+#include "disks.h"
+
+#include <uz/host.h>
+
+struct uz_server {
+	struct uz_host *host;
+	struct uz_store *store;
+	struct uz_nbd *nbd;
+	struct uz_background *background;
+	struct uz_disks disks;
+	const struct uz_section *defaults; /* the configuration's, valid as long as the server */
+	pthread_mutex_t admin; /* adding and removing disks */
+	uint64_t ram_bytes, capacity_bytes;
+	bool adopted;
+};
+
+/* Opens or adopts the store, brings its disks up and creates the missing ones. */
+int uz__server_open(struct uz_server *s, const struct uz_config *c, struct uz_error *e);
+void uz__server_close(struct uz_server *s); /* accepts a half-opened one */
+
+/* @dict_fd: the dictionary's bytes, -1: open the path. */
+int uz__server_add(struct uz_server *s, const struct uz_section *disk, int dict_fd,
+		   struct uz_error *e);
+/* Takes the caller's reference with it. */
+int uz__server_remove(struct uz_server *s, struct uz_disk *d, struct uz_error *e);
+
+/* Changes what @v gives and nothing else. */
+int uz__server_set(struct uz_server *s, struct uz_disk *d, const struct uz_section *v, int dict_fd,
+		   struct uz_error *e);
+int uz__server_set_ram(struct uz_server *s, uint64_t bytes, struct uz_error *e);
+
+/* The entry of a codec in the store, or -errno. */
+int uz__server_codec(struct uz_server *s, const struct uz_codec_spec *spec, bool checksum,
+		     int dict_fd, struct uz_error *e);
+const struct uz_pool_ops *uz__server_pool(const char *name, struct uz_error *e);
+
+/* The codec that @v asks for, over what disk @d has now. */
+int uz__server_change_codec(struct uz_server *s, struct uz_disk *d, const struct uz_section *v,
+			    int dict_fd, struct uz_error *e);
+
+/* A dictionary from the disk's own pages, put to use: its bytes, or -errno. @codec may be NULL. */
+int uz__server_train(struct uz_server *s, struct uz_disk *d, const char *codec, uint32_t max_bytes,
+		     struct uz_error *e);
+
+#endif

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* Codecs of the server's disks: from what a user types to an entry of the store. */
+#include "cleanup.h"
+#include "server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#define TRAIN_PAGES 4096u
+
+static int read_dict(int fd, const char *path, void **bytes, uint32_t *nr, struct uz_error *e)
+{
+	UZ_FREE char *buf = malloc(UZ_DICT_MAX + 1);
+	size_t n = 0;
+	ssize_t got;
+
+	if (!buf)
+		return uz__error(e, ENOMEM, "out of memory");
+	do {
+		got = pread(fd, buf + n, UZ_DICT_MAX + 1 - n, (off_t)n);
+		n += got > 0 ? (size_t)got : 0;
+	} while (got > 0 && n <= UZ_DICT_MAX);
+	if (got < 0)
+		return uz__error(e, errno, "dictionary %s: %s", path, strerror(errno));
+	if (n == 0 || n > UZ_DICT_MAX)
+		return uz__error(e, EINVAL,
+				 "dictionary %s: it is %s; a dictionary has 1 to %u bytes", path,
+				 n ? "too large" : "empty", UZ_DICT_MAX);
+	*bytes = buf;
+	*nr = (uint32_t)n;
+	buf = NULL;
+	return 0;
+}
+
+static int load_dict(const char *path, int fd, void **bytes, uint32_t *nr, struct uz_error *e)
+{
+	UZ_CLOSE int own = -1;
+
+	if (!*path)
+		return 0;
+	if (fd < 0) {
+		own = open(path, O_RDONLY | O_CLOEXEC);
+		fd = own;
+	}
+	if (fd < 0)
+		return uz__error(e, EINVAL, "dictionary %s: %s", path, strerror(errno));
+	return read_dict(fd, path, bytes, nr, e);
+}
+
+static int check_params(const struct uz_codec_ops *ops, const struct uz_codec_params *p,
+			struct uz_error *e)
+{
+	bool levels = ops->level_min || ops->level_max;
+
+	if (p->dict_bytes && !ops->takes_dict)
+		return uz__error(e, EINVAL, "codec %s takes no dictionary: leave dict= out",
+				 ops->name);
+	if (uz_codec_params_check(ops, p) == 0)
+		return 0;
+	if (!levels)
+		return uz__error(e, EINVAL, "codec %s has no levels: leave level= out", ops->name);
+	return uz__error(e, EINVAL, "codec %s takes levels from %d to %d, not %d", ops->name,
+			 ops->level_min, ops->level_max, p->level);
+}
+
+static int entry_of(struct uz_server *s, const struct uz_codec_ops *ops,
+		    const struct uz_codec_params *p, bool checksum, struct uz_error *e)
+{
+	int entry = uz_store_codec(s->store, ops, p, checksum);
+
+	if (entry == -ENOSPC)
+		return uz__error(
+			e, ENOSPC,
+			"codec %s: all %d codec settings of the store are in use, or the RAM budget is "
+			"reached: wait until migrations have ended",
+			ops->name, UZ_CODEC_MAX);
+	if (entry < 0)
+		return uz__error(e, -entry, "codec %s: %s", ops->name, strerror(-entry));
+	return entry;
+}
+
+int uz__server_codec(struct uz_server *s, const struct uz_codec_spec *spec, bool checksum,
+		     int dict_fd, struct uz_error *e)
+{
+	struct uz_codec_params p = { .level = spec->level };
+	UZ_FREE void *dict = NULL;
+	const struct uz_codec_ops *ops;
+	char why[512] = "";
+	int err;
+
+	ops = uz_host_codec(spec->name, why, sizeof(why));
+	if (!ops)
+		return uz__error(e, EINVAL, "%s", why);
+	err = load_dict(spec->dict, dict_fd, &dict, &p.dict_bytes, e);
+	p.dict = dict;
+	if (!err)
+		err = check_params(ops, &p, e);
+	return err ? err : entry_of(s, ops, &p, checksum, e);
+}
+
+int uz__server_change_codec(struct uz_server *s, struct uz_disk *d, const struct uz_section *v,
+			    int dict_fd, struct uz_error *e)
+{
+	struct uz_codec_spec spec = { .level = UZ_LEVEL_DEFAULT };
+	struct uz_codec_info info;
+	bool checksum;
+	int err = uz_store_codec_info(s->store, uz_dev_codec(d->dev), &info);
+
+	if (err)
+		return uz__error(e, -err, "disk %s: its codec is not known: %s", d->name,
+				 strerror(-err));
+	if (!v->value[OPT_CODEC] && !v->value[OPT_DICT] && info.dict_bytes)
+		return uz__error(
+			e, EINVAL,
+			"disk %s uses a dictionary, which this would lose: give dict=FILE too, or "
+			"codec=%s and 'uzram train %s' afterwards",
+			d->name, info.name, d->name);
+	snprintf(spec.name, sizeof(spec.name), "%s",
+		 v->value[OPT_CODEC] ? v->value[OPT_CODEC] : info.name);
+	snprintf(spec.dict, sizeof(spec.dict), "%s", v->value[OPT_DICT] ? v->value[OPT_DICT] : "");
+	if (v->value[OPT_LEVEL])
+		spec.level = atoi(v->value[OPT_LEVEL]);
+	else if (!v->value[OPT_CODEC])
+		spec.level = info.level;
+	checksum = v->value[OPT_CHECKSUM] ? uz__option_is_on(v, NULL, OPT_CHECKSUM) : info.checksum;
+	return uz__server_codec(s, &spec, checksum, dict_fd, e);
+}
+
+static uint32_t sample(struct uz_server *s, struct uz_disk *d, void *pages, uint32_t nr, int *err)
+{
+	struct uz_stream *st;
+	uint32_t got;
+
+	*err = uz_stream_open(s->store, &st);
+	if (*err)
+		return 0;
+	got = uz_dev_sample(d->dev, st, pages, nr);
+	uz_stream_close(st);
+	return got;
+}
+
+static int use_dict(struct uz_server *s, struct uz_disk *d, const struct uz_codec_ops *ops,
+		    const struct uz_codec_params *p, bool checksum, struct uz_error *e)
+{
+	int entry = entry_of(s, ops, p, checksum, e);
+	int err = entry < 0 ? entry : uz_dev_set_codec(d->dev, (unsigned int)entry);
+
+	if (entry >= 0 && err)
+		return uz__error(e, -err, "disk %s: codec %s: %s", d->name, ops->name,
+				 strerror(-err));
+	return err ? err : (int)p->dict_bytes;
+}
+
+static const struct uz_codec_ops *trainable(const char *name, struct uz_error *e)
+{
+	char why[512] = "";
+	const struct uz_codec_ops *ops = uz_host_codec(name, why, sizeof(why));
+
+	if (!ops)
+		uz__error(e, EINVAL, "%s", why);
+	else if (!ops->train)
+		uz__error(e, EINVAL, "codec %s makes no dictionaries: use zstd or lz4", name);
+	return ops && ops->train ? ops : NULL;
+}
+
+int uz__server_train(struct uz_server *s, struct uz_disk *d, const char *codec, uint32_t max_bytes,
+		     struct uz_error *e)
+{
+	UZ_FREE void *pages = malloc((size_t)TRAIN_PAGES << UZ_PAGE_SHIFT);
+	UZ_FREE void *dict = malloc(max_bytes);
+	struct uz_codec_params p = { .level = UZ_LEVEL_DEFAULT, .dict = dict };
+	const struct uz_codec_ops *ops;
+	struct uz_codec_info info;
+	uint32_t nr;
+	int err;
+
+	if (!pages || !dict)
+		return uz__error(e, ENOMEM, "out of memory");
+	err = uz_store_codec_info(s->store, uz_dev_codec(d->dev), &info);
+	if (err)
+		return uz__error(e, -err, "disk %s: its codec is not known: %s", d->name,
+				 strerror(-err));
+	ops = trainable(codec ? codec : info.name, e);
+	if (!ops)
+		return -e->code;
+	if (!strcmp(ops->name, info.name))
+		p.level = info.level;
+	nr = sample(s, d, pages, TRAIN_PAGES, &err);
+	if (err)
+		return uz__error(e, -err, "disk %s: no stream to read with: %s", d->name,
+				 strerror(-err));
+	err = nr ? ops->train(pages, nr, dict, max_bytes) : -ENODATA;
+	if (err < 0)
+		return uz__error(e, -err,
+				 "disk %s: no dictionary can be made of its %u sampled pages: %s",
+				 d->name, nr, strerror(-err));
+	p.dict_bytes = (uint32_t)err;
+	return use_dict(s, d, ops, &p, info.checksum, e);
+}
