@@ -53,7 +53,9 @@ static int set(struct uz_command_line *cl, enum uz_option_id id, const char *tex
 				 uz__commands[cl->command].name);
 	if (id == OPT_NAME)
 		return add_disk(cl, text, e);
-	if (o->scope == UZ_SCOPE_SERVER && cl->nr_disks && id != OPT_RAM)
+	if (o->scope == UZ_SCOPE_CLIENT || id == OPT_DUMP_CONFIG)
+		s = &cl->server;
+	else if (o->scope == UZ_SCOPE_SERVER && cl->nr_disks && id != OPT_RAM)
 		return uz__error(
 			e, EINVAL,
 			"%s belongs to the server, not to disk %s: write it before the first --name",
