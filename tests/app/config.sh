@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# The configuration: defaults and overrides, the file's keys and errors, and that --dump-config
+# prints what reads back to the same.
+# shellcheck source=tests/lib/sh.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib/sh.sh"
+
+export XDG_RUNTIME_DIR=$dir
+cd "$dir"
+
+# value SECTION KEY: of the configuration in $output.
+value() {
+	awk -v section="[$1]" -v key="$2" '$0 == section { on = 1; next } /^\[/ { on = 0 }
+		on && $1 == key { print $3 }' <<<"$output"
+}
+
+# is SECTION KEY VALUE
+is() {
+	local got
+	got=$(value "$1" "$2")
+	[ "$got" = "$3" ] || fail "[$1] $2 is '$got', want '$3' in: $output"
+}
+
+dump() {
+	expect 0 "$uzram" serve --dump-config "$@"
+}
+
+: >empty
+dump --config empty --size 1G --codec zstd:level=3 --mem-limit 1M --ram 256M --nbd unix:a --nbd unix:b \
+	--name d0 --codec lz4 --ram 32M --name d1 --size 2G --level 5 --read-only --name d2 --mem-limit 0
+is uzram ram 256M
+is uzram nbd "unix:a
+unix:b"
+is d0 size 1G
+is d0 codec lz4
+is d0 level ""
+is d0 mem-limit 32M
+is d0 read-only no
+is d1 size 2G
+is d1 codec zstd
+is d1 level 5
+is d1 mem-limit 1M
+is d1 read-only yes
+is d2 level 3
+is d2 mem-limit 0
+is d2 recompress off
+
+# What is printed reads back to the same, also when nothing is given.
+round() {
+	dump "$@"
+	echo "$output" >first.conf
+	dump --config first.conf
+	[ "$output" = "$(cat first.conf)" ] || fail "does not read back: $(diff first.conf <(echo "$output"))"
+}
+round --config empty
+is d0 codec lz4
+[ "$(value d0 size)" ] || fail "no default size"
+[ "$(value uzram ram)" ] || fail "no default budget"
+round --config empty --size 3G --private --socket-mode 0660 --checksum --pid-file p --listen-insecure \
+	--nbd tcp:localhost:1 --nbd 'unix:with blank' --control ctl --exit-with-parent \
+	--recompress zstd:level=9,idle=30,min=2K --name a --dict f --name b --checksum=no --pool zbud
+is a recompress zstd:level=9,idle=30,min=2048,cpu=10
+is a checksum yes
+is b checksum no
+is uzram control ctl
+
+# The budget: what the disks need, at most half of the RAM.
+dump --config empty --size 64M
+is uzram ram 81M
+dump --config empty --size 1T
+half=$(value uzram ram)
+dump --config empty --size 7T
+is uzram ram "$half"
+
+cat >full.conf <<'END'
+# a comment
+; another
+[uzram]
+  nbd=unix:a
+nbd = unix:b
+pool = zblock
+[zram0]
+zram-size = 512
+compression-algorithm = zstd
+zram-resident-limit=max(64, 32)
+[zram1]
+disksize = 1.5G
+mem_limit = 5M
+comp_algorithm = lz4hc
+[uzram]
+ram = 1G
+[zram0]
+read_only = on
+END
+dump --config full.conf --name zram1 --codec lz4 --name extra --size 1M
+is uzram nbd "unix:a
+unix:b"
+is uzram ram 1G
+is zram0 size 512M
+is zram0 codec zstd
+is zram0 mem-limit 64M
+is zram0 read-only yes
+is zram0 pool zblock
+is zram1 size 1536M
+is zram1 mem-limit 5M
+is zram1 codec lz4
+is extra size 1M
+is d0 size ""
+
+# Lines of LINE NUMBER|TEXT IN THE MESSAGE|FILE (with \n)
+while IFS='|' read -r line text content; do
+	printf '%b' "$content" >bad.conf
+	expect 2 "$uzram" serve --dump-config --config bad.conf
+	expect_text "uzram: bad.conf:$line"
+	expect_text "$text"
+done <<'END'
+2|sise: no such key; keys are the long options of 'uzram help serve'|[d0]\nsise=1\n
+3|size: '1X' is not a size|\n[d0]\nsize=1X
+2|zram-size: 'x' is not a size in MiB|[d0]\nzram-size=x
+1|it stands before the first [SECTION]|size=1
+1|'[d0' is not [SECTION]|[d0
+1|'[d0]x' is not [SECTION]|[d0]x
+1|'a b' is not a disk name|[a b]
+2|'size' is neither [SECTION] nor KEY = VALUE|[d0]\nsize
+2|nbd: belongs to the server, not to disk d0: move it to [uzram]|[d0]\nnbd=unix:a
+2|nbd: 'a' is neither unix:PATH nor|[uzram]\nnbd=a
+2|swap-priority: not for uzram|[zram0]\nswap-priority=100
+2|config: no such key|[uzram]\nconfig=x
+2|json: no such key|[uzram]\njson=yes
+2|name: no such key|[d0]\nname=x
+2|checksum: 'x' is neither yes nor no|[d0]\nchecksum=x
+2|a zero byte|[d0]\nsize=1\0G
+END
+expect 2 "$uzram" serve --dump-config --config <(printf '[uzram]\nprivate=yes\nmemory=f\n')
+expect_text "exclude each other"

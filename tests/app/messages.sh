@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# uz-test: timeout 120
+# Everything a user can type wrong: exit status and message. First without a server, then with one.
+# shellcheck source=tests/lib/sh.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib/sh.sh"
+
+export XDG_RUNTIME_DIR=$dir UZRAM_CONTROL=$dir/c
+cd "$dir"
+printf 'x' >dict
+: >empty
+head -c 70000 /dev/zero >large
+head -c 100000 /dev/urandom >garbage
+mkdir folder
+nr=0
+
+# Lines of STATUS|TEXT IN THE MESSAGE|ARGUMENTS. A message starts with "uzram: ".
+check_table() {
+	local status text arguments
+	while IFS='|' read -r status text arguments; do
+		[ -n "$status" ] || continue
+		eval "expect $status timeout 20 $uzram $arguments"
+		expect_text "uzram: "
+		expect_text "$text"
+		nr=$((nr + 1))
+	done
+}
+
+check_table <<'END'
+2|no command; 'uzram help' lists|
+2|no command 'serv'; 'uzram help' lists|serv
+2|no command 'x'|help x
+2|'x' is one argument too many|version x
+2|no option '--sise'; see 'uzram help serve'|serve --sise 4G
+2|no option '-z'|list -z
+2|no option '--siz'|serve --siz 4G
+2|--size needs a value: --size SIZE|serve --size
+2|--size: '4Q' is not a size: write a number with K, M, G or T (4G), a share of RAM (50%), or ram / 2|serve --size 4Q
+2|--size: '' is not a size|serve --size ''
+2|--size: '-1' is not a size|serve --size -1
+2|--size: the disk size must be more than 0|serve --size 0
+2|--size: the disk size is more than the largest|serve --size 8T
+2|--ram: the RAM budget must be more than 0|serve --ram 0
+2|--ram: '1 apple' is not a size|serve --ram '1 apple'
+2|--name: 'a/b' is not a disk name: use 1 to 31 of the letters|serve --name a/b
+2|--name: '' is not a disk name|serve --name ''
+2|--name: '-a' is not a disk name|serve --name=-a
+2|is not a disk name|serve --name aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+2|--name d0: the name is given twice|serve --name d0 --name d0
+2|--nbd belongs to the server, not to disk d0: write it before the first --name|serve --name d0 --nbd unix:n
+2|--nbd: 'n.sock' is neither unix:PATH nor tcp:HOST:PORT|serve --nbd n.sock
+2|--nbd: 'unix:' is neither|serve --nbd unix:
+2|--nbd: 'tcp:10809' is neither|serve --nbd tcp:10809
+2|--nbd: 'tcp:h:99999' is neither|serve --nbd tcp:h:99999
+2|--nbd: 'tcp:::1:99' is neither|serve --nbd tcp:::1:99
+2|is longer than the 107 bytes|serve --nbd unix:/$(printf '%0120d' 0)
+2|tcp:0.0.0.0:0 can be reached from other machines|serve --nbd tcp:0.0.0.0:0
+2|add --listen-insecure|serve --nbd tcp:0.0.0.0:0
+2|--socket-mode: '9' is not an octal mode such as 0660|serve --socket-mode 9
+2|--memory, --memfd and --private exclude each other|serve --memory f --private
+2|--memory, --memfd and --private exclude each other|serve --memfd --private
+2|--memory: it is empty|serve --memory ''
+2|--checksum: 'maybe' is neither yes nor no|serve --checksum=maybe
+2|--codec: the codec's name is empty|serve --codec :level=1
+2|--codec: level=x is not a whole number|serve --codec zstd:level=x
+2|--codec: 'level' is not KEY=VALUE, such as level=3|serve --codec zstd:level
+2|--codec: no parameter 'leve'; there are level, dict|serve --codec zstd:leve=1
+2|--level: '1.5' is not a whole number|serve --level 1.5
+2|--recompress: no parameter 'age'; there are level, dict, idle, min, cpu|serve --recompress zstd,age=1
+2|--recompress: cpu=101: it is a number from 1 to 100|serve --recompress zstd,cpu=101
+2|--recompress: min=5K: it is a number of bytes from 0 to 4096|serve --recompress zstd,min=5K
+2|--recompress: idle=-1: it is a number from 0|serve --recompress zstd,idle=-1
+1|configuration file nofile: No such file|serve --config nofile
+2|zsmallo|serve --config empty --pool zsmallo
+2|zsmalloc|serve --config empty --pool zsmallo
+2|lz5|serve --config empty --codec lz5
+2|lz4|serve --config empty --codec lz5
+2|codec lz4 takes levels from|serve --config empty --codec lz4:level=1000000
+2|codec zstd takes levels from|serve --config empty --codec zstd --level 99
+2|dictionary nodict: No such file|serve --config empty --codec zstd,dict=nodict
+2|dictionary empty: it is empty|serve --config empty --codec zstd,dict=empty
+2|dictionary large: it is too large|serve --config empty --codec zstd,dict=large
+2|codec deflate takes no dictionary: leave dict= out|serve --config empty --codec deflate,dict=dict
+1|--memory garbage is damaged or not a store|serve --config empty --memory garbage
+1|--memory folder:|serve --config empty --memory folder
+1|--memory nofolder/f: No such file|serve --config empty --memory nofolder/f
+1|cannot listen at nofolder/s|serve --config empty --nbd unix:nofolder/s
+1|dict exists and is not a socket|serve --config empty --nbd unix:dict
+1|dict exists and is not a socket|serve --config empty --control dict
+1|--pid-file nofolder/p: No such file|serve --config empty --size 1M --pid-file nofolder/p
+2|'d0' is one argument too many|serve d0
+2|--json does not belong to 'uzram serve'|serve --json
+2|--size does not belong to 'uzram list'|list --size 1
+2|an argument is missing: uzram create NAME|create
+2|an argument is missing: uzram resize NAME SIZE|resize d0
+2|an argument is missing|remove
+2|disk size: 'big' is not a size|resize d0 big
+2|nothing to set|set d0
+2|'pool' is not KEY=VALUE|set d0 pool
+2|no key 'pol'; see 'uzram help set'|set d0 pol=zbud
+2|size: 'x' is not a size|set d0 size=x
+2|read_only: 'x' is neither yes nor no|set d0 read_only=x
+2|no key 'age'; see 'uzram help recompress'|recompress d0 age=5
+2|create: 'a b' is not a disk name|create 'a b'
+2|--ram and --mem-limit are the same for create|create d5 --ram 1M --mem-limit 1M
+2|dictionary nodict: No such file|create d5 --dict nodict
+1|no server answers at |list
+1|start one with 'uzram serve', or name its socket with --control PATH|stat
+1|no server answers at nosuch|list --control nosuch
+1|no server answers at|metrics
+1|no server answers at|top
+END
+expect 0 cmp garbage <(head -c 100000 garbage)
+cp garbage garbage.copy
+expect 1 "$uzram" serve --config empty --memory garbage
+expect 0 cmp garbage garbage.copy
+
+start_server "$dir/c" 100 "$uzram" serve --config empty --nbd unix:n --ram 64M --name d0 --size 16M \
+	--name d1 --size 16M --read-only --codec deflate
+wait_for 10 "$uzram" list
+check_table <<'END'
+1|no disk 'd9'; there are: d0 d1|set d9 pool=zbud
+1|no disk 'd9'; there are: d0 d1|list d9
+1|no disk 'd9'; there are: d0 d1|stat d0 d9
+1|no disk 'd9'; there are: d0 d1|remove d9
+1|no disk 'd9'; there are: d0 d1|train d9
+1|disk d0 exists: choose another name|create d0 --size 1M
+2|zsmallo|set d0 pool=zsmallo
+2|lz5|set d0 codec=lz5
+2|lz5|set d0 recompress=lz5
+2|lz5|recompress d0 codec=lz5
+2|codec zstd takes levels from|set d0 codec=zstd level=99
+2|codec zstd takes levels from|create d2 --size 1M --codec zstd:level=99
+2|idle: it is a number from 0|recompress d0 idle=x
+2|min: it is a number from 0 to 4096|recompress d0 min=5000
+2|max_pages: it is a number|recompress d0 max_pages=-1
+2|recompress has no 'pool'|recompress d0 pool=zbud
+2|seconds: it is a number|idle d0 x
+2|bytes: it is a number from 256 to 65536|train d0 zstd 1
+2|codec deflate makes no dictionaries: use zstd or lz4|train d1
+2|lz5|train d0 lz5
+1|no dictionary can be made of its 0 sampled pages|train d0 zstd
+2|RAM budget 1T: this server was started for at most|set ram=1T
+2|ram: the RAM budget must be more than 0|set ram=0
+2|ram has no 'pool'; it takes ram|set pool=zbud
+2|--output: no column 'foo'; there are: NAME DISKSIZE|list -o name,foo
+2|--output: no column ''|list -o name,
+1|--metrics-file nofolder/m: No such file|metrics --metrics-file nofolder/m
+1|another server answers at c: end it or choose another path|serve --config empty --control c --nbd unix:n2
+1|another server answers at n: end it or choose another path|serve --config empty --control c2 --nbd unix:n
+END
+# What failed has changed nothing.
+expect 0 "$uzram" list -n --raw -o name,algorithm,disksize,ram-limit
+[ "$output" = "d0 lz4 16M 64M
+d1 deflate 16M 64M" ] || fail "changed: $output"
+[ ! -e n2 ] && [ ! -e c2 ] || fail "a server that did not start left its sockets"
+stop_server "$server_pid" || fail "the server did not end well"
+echo "COUNT messages=$nr"
+[ "$nr" -gt 100 ] || fail "only $nr messages were checked"
