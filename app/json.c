@@ -64,22 +64,45 @@ static bool is_hex4(const struct reader *r, const char *s)
 	return true;
 }
 
+/* Shortest forms only, no surrogates, nothing above U+10FFFF. */
+size_t uz__utf8_bytes(const char *s, size_t left)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	unsigned char first = (unsigned char)*s;
+	size_t n = first < 0x80 ? 1 : first < 0xc0 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+	uint32_t c = n > 1 ? first & (0x7fu >> n) : first;
+
+	if (n == 0 || n > left || first > 0xf4)
+		return 0;
+	for (size_t i = 1; i < n; i++) {
+		if (((unsigned char)s[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | ((unsigned char)s[i] & 0x3f);
+	}
+	return c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ? 0 : n;
+}
+
+static int escape(struct reader *r)
+{
+	if (++r->at == r->end || !*r->at || !strchr("\"\\/bfnrtu", *r->at))
+		return -EINVAL;
+	return *r->at == 'u' && !is_hex4(r, r->at + 1) ? -EINVAL : 0;
+}
+
 static int string(struct reader *r)
 {
+	size_t n;
 	struct uz_json_token *t;
 
 	r->at++;
 	t = begin(r, UZ_JSON_STRING);
 	if (!t)
 		return -E2BIG;
-	for (; r->at < r->end && *r->at != '"'; r->at++) {
-		if ((unsigned char)*r->at < 0x20)
+	for (; r->at < r->end && *r->at != '"'; r->at += n) {
+		if (*r->at == '\\' && escape(r))
 			return -EINVAL;
-		if (*r->at != '\\')
-			continue;
-		if (++r->at == r->end || !strchr("\"\\/bfnrtu", *r->at) || !*r->at)
-			return -EINVAL;
-		if (*r->at == 'u' && !is_hex4(r, r->at + 1))
+		n = uz__utf8_bytes(r->at, (size_t)(r->end - r->at));
+		if (n == 0 || (unsigned char)*r->at < 0x20)
 			return -EINVAL;
 	}
 	if (r->at == r->end)

@@ -49,6 +49,9 @@ int uz__json_copy(const struct uz_json *j, uint32_t token, char *buf, size_t byt
 bool uz__json_u64(const struct uz_json *j, uint32_t token, uint64_t *value);
 bool uz__json_is_true(const struct uz_json *j, uint32_t token);
 
+/* Bytes of the character at @s, of which @left are there; 0: not UTF-8. */
+size_t uz__utf8_bytes(const char *s, size_t left);
+
 /* Writing: values with their commas. A key of NULL is an element of an array. */
 struct uz_json_out {
 	FILE *f;

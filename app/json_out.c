@@ -2,17 +2,25 @@
 #include "json.h"
 
 #include <inttypes.h>
+#include <string.h>
 
+/* What is not UTF-8 (a path may be anything) becomes question marks. */
 static void quoted(FILE *f, const char *text)
 {
+	size_t left = strlen(text), n;
+
 	putc('"', f);
-	for (const unsigned char *s = (const unsigned char *)text; *s; s++) {
-		if (*s == '"' || *s == '\\')
+	for (const char *s = text; left; s += n, left -= n) {
+		n = uz__utf8_bytes(s, left);
+		if (n == 0)
+			putc('?', f);
+		else if (*s == '"' || *s == '\\')
 			fprintf(f, "\\%c", *s);
-		else if (*s < 0x20)
-			fprintf(f, "\\u%04x", *s);
+		else if ((unsigned char)*s < 0x20)
+			fprintf(f, "\\u%04x", (unsigned char)*s);
 		else
-			putc(*s, f);
+			fwrite(s, 1, n, f);
+		n += n == 0;
 	}
 	putc('"', f);
 }

@@ -29,6 +29,7 @@ static const char *const good[] = {
 	"null",
 	"true",
 	"{\"a\":{\"b\":[1,2,{}]}}",
+	"\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\"",
 	"[\"\\u00e4\\n\\\"\"]",
 	"\t{\r\n\"a\" : 1 , \"b\":false}\n",
 };

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# Start and end of a server: signals, sockets left and passed, READY=1, the pid file, the parent.
+# shellcheck source=tests/lib/sh.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib/sh.sh"
+need nbdcopy nbdinfo
+
+export XDG_RUNTIME_DIR=$dir UZRAM_CONTROL=$dir/c
+cd "$dir"
+serve=(serve --config /dev/null --size 16M --ram 64M)
+
+gone() {
+	! kill -0 "$1" 2>/dev/null
+}
+
+# A clean end by each signal: exit 0, no socket and no pid file left.
+for signal in TERM INT HUP; do
+	start_server "$dir/c" 30 "$uzram" "${serve[@]}" --nbd unix:n --socket-mode 0666 --pid-file pid
+	wait_for 10 test -s pid
+	[ "$(stat -c %a n)" = 666 ] && [ "$(stat -c %a c)" = 600 ] || fail "modes of the sockets"
+	kill -$signal "$(cat pid)"
+	wait "$server_pid" || fail "exit $? after SIG$signal"
+	[ ! -e n ] && [ ! -e c ] && [ ! -e pid ] || fail "SIG$signal left: $(ls)"
+done
+
+# A client in the middle of a copy neither holds the server nor makes it fail.
+start_server "$dir/c" 30 "$uzram" "${serve[@]}" --nbd unix:n
+head -c 16M /dev/urandom >data
+nbdcopy data 'nbd+unix:///?socket=n' 2>/dev/null &
+copy=$!
+stop_server "$server_pid" || fail "exit $? with a client connected"
+wait $copy || true
+
+# The default NBD socket, and sockets that a killed server left.
+start_server "$dir/c" 30 "$uzram" "${serve[@]}" --pid-file pid
+wait_for 10 test -s pid
+nbdcopy data "nbd+unix:///d0?socket=$dir/uzram-nbd.sock"
+kill -KILL "$(cat pid)"
+wait "$server_pid" || true
+[ -S uzram-nbd.sock ] && [ -S c ] || fail "SIGKILL removed sockets"
+rm -f pid
+timeout 30 "$uzram" "${serve[@]}" --pid-file pid >again.log 2>&1 &
+server_pids+=($!)
+server_pid=$!
+wait_for 10 test -s pid
+wait_for 10 nbdinfo "nbd+unix:///d0?socket=$dir/uzram-nbd.sock"
+stop_server "$server_pid" || fail "exit $?"
+
+# TCP on loopback; port 0 is told.
+start_server "$dir/c" 30 "$uzram" "${serve[@]}" --nbd tcp:127.0.0.1:0 --nbd 'tcp:[::1]:0'
+wait_for 10 grep -q 'nbd://127.0.0.1:[1-9]' server.log
+nbdcopy data "$(grep -o 'nbd://127.0.0.1:[0-9]*/d0' server.log)"
+stop_server "$server_pid" || fail "exit $?"
+
+# What systemd does: sockets passed, READY=1, STOPPING=1.
+timeout 40 python3 - "$uzram" "$dir" <<'PY' || fail "sockets passed and notify"
+import json, os, signal, socket, subprocess, sys
+uzram, folder = sys.argv[1:]
+notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+notify.bind(folder + "/notify")
+notify.settimeout(10)
+def listening(path):
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(path)
+    s.listen()
+    return s
+nbd, control = listening(folder + "/pn"), listening(folder + "/pc")
+def pass_sockets():
+    # High numbers first: 3 and 4 may be what is to be passed.
+    a, b = os.dup2(nbd.fileno(), 103), os.dup2(control.fileno(), 104)
+    os.dup2(a, 3)
+    os.dup2(b, 4)
+    os.environ["LISTEN_PID"] = str(os.getpid())
+env = f"LISTEN_FDS=2 LISTEN_FDNAMES=nbd:control NOTIFY_SOCKET={folder}/notify"
+p = subprocess.Popen(["sh", "-c", f'exec env LISTEN_PID=$$ {env} "$0" serve --config /dev/null --size 1M', uzram],
+                     preexec_fn=pass_sockets, close_fds=False, stdout=subprocess.DEVNULL)
+try:
+    assert notify.recv(100) == b"READY=1"
+    assert subprocess.run(["nbdinfo", "--size", f"nbd+unix:///d0?socket={folder}/pn"], timeout=10,
+                          check=True, stdout=subprocess.PIPE).stdout == b"1048576\n"
+    subprocess.run([uzram, "list", "--control", folder + "/pc"], check=True, timeout=10,
+                   stdout=subprocess.DEVNULL)
+    assert not os.path.exists(folder + "/uzram-nbd.sock"), "the default socket beside a passed one"
+    p.send_signal(signal.SIGTERM)
+    assert notify.recv(100) == b"STOPPING=1"
+    assert p.wait(10) == 0
+    assert os.path.exists(folder + "/pn"), "removed a socket that is not its own"
+finally:
+    p.kill()
+PY
+
+# --exit-with-parent
+rm -f pid
+bash -c "timeout --foreground 30 '$uzram' ${serve[*]} --nbd unix:n --exit-with-parent --pid-file pid >/dev/null & echo \$! >timeout; sleep 20" &
+parent=$!
+wait_for 10 test -s pid
+child=$(cat pid)
+kill -KILL "$(cat timeout)"
+wait_for 10 gone "$child"
+[ ! -e n ] || fail "--exit-with-parent: not a clean end"
+kill "$parent" 2>/dev/null || true

@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What list, stat and metrics print: columns, JSON, the kernel's lines, Prometheus text."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.environ.get("UZ_ROOT", os.path.join(os.path.dirname(__file__), "..", ".."))
+BUILD = os.environ.get("UZ_BUILD", os.path.join(ROOT, "build"))
+UZRAM = os.path.join(os.path.join(ROOT, BUILD), "uzram")
+DIR = os.environ.get("UZ_TEST_DIR") or tempfile.mkdtemp()
+ENV = dict(os.environ, UZRAM_CONTROL=os.path.join(DIR, "c"), XDG_RUNTIME_DIR=DIR)
+MIB = 1 << 20
+ZRAMCTL = "NAME DISKSIZE DATA COMPR ALGORITHM STREAMS ZERO-PAGES TOTAL MEM-LIMIT MEM-USED MIGRATED"
+OURS = "POOL RAM-TOTAL RAM-LIMIT RATIO"
+
+
+def uzram(*args):
+    return subprocess.run([UZRAM, *args], env=ENV, check=True, timeout=20, text=True,
+                          stdout=subprocess.PIPE).stdout
+
+
+def table_of_statistics():
+    with open(os.path.join(ROOT, "include/device/uz/stats.h"), encoding="utf-8") as f:
+        return re.findall(r"X\((\w+), (BYTES|PAGES|COUNT), (GAUGE|COUNTER), \"", f.read())
+
+
+def write_disk():
+    with open(os.path.join(DIR, "data"), "wb") as f:
+        for i in range(512):
+            f.write(b"%d;" % i * 500 + bytes(4096))
+            f.truncate((i + 1) * 4096)
+            f.seek((i + 1) * 4096)
+        f.write(b"\x07" * 4096 * 3)
+        f.write(os.urandom(4096 * 5))
+    subprocess.run(["nbdcopy", os.path.join(DIR, "data"), f"nbd+unix:///d0?socket={DIR}/n"],
+                   check=True, timeout=30)
+
+
+def check_list():
+    rows = [line.split() for line in uzram("list", "--output-all", "--raw", "--bytes").splitlines()]
+    assert " ".join(rows[0]) == f"{ZRAMCTL} {OURS}", rows[0]
+    d0 = dict(zip(rows[0], rows[1]))
+    stat = json.loads(uzram("list", "--json"))[0]
+    for column, key in (("NAME", "name"), ("DISKSIZE", "disksize"), ("DATA", "orig_data_size"),
+                        ("COMPR", "compr_data_size"), ("ALGORITHM", "codec"), ("POOL", "pool"),
+                        ("ZERO-PAGES", "same_pages"), ("TOTAL", "mem_used_total"),
+                        ("MEM-LIMIT", "mem_limit"), ("MEM-USED", "mem_used_max"),
+                        ("MIGRATED", "pages_compacted"), ("RAM-LIMIT", "ram_limit")):
+        assert d0[column] == str(stat[key]), (column, d0[column], stat[key])
+    assert d0["RATIO"] == f"{stat['orig_data_size'] / stat['mem_used_total']:.2f}", d0
+    assert rows[2][0] == "d1" and rows[2][-1] == "-", rows[2]
+    assert uzram("list", "-nb", "-o", "name,mem-limit") == "d0        0\nd1 33554432\n"
+    assert uzram("list", "--noheadings", "-oMEM-LIMIT,name", "d1") == "32M d1\n"
+    assert uzram("list").splitlines()[0].startswith("NAME POOL"), uzram("list")
+
+
+def check_json(stats):
+    for command in (("stat", "--json"), ("list", "-J")):
+        disks = json.loads(uzram(*command))
+        assert [d["name"] for d in disks] == ["d0", "d1"]
+        for d in disks:
+            for name, _, _ in stats:
+                assert isinstance(d[name], int), (name, d[name])
+    d0 = json.loads(uzram("stat", "d0", "--json", "--latency"))
+    assert len(d0) == 1 and d0[0]["write_count"] > 0
+    assert d0[0]["write_p50_ns"] <= d0[0]["write_p99_ns"] <= d0[0]["write_max_ns"] > 0
+    assert d0[0]["same_pages"] == 3 and d0[0]["huge_pages"] == 5, d0
+    assert d0[0]["orig_data_size"] == (512 + 5) * 4096, d0
+    assert d0[0]["disksize"] == 64 * MIB and d0[0]["ram_limit"] == 128 * MIB
+    assert 0 < d0[0]["resident"] < 128 * MIB
+    lines = dict(line.split(maxsplit=1) for line in uzram("stat", "d0").splitlines())
+    for name, _, _ in stats:
+        assert name in lines, name
+
+
+def check_sysfs():
+    s = json.loads(uzram("stat", "d0", "--json"))[0]
+    mm = [s[k] for k in ("orig_data_size", "compr_data_size", "mem_used_total", "mem_limit",
+                         "mem_used_max", "same_pages", "pages_compacted", "huge_pages",
+                         "huge_pages_since")]
+    io = [s[k] for k in ("failed_reads", "failed_writes", "invalid_io", "notify_free")]
+    want = "".join(" ".join("%8d" % n for n in row) + "\n" for row in (mm, io))
+    assert uzram("stat", "--sysfs", "d0") == want, want
+
+
+def parse_metrics(text):
+    """Values by name and labels; each name must have had its HELP and TYPE before."""
+    helped, types, values = set(), {}, {}
+    for line in text.splitlines():
+        if m := re.fullmatch(r"# HELP (\w+) \S.*", line):
+            helped.add(m[1])
+        elif m := re.fullmatch(r"# TYPE (\w+) (gauge|counter|summary)", line):
+            assert m[1] in helped and m[1] not in types, line
+            types[m[1]] = m[2]
+        else:
+            m = re.fullmatch(r'([a-z_][a-z0-9_]*)\{((?:\w+="[^"]*",?)+)\} ([0-9.]+)', line)
+            assert m, line
+            base = m[1][:-6] if m[1].endswith("_seconds_count") else m[1]
+            assert base in types, line
+            assert types[base] != "counter" or m[1].endswith("_total"), line
+            assert (m[1], m[2]) not in values, line
+            values[m[1], m[2]] = m[3]
+    return values
+
+
+def check_metrics(stats):
+    before = json.loads(uzram("stat", "d0", "--json"))[0]
+    values = parse_metrics(uzram("metrics"))
+    for name, _, kind in stats:
+        got = values[f"uzram_{name}{'_total' if kind == 'COUNTER' else ''}", 'disk="d0"']
+        if name in ("disksize", "orig_data_size", "same_pages", "writes", "write_bytes"):
+            assert got == str(before[name]), (name, got)
+    pool, codec = before["pool"], before["codec"]
+    assert values["uzram_info", f'disk="d0",pool="{pool}",codec="{codec}"'] == "1"
+    assert float(values["uzram_latency_seconds", 'disk="d0",op="write",quantile="0.99"']) > 0
+    path = os.path.join(DIR, "m.prom")
+    assert uzram("metrics", "--metrics-file", path) == ""
+    with open(path, encoding="utf-8") as f:
+        assert parse_metrics(f.read()).keys() == values.keys()
+    assert not [f for f in os.listdir(DIR) if f.startswith("m.prom.")]
+
+
+def main():
+    if not shutil.which("nbdcopy"):
+        print("SKIP: nbdcopy is not installed")
+        sys.exit(77)
+    stats = table_of_statistics()
+    assert len(stats) > 20
+    server = subprocess.Popen(["timeout", "60", UZRAM, "serve", "--config", "/dev/null", "--ram", "128M",
+                               "--size", "64M", "--nbd", f"unix:{DIR}/n", "--name", "d0",
+                               "--name", "d1", "--ram", "32M"], env=ENV, stdout=subprocess.DEVNULL)
+    try:
+        end = time.monotonic() + 10
+        while subprocess.run([UZRAM, "list"], env=ENV, capture_output=True, check=False).returncode:
+            assert time.monotonic() < end, "no server"
+            time.sleep(0.05)
+        write_disk()
+        check_list()
+        check_json(stats)
+        check_sysfs()
+        check_metrics(stats)
+        top = subprocess.run(["timeout", "1.5", UZRAM, "top"], env=ENV, stdout=subprocess.PIPE,
+                             text=True, check=False)
+        assert top.stdout.count("RATIO") == 2 and "requests/s" in top.stdout, top.stdout
+    finally:
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(20) == 0
+
+
+main()
