@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+#define LZ4_STATIC_LINKING_ONLY
+#include <lz4.h>
+
+#include "side.h"
+
+#define OUT_BYTES LZ4_COMPRESSBOUND(4096)
+
+struct bare {
+	struct side side;
+	LZ4_stream_t state[BENCH_STREAMS];
+	char out[BENCH_STREAMS][OUT_BYTES] __attribute__((aligned(64)));
+	uint64_t nr, first, bytes;
+	char *packed;
+	uint64_t *start; /* nr + 1 offsets in packed */
+};
+
+static int compress(struct bare *b, unsigned int thread, const void *page)
+{
+	return LZ4_compress_fast_extState_fastReset(&b->state[thread], page, b->out[thread],
+						    UZ_PAGE_SIZE, OUT_BYTES, 1);
+}
+
+static void bare_write(struct side *s, unsigned int thread, uint64_t off, const void *src,
+		       uint64_t len)
+{
+	struct bare *b = (struct bare *)s;
+
+	(void)off;
+	for (uint64_t i = 0; i < len; i += UZ_PAGE_SIZE)
+		compress(b, thread, (const char *)src + i);
+}
+
+static void bare_read(struct side *s, unsigned int thread, uint64_t off, void *dst, uint64_t len)
+{
+	struct bare *b = (struct bare *)s;
+	uint64_t page = (off >> UZ_PAGE_SHIFT) + b->first;
+
+	(void)thread;
+	for (uint64_t i = 0; i < len; i += UZ_PAGE_SIZE, page++) {
+		uint64_t k = page < b->nr ? page : page - b->nr;
+		int n = (int)(b->start[k + 1] - b->start[k]);
+
+		BENCH_CHECK(LZ4_decompress_safe(b->packed + b->start[k], (char *)dst + i, n,
+						UZ_PAGE_SIZE) == UZ_PAGE_SIZE,
+			    "bare codec: page %llu", (unsigned long long)k);
+	}
+}
+
+static void bare_reset(struct side *s)
+{
+	(void)s;
+}
+
+static void bare_close(struct side *s)
+{
+	struct bare *b = (struct bare *)s;
+
+	free(b->start);
+	free(b);
+}
+
+/* Two passes: sizes first, so that the array holds no more than is needed. */
+static void pack(struct bare *b, const char *pages)
+{
+	for (uint64_t i = 0; i < b->nr; i++)
+		b->start[i + 1] = b->start[i] +
+				  (uint64_t)compress(b, 0, pages + (i << UZ_PAGE_SHIFT));
+	b->packed = bench_memory(b->start[b->nr]);
+	for (uint64_t i = 0; i < b->nr; i++) {
+		int n = compress(b, 0, pages + (i << UZ_PAGE_SHIFT));
+
+		memcpy(b->packed + b->start[i], b->out[0], (size_t)n);
+	}
+}
+
+struct side *side_bare(const char *pages, uint64_t nr)
+{
+	struct bare *b = aligned_alloc(64, UZ_ALIGN_UP(sizeof(*b), 64));
+
+	BENCH_CHECK(b, "no memory");
+	memset(b, 0, sizeof(*b));
+	b->side = (struct side){ "bare", bare_reset, bare_write, bare_read, bare_close };
+	b->nr = nr;
+	b->start = calloc(nr + 1, sizeof(*b->start));
+	BENCH_CHECK(b->start, "no memory");
+	for (unsigned int i = 0; i < BENCH_STREAMS; i++)
+		LZ4_initStream(&b->state[i], sizeof(b->state[i]));
+	pack(b, pages);
+	return &b->side;
+}
+
+void side_bare_turn(struct side *s, uint64_t first)
+{
+	((struct bare *)s)->first = first;
+}
+
+uint64_t side_bare_bytes(struct side *s)
+{
+	struct bare *b = (struct bare *)s;
+
+	return b->start[b->nr];
+}
