@@ -49,6 +49,13 @@ static uint32_t nr_active(const struct zslot *z)
 	return n >= 8 ? 8 : n >= 4 ? 4 : n >= 2 ? 2 : 1;
 }
 
+/* Cells and holes of most blocks are in four cache lines: one wait for memory instead of four. */
+static void prefetch_head(const uint64_t *base)
+{
+	for (uint32_t i = 0; i < 4; i++)
+		uz_prefetch(base + i * UZ_CACHE_LINE / UNIT_BYTES);
+}
+
 /* The smallest hole of the block at the head of @bin. Shard locked. */
 static uint64_t take(struct zslot *z, struct zslot_shard *s, uint32_t block, uint32_t len,
 		     uint32_t owner)
@@ -57,7 +64,7 @@ static uint64_t take(struct zslot *z, struct zslot_shard *s, uint32_t block, uin
 	struct zslot_room room;
 	uint32_t off;
 
-	zslot_prefetch(base);
+	prefetch_head(base);
 	off = uz__zslot_carve(base, len, owner, &room);
 	uz_store(&s->mean, s->mean + len - (s->mean >> 6));
 	s->nr_objects++;
@@ -189,7 +196,7 @@ static void zslot_free(struct uz_pool *p, uint64_t handle, uint32_t size)
 	struct zslot_shard *s = zslot_shard(z, id);
 	struct zslot_room room;
 
-	zslot_prefetch(base);
+	prefetch_head(base);
 	uz_lock(z->plat, &s->lock);
 	uz__zslot_release(base, uz_handle_index(handle), &room);
 	s->nr_objects--;

@@ -91,7 +91,7 @@ static bool map_set(struct units_map *m, uint32_t at, uint32_t len)
 
 	while (len) {
 		uint32_t n = UZ_MIN(len, 64 - at % 64);
-		uint64_t bits = ~0ull >> (64 - n) << at % 64;
+		uint64_t bits = (n < 64 ? (1ull << n) - 1 : ~0ull) << at % 64;
 
 		clear = clear && !(m->w[at / 64] & bits);
 		m->w[at / 64] |= bits;

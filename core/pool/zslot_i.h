@@ -98,13 +98,6 @@ static inline uint32_t *zslot_holes(const uint64_t *base)
 	return (uint32_t *)(uintptr_t)base + 2 * h->cap - h->nr_holes;
 }
 
-/* Cells and holes of most blocks are in four cache lines: one wait for memory instead of four. */
-static inline void zslot_prefetch(const uint64_t *base)
-{
-	for (uint32_t i = 0; i < 4; i++)
-		uz_prefetch(base + i * UZ_CACHE_LINE / UNIT_BYTES);
-}
-
 /* zslot_block.c: one block's image, of which @base is the first word. Lock held. */
 void uz__zslot_format(uint64_t *base, uint32_t units);
 void uz__zslot_hole_add(uint64_t *base, uint32_t off, uint32_t len);
@@ -166,13 +159,7 @@ static inline struct zslot_shard *zslot_shard(struct zslot *z, struct uz_block_i
 	return &z->shard[id.class % NR_SHARDS];
 }
 
-/* zslot_shard.c: the lists. Lock held, but for peek. */
-void uz__zslot_file(struct zslot *z, struct zslot_shard *s, uint32_t block, struct zslot_room r);
-void uz__zslot_unfile(struct zslot *z, struct zslot_shard *s, uint32_t block);
-/* Makes a new block the open one; forgets a block and destroys it. */
-void uz__zslot_open(struct zslot *z, struct zslot_shard *s, uint32_t block);
-void uz__zslot_drop(struct zslot *z, struct zslot_shard *s, uint32_t block);
-/* The same without the lock if it is one of the next 64 bins, else more than that. */
+/* As uz__zslot_peek if the bin is one of the next 64, else NR_BINS. */
 static inline uint32_t zslot_peek_near(const struct zslot_shard *s, uint32_t len)
 {
 	const uint64_t *map = &s->map[len / 64];
@@ -181,6 +168,12 @@ static inline uint32_t zslot_peek_near(const struct zslot_shard *s, uint32_t len
 	return w ? len + (uint32_t)__builtin_ctzll(w) : NR_BINS;
 }
 
+/* zslot_shard.c: the lists. Lock held, but for peek. */
+void uz__zslot_file(struct zslot *z, struct zslot_shard *s, uint32_t block, struct zslot_room r);
+void uz__zslot_unfile(struct zslot *z, struct zslot_shard *s, uint32_t block);
+/* Makes a new block the open one; forgets a block and destroys it. */
+void uz__zslot_open(struct zslot *z, struct zslot_shard *s, uint32_t block);
+void uz__zslot_drop(struct zslot *z, struct zslot_shard *s, uint32_t block);
 /* The bin with the tightest fit, NR_BINS if there is none; without the lock a guess. */
 uint32_t uz__zslot_peek(const struct zslot_shard *s, uint32_t len);
 /* Locks and returns the shard of any block, NULL if it is not (any more) one of the pool's. */

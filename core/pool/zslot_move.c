@@ -4,7 +4,8 @@
  * objects go into holes of other blocks, or side by side into a new one, and either way
  * that free space is won. The emptiest goes first. So a disk that has lost half of its
  * pages at random comes down to about 1.02 times its data with every second object
- * left where it is.
+ * left where it is. Holes alone (no new block for what compaction moves, as the flag for that
+ * suggests) would end at 1.03: UZ_ALLOC_MOVE is not looked at.
  *
  * Objects of one awkward size (three eighths of a block, say) leave the same free space wherever
  * they go. So emptying stops when IN_VAIN blocks have been emptied and the pool

@@ -9,7 +9,7 @@
 #include "pool_rig.h"
 
 #define LIMIT (16ull << 20)
-#define SLOTS 100000
+#define SLOTS 60000
 #define SMALL 100
 
 /* Writes objects of @size to pages from @page on until the budget is spent; the next page. */
