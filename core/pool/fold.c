@@ -7,6 +7,10 @@
  * the frame's words. Both cost one lock and the words of up to four frames (list
  * neighbours).
  *
+ * The owner is written without the lock, since an unlock would wait for that store to a
+ * cold line, while the copy of the object waits for it anyway. A mover may find it
+ * missing; the slot of whatever it finds will not name the object.
+ *
  * A full frame is filed like any other: its hole is 0, its bin is the first, where
  * no search begins. An urgent allocation and a move look into the holes of all
  * shards before they take a new frame, the emergency reserve last, or fail.
@@ -109,23 +113,20 @@ static uint32_t place(const struct uz_block *b, uint32_t len)
 	return start && start + hole == FOLD_UNITS ? FOLD_UNITS - len : start;
 }
 
-static void put(struct fold *f, struct fold_shard *sh, uint32_t block, uint32_t len, uint32_t owner,
+static void put(struct fold *f, struct fold_shard *sh, uint32_t block, uint32_t len,
 		struct uz_object *out)
 {
 	struct uz_block *b = &f->pool.tab->block[block];
 	uint32_t start = place(b, len);
-	uint32_t *word = fold_at(f, block, start);
 	bool fits = uz__fold_insert(b, start, len);
 
 	UZ_ASSERT(fits && b->u16[FOLD_COUNT] <= f->max);
-	*word = owner;
 	sh->nr_objects++;
 	out->handle = uz_handle(block, start);
-	out->addr = word + 1;
+	out->addr = fold_at(f, block, start) + 1;
 }
 
-static bool alloc_hole(struct fold *f, struct fold_shard *sh, uint32_t len, uint32_t owner,
-		       struct uz_object *out)
+static bool alloc_hole(struct fold *f, struct fold_shard *sh, uint32_t len, struct uz_object *out)
 {
 	uint32_t block;
 
@@ -133,15 +134,15 @@ static bool alloc_hole(struct fold *f, struct fold_shard *sh, uint32_t len, uint
 	block = uz__fold_fit(sh, len);
 	if (block) {
 		uz__fold_unfile(f, sh, block);
-		put(f, sh, block, len, owner, out);
+		put(f, sh, block, len, out);
 		uz__fold_file(f, sh, block);
 	}
 	uz_unlock(f->plat, &sh->lock);
 	return block;
 }
 
-static int alloc_frame(struct fold *f, struct fold_shard *sh, uint32_t len, uint32_t owner,
-		       unsigned int flags, struct uz_object *out)
+static int alloc_frame(struct fold *f, struct fold_shard *sh, uint32_t len, unsigned int flags,
+		       struct uz_object *out)
 {
 	uint32_t block;
 	int err;
@@ -149,29 +150,38 @@ static int alloc_frame(struct fold *f, struct fold_shard *sh, uint32_t len, uint
 	uz_lock(f->plat, &sh->lock);
 	err = uz__pool_block_create(&f->pool, 1, (uint32_t)(sh - f->shard), flags, &block);
 	if (!err) {
-		put(f, sh, block, len, owner, out);
+		put(f, sh, block, len, out);
 		uz__fold_file(f, sh, block);
 	}
 	uz_unlock(f->plat, &sh->lock);
 	return err;
 }
 
-int uz__fold_alloc(struct uz_pool *p, uint32_t size, uint32_t owner, unsigned int flags,
-		   unsigned int hint, struct uz_object *out)
+static int alloc_any(struct fold *f, uint32_t len, unsigned int flags, unsigned int hint,
+		     struct uz_object *out)
 {
-	struct fold *f = fold_of(p);
-	uint32_t len = fold_units(size), nr = flags & WIDE ? FOLD_SHARDS : 1;
+	uint32_t nr = flags & WIDE ? FOLD_SHARDS : 1;
 	struct fold_shard *own = &f->shard[hint % FOLD_SHARDS];
 	int err;
 
 	for (uint32_t i = 0; i < nr; i++)
-		if (alloc_hole(f, &f->shard[(hint + i) % FOLD_SHARDS], len, owner, out))
+		if (alloc_hole(f, &f->shard[(hint + i) % FOLD_SHARDS], len, out))
 			return 0;
 	if (flags & UZ_ALLOC_MOVE)
 		return -UZ_ENOSPC;
-	err = alloc_frame(f, own, len, owner, flags & ~UZ_ALLOC_URGENT, out);
+	err = alloc_frame(f, own, len, flags & ~UZ_ALLOC_URGENT, out);
 	if (err && flags & UZ_ALLOC_URGENT)
-		err = alloc_frame(f, own, len, owner, flags, out);
+		err = alloc_frame(f, own, len, flags, out);
+	return err;
+}
+
+int uz__fold_alloc(struct uz_pool *p, uint32_t size, uint32_t owner, unsigned int flags,
+		   unsigned int hint, struct uz_object *out)
+{
+	int err = alloc_any(fold_of(p), fold_units(size), flags, hint, out);
+
+	if (UZ_LIKELY(!err))
+		uz_store((uint32_t *)out->addr - 1, owner);
 	return err;
 }
 

@@ -73,9 +73,10 @@ uint32_t uz__fold_residents(struct uz_pool *p, uint32_t block, uint32_t from,
 		return 0;
 	for (uint32_t i = 0; i < b->u16[FOLD_COUNT] && found < nr; i++) {
 		uint32_t start = b->u16[FOLD_START + i];
+		uint32_t owner = uz_load(fold_at(f, block, start));
 
-		if (start >= from)
-			out[found++] = (struct uz_resident){ start, *fold_at(f, block, start) };
+		if (start >= from && owner < UZ_OWNER_MAX)
+			out[found++] = (struct uz_resident){ start, owner };
 	}
 	uz_unlock(f->plat, &sh->lock);
 	return found;

@@ -101,8 +101,10 @@ uint32_t uz__slab_residents(struct uz_pool *p, uint32_t block, uint32_t from,
 	live = from < SLAB_CELLS ? p->tab->block[block].u64[SLAB_LIVE] >> from << from : 0;
 	for (; live && found < nr; live &= live - 1) {
 		uint32_t i = (uint32_t)__builtin_ctzll(live);
+		uint32_t owner = uz_load(slab_cell(base, c, i));
 
-		out[found++] = (struct uz_resident){ .index = i, .owner = *slab_cell(base, c, i) };
+		if (owner < UZ_OWNER_MAX)
+			out[found++] = (struct uz_resident){ .index = i, .owner = owner };
 	}
 	uz_unlock(s->plat, &c->lock);
 	return found;

@@ -27,8 +27,7 @@ static bool mover_lock(struct uz_mover *m, uint32_t owner, uint64_t handle, uint
 	struct pool_rig *r = UZ_CONTAINER_OF(m, struct pool_rig, mover);
 	struct rig_slot *s = &r->slot[owner];
 
-	CHECK(owner < r->nr_slots);
-	if (uz_exchange_acquire(&s->lock, 1u))
+	if (owner >= r->nr_slots || uz_exchange_acquire(&s->lock, 1u))
 		return false;
 	*size = s->size;
 	if (s->size && s->handle == handle)

@@ -104,7 +104,8 @@ struct uz_pool_ops {
 	 * Moving. isolate stops allocation from a block (-EBUSY: isolated already, -ESTALE: not a
 	 * block of this pool any more); undo allows it again (a no-op when the block has gone).
 	 * Freeing the last object of an isolated block destroys it. residents lists live objects
-	 * with index >= @from, at most @nr; how many. All Required on a region that lends.
+	 * with index >= @from, at most @nr; how many. The owner of one that is being made may be
+	 * any number. All Required on a region that lends.
 	 */
 	int (*isolate)(struct uz_pool *p, uint32_t block);
 	void (*undo)(struct uz_pool *p, uint32_t block);
