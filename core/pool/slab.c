@@ -8,7 +8,7 @@
  * (class, block). A block changes lists only when its eighth changes.
  *
  * The owner is written without the lock: the cell is cold, and an unlock would wait for
- * that store (300 ns at p50), while the copy of the object waits for it anyway. So a mover may
+ * that store, while the copy of the object waits for it anyway. So a mover may
  * find a live cell whose owner is not yet written; its slot will not name it.
  *
  * Empty blocks are destroyed at once. A new block is made with the class lock held: others of the
