@@ -68,6 +68,9 @@ struct uz_stream {
 	unsigned char *copy; /* stored bytes being looked at outside the lock */
 };
 
+/* NOTHING: the last try found nothing, and nothing was freed since it began. */
+enum uz__reclaim_state { UZ__RECLAIM_MAYBE, UZ__RECLAIM_TRYING, UZ__RECLAIM_NOTHING };
+
 struct uz_store {
 	struct uz_arena *arena;
 	struct uz_plat *plat;
@@ -84,8 +87,7 @@ struct uz_store {
 
 	struct uz_lock background; /* one background step at a time; owns the stream below */
 	struct uz_stream *bg;
-	uint32_t
-		nothing_to_reclaim; /* the last reclaim found nothing, and nothing was freed since */
+	uint32_t reclaim; /* enum uz__reclaim_state */
 };
 
 /* A cursor of background work over the slots of a disk. */
@@ -198,8 +200,15 @@ void uz__mover_init(struct uz__mover *mv, struct uz_dev *d);
 int uz__page_rewrite(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t page,
 		     unsigned int codec, bool only_smaller);
 
+static inline bool uz__no_room(int r)
+{
+	return r == -UZ_ENOSPC || r == -UZ_ENOMEM;
+}
+
 /* reclaim.c, migrate.c, recompress.c, age.c: steps of background work; true: more to do */
 bool uz__reclaim(struct uz_store *s);
+bool uz__try_harder(struct uz_dev *d, unsigned int *flags);
+unsigned int uz__flags_for(unsigned int flags, uint64_t old, uint32_t size);
 uint64_t uz__compact(struct uz_dev *d, uint32_t nr_blocks, bool hard);
 bool uz__migrate_step(struct uz_dev *d, struct uz_stream *st, uint64_t end_ns);
 void uz__migrate_start(struct uz_dev *d);
@@ -215,6 +224,7 @@ void uz__disk_close(struct uz_dev *d);
 void uz__disk_save(struct uz_dev *d);
 int uz__disk_pool(struct uz_dev *d, unsigned int entry);
 uint64_t uz__disk_used_bytes(struct uz_dev *d); /* mem_used_total */
+bool uz__disk_over(struct uz_dev *d, unsigned int flags); /* mem_limit */
 int uz__pool_entry(struct uz_store *s, const struct uz_pool_ops *ops);
 
 /* attach.c */

@@ -87,6 +87,21 @@ uint64_t uz__disk_used_bytes(struct uz_dev *d)
 	return frames << UZ_FRAME_SHIFT;
 }
 
+/*
+ * Whether the disk takes more than its own limit allows. As the budget keeps frames aside for
+ * replacements, so does this limit: a run of the largest class and two raw pages.
+ */
+bool uz__disk_over(struct uz_dev *d, unsigned int flags)
+{
+	uint64_t limit = uz_load(&d->mem_limit_bytes), used;
+	uint64_t keep = flags & UZ_ALLOC_URGENT ? 0 : UZ_RUN_MAX + 2;
+
+	if (UZ_LIKELY(!limit))
+		return false;
+	used = uz__disk_used_bytes(d) + uz_load(&d->root_bytes);
+	return used + ((uz_load(&d->nr_tables) + keep) << UZ_FRAME_SHIFT) > limit;
+}
+
 void uz__disk_save(struct uz_dev *d)
 {
 	struct uz__disk_record rec = {

@@ -83,14 +83,6 @@ static int pool_make(struct uz_dev *d, struct uz_stream *st, uint64_t page, unsi
 	return 0;
 }
 
-static bool over_limit(struct uz_dev *d, unsigned int flags)
-{
-	uint64_t limit = uz_load(&d->mem_limit_bytes);
-
-	return limit && !(flags & UZ_ALLOC_URGENT) &&
-	       uz__disk_used_bytes(d) + (uz_load(&d->nr_tables) << UZ_FRAME_SHIFT) > limit;
-}
-
 /*
  * Stores @size bytes (UZ_PAGE_SIZE: the page itself, raw). -EAGAIN: the pool was changed for one
  * that cannot hold this size; encode again. -ENOSPC, -ENOMEM: nothing is left behind.
@@ -101,7 +93,7 @@ int uz__object_make(struct uz_dev *d, struct uz_stream *st, uint64_t page, unsig
 	int r = size == UZ_PAGE_SIZE ? raw_make(d, page, codec, bytes, flags, word)
 				     : pool_make(d, st, page, codec, bytes, size, flags, word);
 
-	if (r == 0 && UZ_UNLIKELY(over_limit(d, flags))) {
+	if (r == 0 && UZ_UNLIKELY(uz__disk_over(d, flags))) {
 		uz__object_drop(d, *word);
 		r = -UZ_ENOSPC;
 	}
@@ -120,8 +112,8 @@ void uz__object_drop(struct uz_dev *d, uint64_t word)
 		uz_block_destroy(&d->store->tab, uz_handle_block(handle));
 		uz_fetch_sub(&d->nr_raw, 1);
 	}
-	if (UZ_UNLIKELY(uz_load(&d->store->nothing_to_reclaim)))
-		uz_store(&d->store->nothing_to_reclaim, 0);
+	if (UZ_UNLIKELY(uz_load(&d->store->reclaim) != UZ__RECLAIM_MAYBE))
+		uz_store(&d->store->reclaim, UZ__RECLAIM_MAYBE);
 }
 
 /* The stored bytes, checksum behind them included in *bytes. The slot is locked. */

@@ -92,28 +92,9 @@ int uz__page_load(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64
 	return r < 0 ? bad_page(d, st, page) : 0;
 }
 
-/* After a failed allocation: whether to try again, and how. Slots are not locked here. */
-static bool try_harder(struct uz_dev *d, uint64_t page, unsigned int *flags)
-{
-	uint64_t *slot;
-
-	if (uz__reclaim(d->store))
-		return true;
-	slot = uz__slot_at(d, page);
-	if ((*flags & UZ_ALLOC_URGENT) || !slot || !uz__slot_is_stored(uz_load(slot)))
-		return false;
-	*flags |= UZ_ALLOC_URGENT;
-	return true;
-}
-
-static bool no_room(int r)
-{
-	return r == -UZ_ENOSPC || r == -UZ_ENOMEM;
-}
-
 static int give_up(struct uz_dev *d, struct uz_stream *st, int r)
 {
-	if (no_room(r))
+	if (uz__no_room(r))
 		COUNT(uz__count(d, st)->enospc, 1);
 	return r;
 }
@@ -152,7 +133,7 @@ static int store_fill(struct uz_dev *d, struct uz_stream *st, uint64_t page, uin
 	}
 	do
 		r = uz__slot_make_at(d, page, &slot);
-	while (no_room(r) && try_harder(d, page, &flags));
+	while (uz__no_room(r) && uz__try_harder(d, &flags));
 	if (r == 0)
 		publish(d, st, slot, uz__slot_make_fill(fill));
 	return give_up(d, st, r);
@@ -173,16 +154,17 @@ int uz__page_store(struct uz_dev *d, struct uz_stream *st, uint64_t page, const 
 			r = uz__slot_make_at(d, page, &slot);
 		if (r == 0)
 			r = uz__object_make(d, st, page, codec,
-					    size == UZ_PAGE_SIZE ? src : st->out, size, flags, &w);
-	} while (r == -UZ_EAGAIN || (no_room(r) && try_harder(d, page, &flags)));
+					    size == UZ_PAGE_SIZE ? src : st->out, size,
+					    uz__flags_for(flags, uz_load(slot), size), &w);
+	} while (r == -UZ_EAGAIN || (uz__no_room(r) && uz__try_harder(d, &flags)));
 	if (r == 0)
 		publish(d, st, slot, w);
 	return give_up(d, st, r);
 }
 
-/* The word for st->page as it is now; the slot is locked, so nothing is reclaimed here. */
-static int make_word(struct uz_dev *d, struct uz_stream *st, uint64_t page, unsigned int flags,
-		     uint64_t *w)
+/* The word for st->page in place of @old; the slot is locked, so nothing is reclaimed here. */
+static int make_word(struct uz_dev *d, struct uz_stream *st, uint64_t page, uint64_t old,
+		     unsigned int flags, uint64_t *w)
 {
 	unsigned int codec = uz_load(&d->codec);
 	uint32_t fill, size;
@@ -196,8 +178,8 @@ static int make_word(struct uz_dev *d, struct uz_stream *st, uint64_t page, unsi
 		r = uz__encode(d, st, codec, st->page, &size);
 		if (r == 0)
 			r = uz__object_make(d, st, page, codec,
-					    size == UZ_PAGE_SIZE ? st->page : st->out, size, flags,
-					    w);
+					    size == UZ_PAGE_SIZE ? st->page : st->out, size,
+					    uz__flags_for(flags, old, size), w);
 	} while (r == -UZ_EAGAIN);
 	return r;
 }
@@ -212,7 +194,7 @@ static int update_locked(struct uz_dev *d, struct uz_stream *st, uint64_t page, 
 		memcpy(st->page + off, src, len);
 	else
 		memset(st->page + off, 0, len);
-	return make_word(d, st, page, flags, w);
+	return make_word(d, st, page, old, flags, w);
 }
 
 /* @len bytes at @off of the page from @src, or zeros if it is NULL. */
@@ -232,7 +214,7 @@ int uz__page_update(struct uz_dev *d, struct uz_stream *st, uint64_t page, uint3
 		old = uz__slot_lock(d->store->plat, slot);
 		r = update_locked(d, st, page, old, off, src, len, flags, &w);
 		uz__slot_unlock(slot, r < 0 ? old : w);
-	} while (no_room(r) && try_harder(d, page, &flags));
+	} while (uz__no_room(r) && uz__try_harder(d, &flags));
 	if (r == 0) {
 		uz__account(d, st, w, 1);
 		uz__account(d, st, old, -1);

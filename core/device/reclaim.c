@@ -28,14 +28,17 @@ uint64_t uz__compact(struct uz_dev *d, uint32_t nr_blocks, bool hard)
 	return freed;
 }
 
-/* Makes room somewhere in the store; false when compaction can gain nothing. */
+/*
+ * Makes room somewhere in the store; false when compaction can gain nothing. Threads that come
+ * meanwhile try as well: what the first one is about to free would not help a write that gives up.
+ */
 bool uz__reclaim(struct uz_store *s)
 {
 	uint64_t freed = 0;
 
-	if (uz_load(&s->nothing_to_reclaim))
+	if (uz_load(&s->reclaim) == UZ__RECLAIM_NOTHING)
 		return false;
-	uz_store(&s->nothing_to_reclaim, 1);
+	uz_store(&s->reclaim, UZ__RECLAIM_TRYING);
 	for (unsigned int i = 0; i < UZ_DISK_MAX; i++) {
 		struct uz_dev *d = uz_load_acquire(&s->disk[i]);
 
@@ -43,6 +46,30 @@ bool uz__reclaim(struct uz_store *s)
 			freed += uz__compact(d, 1, true);
 	}
 	if (freed)
-		uz_store(&s->nothing_to_reclaim, 0);
+		uz_store(&s->reclaim, UZ__RECLAIM_MAYBE);
+	else
+		(void)uz_cas_acquire(&s->reclaim, UZ__RECLAIM_TRYING, UZ__RECLAIM_NOTHING);
 	return freed != 0;
+}
+
+/* After a failed allocation: whether to try again, and how. Slots are not locked here. */
+bool uz__try_harder(struct uz_dev *d, unsigned int *flags)
+{
+	if (uz__reclaim(d->store))
+		return true;
+	if (*flags & UZ_ALLOC_URGENT)
+		return false;
+	*flags |= UZ_ALLOC_URGENT;
+	return true;
+}
+
+/*
+ * What is kept aside is for objects that give back at least what they take. Larger ones would use
+ * it up, and smaller ones would then find nothing.
+ */
+unsigned int uz__flags_for(unsigned int flags, uint64_t old, uint32_t size)
+{
+	bool smaller = uz__slot_is_stored(old) && size <= uz__slot_size(old);
+
+	return smaller ? flags : flags & ~UZ_ALLOC_URGENT;
 }

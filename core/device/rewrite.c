@@ -86,6 +86,7 @@ static int replace(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint6
 int uz__page_rewrite(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t page,
 		     unsigned int codec, bool only_smaller)
 {
+	unsigned int flags = 0;
 	uint32_t bytes, size;
 	const void *from;
 	uint64_t w = copy_out(d, st, slot, &bytes), neu;
@@ -100,7 +101,10 @@ int uz__page_rewrite(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uin
 		mark_tried(d, st, slot, w, codec);
 		return 0;
 	}
-	r = uz__object_make(d, st, page, codec, from, size, 0, &neu);
+	do
+		r = uz__object_make(d, st, page, codec, from, size, uz__flags_for(flags, w, size),
+				    &neu);
+	while (uz__no_room(r) && uz__try_harder(d, &flags));
 	if (r == -UZ_EAGAIN)
 		return 0;
 	return r < 0 ? r : replace(d, st, slot, w, neu);

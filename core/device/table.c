@@ -42,8 +42,13 @@ static int table_alloc(struct uz_dev *d, uint32_t *entry)
 
 	if (r < 0)
 		return r;
-	memset(table_of(d, *entry), 0, UZ_FRAME_SIZE);
 	uz_fetch_add(&d->nr_tables, 1);
+	if (uz__disk_over(d, 0)) {
+		uz_fetch_sub(&d->nr_tables, 1);
+		uz_run_free(d->store->arena, *entry, 1);
+		return -UZ_ENOSPC;
+	}
+	memset(table_of(d, *entry), 0, UZ_FRAME_SIZE);
 	return 0;
 }
 
