@@ -16,6 +16,8 @@ static uint32_t hard_words(struct test_rng *rng, enum self_mix mix)
 {
 	if (mix == SELF_HARD)
 		return WORDS;
+	if (mix == SELF_TINY)
+		return 0;
 	if (mix == SELF_EASY)
 		return 16 + (uint32_t)test_below(rng, 32);
 	switch (test_below(rng, 5)) {

@@ -11,8 +11,8 @@
 
 enum self_state { SELF_ZERO, SELF_OK, SELF_TORN };
 
-/* How well pages compress: of any kind, all incompressible, all to about a tenth. */
-enum self_mix { SELF_ANY, SELF_HARD, SELF_EASY };
+/* How well pages compress: of any kind, all incompressible, all to about a tenth, all to almost nothing. */
+enum self_mix { SELF_ANY, SELF_HARD, SELF_EASY, SELF_TINY };
 
 void self_page_make(void *buf, uint32_t page, uint32_t seq, uint64_t seed, enum self_mix mix);
 
