@@ -105,6 +105,11 @@ static int bind_unix(int fd, const struct sockaddr_un *sa, struct why why)
 	return fail(why, -errno, "%s: %s", sa->sun_path, strerror(errno));
 }
 
+static uint64_t mtime_ns(const struct stat *st)
+{
+	return (uint64_t)st->st_mtim.tv_sec * 1000000000u + (uint64_t)st->st_mtim.tv_nsec;
+}
+
 static int listen_unix(const char *path, unsigned int mode, struct uz_listener *out, struct why why)
 {
 	AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -115,7 +120,7 @@ static int listen_unix(const char *path, unsigned int mode, struct uz_listener *
 	if (!*path || strlen(path) >= sizeof(sa.sun_path))
 		return fail(why, -EINVAL, "unix:%s: a path has 1 to %zu bytes", path,
 			    sizeof(sa.sun_path) - 1);
-	strcpy(sa.sun_path, path);
+	memcpy(sa.sun_path, path, strlen(path));
 	err = fd < 0 ? fail(why, -errno, "socket: %s", strerror(errno)) : bind_unix(fd, &sa, why);
 	if (err)
 		return err;
@@ -124,10 +129,11 @@ static int listen_unix(const char *path, unsigned int mode, struct uz_listener *
 		unlink(path);
 		return err;
 	}
-	strcpy(out->path, path);
+	memcpy(out->path, path, strlen(path));
 	snprintf(out->name, sizeof(out->name), "unix:%s", path);
 	out->dev = st.st_dev;
 	out->ino = st.st_ino;
+	out->mtime_ns = mtime_ns(&st);
 	out->fd = steal(&fd);
 	return 0;
 }
@@ -250,7 +256,8 @@ void uz_listen_unlink(struct uz_listener *l)
 {
 	struct stat st;
 
-	if (*l->path && !lstat(l->path, &st) && st.st_dev == l->dev && st.st_ino == l->ino)
+	if (*l->path && !lstat(l->path, &st) && st.st_dev == l->dev && st.st_ino == l->ino &&
+	    mtime_ns(&st) == l->mtime_ns)
 		unlink(l->path);
 	*l->path = 0;
 }

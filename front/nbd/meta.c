@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * BLOCK_STATUS for base:allocation. Every extent is HOLE, those that read as
- * zeros are HOLE|ZERO: a disk with a RAM budget can never promise that a
- * later write finds room, and an extent without HOLE would be that promise.
+ * BLOCK_STATUS for base:allocation. What holds data has no flag, what reads as zeros is
+ * HOLE|ZERO. On a disk with a RAM budget a later write may find no room anywhere,
+ * which HOLE would say too; but QEMU takes HOLE without ZERO for "not allocated"
+ * (qemu-img 7.2 compare then finds equal images different), and the protocol allows no flag
+ * where the status cannot be told.
  *
  * Neighbouring runs are merged. A reply has as many extents as fit one reply buffer
  * (below the 2^20 that a client must accept); the protocol lets the client ask for the rest.
@@ -44,7 +46,7 @@ static char *put_extents(struct uz_nbd_conn *c, const struct uz_nbd_request *rq,
 		if (!run)
 			break;
 		p = nbd_put32(p, (uint32_t)run);
-		p = nbd_put32(p, NBD_STATE_HOLE | (hole ? NBD_STATE_ZERO : 0));
+		p = nbd_put32(p, hole ? NBD_STATE_HOLE | NBD_STATE_ZERO : 0);
 	}
 	return p;
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Zero pages travel as holes, extents are always reported as holes, neighbouring ones are
+"""Zero pages travel as holes and are reported as holes, data never is, neighbouring extents are
 merged, and zeroing with NO_HOLE is a plain zero."""
 
 import os
@@ -11,7 +11,7 @@ from uznbd import *  # noqa: E402,F403
 
 
 SIZE_BYTES = 256 * MIB
-THIN, ZERO = 1, 3  # HOLE; HOLE and ZERO
+DATA_EXTENT, ZERO = 0, 3  # 3: HOLE and ZERO
 RUN = b"\xaa" * PAGE
 
 
@@ -51,12 +51,12 @@ def extents(c):
     expect(c.status(0, SIZE_BYTES), (0, [(SIZE_BYTES, ZERO)]), "an empty disk")
     for page in (3, 4, 5, 600, 601):
         expect(c.write(page * PAGE, RUN), 0, "write")
-    want = [(3, ZERO), (3, THIN), (594, ZERO), (2, THIN)]
+    want = [(3, ZERO), (3, DATA_EXTENT), (594, ZERO), (2, DATA_EXTENT)]
     want = [(n * PAGE, f) for n, f in want]
     expect(c.status(0, 602 * PAGE), (0, want), "extents")
     expect(c.status(0, 602 * PAGE, REQ_ONE), (0, want[:1]), "REQ_ONE")
-    expect(c.status(4 * PAGE, PAGE, REQ_ONE), (0, [(PAGE, THIN)]), "never past the request")
-    expect(c.status(4 * PAGE + 7, 3 * PAGE)[1], [(2 * PAGE - 7, THIN), (PAGE + 7, ZERO)], "unaligned")
+    expect(c.status(4 * PAGE, PAGE, REQ_ONE), (0, [(PAGE, DATA_EXTENT)]), "never past the request")
+    expect(c.status(4 * PAGE + 7, 3 * PAGE)[1], [(2 * PAGE - 7, DATA_EXTENT), (PAGE + 7, ZERO)], "unaligned")
 
 
 def many_extents(c):
@@ -76,7 +76,7 @@ def many_extents(c):
         expect(0 < len(extents_here) <= 1 << 20, True, "number of extents")
         got += extents_here
         at += sum(n for n, _ in extents_here)
-    expect(got == [(PAGE, THIN), (PAGE, ZERO)] * nr, True, "every other page")
+    expect(got == [(PAGE, DATA_EXTENT), (PAGE, ZERO)] * nr, True, "every other page")
     expect(c.error(TRIM, 0, SIZE_BYTES), 0, "trim")
 
 

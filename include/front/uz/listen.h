@@ -19,7 +19,7 @@ struct uz_listener {
 	int fd;
 	char name[UZ_LISTEN_NAME_MAX]; /* the address with the real port; a passed socket's name */
 	char path[UZ_LISTEN_PATH_MAX]; /* of a unix socket that we made; "" otherwise */
-	uint64_t dev, ino; /* of the path */
+	uint64_t dev, ino, mtime_ns; /* of the path: inode numbers are used again */
 };
 
 struct uz_listen_options {

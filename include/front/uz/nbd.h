@@ -47,7 +47,7 @@ int uz_nbd_serve(struct uz_nbd *n, int fd);
 
 /*
  * Ends the connections that have @d open, in-flight requests finished; waits for them, and cuts
- * those whose client goes on, or does not take its replies, for 5 s. Make exports.open refuse @d first.
+ * those whose client goes on, or does not take its replies, for 2 s. Make exports.open refuse @d first.
  */
 void uz_nbd_drop(struct uz_nbd *n, struct uz_dev *d);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A server for tests: served ADDRESS [key=value...], the disk d0 and more, steered by
- * lines on stdin, each answered by one line on stdout. It ends at end of file.
+ * lines on stdin, each answered by one line on stdout. It ends at end of file, or, with
+ * wait=1, does not look at stdin and ends at SIGTERM.
  *
- *	size=BYTES ram=BYTES codec=NAME pool=NAME disks=N read_only=1 handshake_ms=N max=N
+ *	size=BYTES ram=BYTES codec=NAME pool=NAME disks=N read_only=1 handshake_ms=N max=N wait=1
  *	drop NAME    no new clients for the disk, and the end of those it has
  *	stop MS      uz_nbd_stop
  *	count        "threads N fds N meta N": what a leak would show in
@@ -34,7 +35,7 @@ struct served {
 };
 
 struct options {
-	uint64_t size, ram, disks, read_only, handshake_ms, max;
+	uint64_t size, ram, disks, read_only, handshake_ms, max, wait;
 	const char *codec, *pool;
 };
 
@@ -101,7 +102,7 @@ static void parse(struct options *o, char **argv)
 		    number(*argv, "disks", &o->disks) ||
 		    number(*argv, "read_only", &o->read_only) ||
 		    number(*argv, "handshake_ms", &o->handshake_ms) ||
-		    number(*argv, "max", &o->max))
+		    number(*argv, "max", &o->max) || number(*argv, "wait", &o->wait))
 			continue;
 		if (!strncmp(*argv, "codec=", 6))
 			o->codec = *argv + 6;
@@ -198,6 +199,23 @@ static void command(struct served *s, const char *line)
 	printf("done\n");
 }
 
+static sigset_t sigterm(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	return set;
+}
+
+static void wait_for_sigterm(void)
+{
+	sigset_t set = sigterm();
+	int got;
+
+	sigwait(&set, &got);
+}
+
 static void serve(struct served *s, const char *address, const struct options *o)
 {
 	struct uz_nbd_config nc = {
@@ -218,7 +236,9 @@ static void serve(struct served *s, const char *address, const struct options *o
 	if (err)
 		die("uz_nbd_start", err);
 	printf("ready %s\n", s->listener.name);
-	while (fgets(line, sizeof(line), stdin)) {
+	if (o->wait)
+		wait_for_sigterm();
+	while (!o->wait && fgets(line, sizeof(line), stdin)) {
 		line[strcspn(line, "\n")] = 0;
 		command(s, line);
 	}
@@ -232,6 +252,7 @@ int main(int argc, char **argv)
 		.size = 64 << 20, .ram = 64 << 20, .disks = 1, .codec = "lz4", .pool = "zsmalloc"
 	};
 	struct served s = { 0 };
+	sigset_t block = sigterm();
 	int err;
 
 	if (argc < 2)
@@ -241,6 +262,8 @@ int main(int argc, char **argv)
 		die("disks", -UZ_EINVAL);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	s.read_only = o.read_only;
+	if (o.wait)
+		pthread_sigmask(SIG_BLOCK, &block, NULL);
 	open_store(&s, &o);
 	create_disks(&s, &o);
 	err = uz_background_start(s.store, &s.background);
