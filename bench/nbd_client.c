@@ -10,7 +10,6 @@
  * every server that allows only one thread a connection; --verify compares each read with what
  * must be there then, and for other servers needs --qd 1.
  */
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -26,17 +25,17 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "nbd_wire.h"
+#include "time_hist.h"
 
 #define PAGE 4096u
 #define QD_MAX 512u
 #define CONNECTIONS_MAX 64u
 #define RX_BYTES (4u << 20)
 #define REQUEST_BYTES 28u
-#define HIST_SUB 32u
-#define HIST_NR (40u * HIST_SUB)
 
 enum op { OP_READ, OP_WRITE };
 
@@ -56,11 +55,6 @@ struct slot {
 	enum op op;
 };
 
-struct hist {
-	uint64_t count[HIST_NR];
-	uint64_t total, max_ns;
-};
-
 struct client {
 	const struct options *o;
 	pthread_t thread;
@@ -77,7 +71,7 @@ struct client {
 	size_t rx_pos, rx_end;
 	uint8_t *version; /* of each page of ours: 0 unknown */
 	uint64_t next_fill;
-	struct hist hist;
+	struct time_hist hist;
 	uint64_t done_ns;
 };
 
@@ -85,12 +79,6 @@ static const char *pages;
 static uint64_t nr_pages;
 static pthread_barrier_t filled, started;
 static uint64_t deadline_ns;
-
-static _Noreturn void die(const char *what, const char *why)
-{
-	fprintf(stderr, "nbd_client: %s: %s\n", what, why);
-	exit(1);
-}
 
 static uint64_t clock_ns(clockid_t clock)
 {
@@ -112,147 +100,6 @@ static uint64_t next_random(uint64_t *state)
 	*state ^= *state << 25;
 	*state ^= *state >> 27;
 	return *state * 0x2545f4914f6cdd1dull;
-}
-
-static char *put(char *p, uint64_t v, unsigned int bytes)
-{
-	v = htobe64(v << (64 - 8 * bytes));
-	memcpy(p, &v, bytes);
-	return p + bytes;
-}
-
-static uint64_t get(const char *p, unsigned int bytes)
-{
-	uint64_t v = 0;
-
-	memcpy(&v, p, bytes);
-	return be64toh(v) >> (64 - 8 * bytes);
-}
-
-/* Buckets of 1/32 octave. */
-static unsigned int bucket_of(uint64_t ns)
-{
-	unsigned int shift;
-
-	if (ns < HIST_SUB)
-		return (unsigned int)ns;
-	shift = 58 - (unsigned int)__builtin_clzll(ns);
-	return (shift + 1) * HIST_SUB + (unsigned int)((ns >> shift) - HIST_SUB);
-}
-
-static uint64_t bucket_top(unsigned int i)
-{
-	unsigned int shift = i / HIST_SUB;
-
-	return shift ? (uint64_t)(HIST_SUB + i % HIST_SUB + 1) << (shift - 1) : i;
-}
-
-static void hist_add(struct hist *h, uint64_t ns)
-{
-	unsigned int i = bucket_of(ns);
-
-	h->count[i < HIST_NR ? i : HIST_NR - 1]++;
-	h->total++;
-	if (ns > h->max_ns)
-		h->max_ns = ns;
-}
-
-static double percentile_us(const struct hist *h, double q)
-{
-	uint64_t rank = (uint64_t)(q * (double)h->total), seen = 0;
-
-	for (unsigned int i = 0; i < HIST_NR; i++) {
-		seen += h->count[i];
-		if (seen > rank)
-			return (double)bucket_top(i) / 1000;
-	}
-	return (double)h->max_ns / 1000;
-}
-
-static void send_all(int fd, const char *p, size_t bytes)
-{
-	while (bytes) {
-		ssize_t n = send(fd, p, bytes, MSG_NOSIGNAL);
-
-		if (n <= 0)
-			die("send", strerror(errno));
-		p += n;
-		bytes -= (size_t)n;
-	}
-}
-
-static void receive_exactly(int fd, void *buf, size_t bytes)
-{
-	if (bytes && recv(fd, buf, bytes, MSG_WAITALL) != (ssize_t)bytes)
-		die("handshake", "the server closed the connection");
-}
-
-static void send_option(int fd, uint32_t option, const void *data, uint32_t bytes)
-{
-	char buf[512];
-	char *p = put(put(put(buf, 0x49484156454f5054ull, 8), option, 4), bytes, 4);
-
-	memcpy(p, data, bytes);
-	send_all(fd, buf, 16 + bytes);
-}
-
-/* One option reply; its type. */
-static uint32_t option_reply(int fd, char *data, size_t max, uint32_t *bytes)
-{
-	char head[20];
-
-	receive_exactly(fd, head, sizeof(head));
-	*bytes = (uint32_t)get(head + 16, 4);
-	if (get(head, 8) != 0x0003e889045565a9ull || *bytes > max)
-		die("handshake", "not an option reply");
-	receive_exactly(fd, data, *bytes);
-	return (uint32_t)get(head + 12, 4);
-}
-
-static void go(struct client *c)
-{
-	char buf[512], data[4096];
-	uint32_t name_bytes = (uint32_t)strlen(c->o->export), bytes, type;
-	char *p = put(buf, name_bytes, 4);
-
-	memcpy(p, c->o->export, name_bytes);
-	p = put(p + name_bytes, 0, 2);
-	send_option(c->fd, 7, buf, (uint32_t)(p - buf));
-	while ((type = option_reply(c->fd, data, sizeof(data) - 1, &bytes)) == 3)
-		if (bytes >= 12 && get(data, 2) == 0)
-			c->size = get(data + 2, 8);
-	data[bytes] = 0;
-	if (type != 1)
-		die("the server refuses the export", data);
-}
-
-static void handshake(struct client *c)
-{
-	char buf[512];
-	uint32_t bytes;
-
-	receive_exactly(c->fd, buf, 18);
-	put(buf, 3, 4);
-	send_all(c->fd, buf, 4);
-	if (!c->o->simple) {
-		send_option(c->fd, 8, buf, 0);
-		c->structured = option_reply(c->fd, buf, sizeof(buf), &bytes) == 1;
-	}
-	go(c);
-}
-
-static void connect_to(struct client *c)
-{
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	int bytes = 1 << 20;
-
-	if (strlen(c->o->socket) >= sizeof(sa.sun_path))
-		die(c->o->socket, "path too long");
-	strcpy(sa.sun_path, c->o->socket);
-	c->fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&sa, sizeof(sa)))
-		die(c->o->socket, strerror(errno));
-	setsockopt(c->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 }
 
 /* Which content version @v of page @page is. */
@@ -280,8 +127,8 @@ static void add_request(struct client *c, enum op op, uint64_t own)
 	if (op == OP_WRITE && !++c->version[own])
 		c->version[own] = 1;
 	*s = (struct slot){ 0, page_number(c, own), c->version[own], op };
-	p = put(put(put(p, 0x25609513, 4), 0, 2), op, 2);
-	put(put(put(p, i, 8), s->page * PAGE, 8), PAGE, 4);
+	p = nbd_wire_put(nbd_wire_put(nbd_wire_put(p, 0x25609513, 4), 0, 2), op, 2);
+	nbd_wire_put(nbd_wire_put(nbd_wire_put(p, i, 8), s->page * PAGE, 8), PAGE, 4);
 	c->iov[c->nr_iov++] = (struct iovec){ c->header[i], REQUEST_BYTES };
 	if (op == OP_WRITE)
 		c->iov[c->nr_iov++] = (struct iovec){ (char *)content(s->page, s->version), PAGE };
@@ -299,7 +146,7 @@ static void send_some(struct client *c)
 		if (n < 0 && errno == EAGAIN)
 			return;
 		if (n < 0)
-			die("sendmsg", strerror(errno));
+			nbd_wire_die("sendmsg", strerror(errno));
 		while (n && (size_t)n >= c->iov[c->next_iov].iov_len)
 			n -= (ssize_t)c->iov[c->next_iov++].iov_len;
 		if (n) {
@@ -322,7 +169,7 @@ static void receive_some(struct client *c)
 	if (n < 0 && errno == EAGAIN)
 		return;
 	if (n <= 0)
-		die("recv", n ? strerror(errno) : "the server closed the connection");
+		nbd_wire_die("recv", n ? strerror(errno) : "the server closed the connection");
 	c->rx_end += (size_t)n;
 }
 
@@ -337,14 +184,14 @@ static void check_data(const struct client *c, const struct slot *s, const char 
 		return;
 	snprintf(text, sizeof(text), "page %llu has the wrong content",
 		 (unsigned long long)s->page);
-	die("verify", text);
+	nbd_wire_die("verify", text);
 }
 
 static void finish(struct client *c, uint64_t cookie, uint64_t end_ns)
 {
 	if (cookie >= c->o->qd)
-		die("reply", "unknown cookie");
-	hist_add(&c->hist, end_ns - c->slot[cookie].sent_ns);
+		nbd_wire_die("reply", "unknown cookie");
+	time_hist_add(&c->hist, end_ns - c->slot[cookie].sent_ns);
 	c->free_slot[c->nr_free++] = (unsigned int)cookie;
 	c->nr_flying--;
 }
@@ -357,9 +204,9 @@ static size_t take_simple(struct client *c, const char *p, size_t avail, uint64_
 
 	if (avail < bytes)
 		return 0;
-	cookie = get(p + 8, 8);
-	if (get(p + 4, 4))
-		die("reply", strerror((int)get(p + 4, 4)));
+	cookie = nbd_wire_get(p + 8, 8);
+	if (nbd_wire_get(p + 4, 4))
+		nbd_wire_die("reply", strerror((int)nbd_wire_get(p + 4, 4)));
 	if (cookie < c->o->qd && c->slot[cookie].op == OP_READ)
 		bytes += PAGE;
 	if (avail < bytes)
@@ -376,18 +223,18 @@ static size_t take_chunk(struct client *c, const char *p, size_t avail, uint64_t
 
 	if (avail < 20)
 		return 0;
-	type = get(p + 6, 2);
-	cookie = get(p + 8, 8);
-	payload = get(p + 16, 4);
+	type = nbd_wire_get(p + 6, 2);
+	cookie = nbd_wire_get(p + 8, 8);
+	payload = nbd_wire_get(p + 16, 4);
 	if (avail < 20 + payload)
 		return 0;
 	if (type >= 0x8000)
-		die("reply", strerror((int)get(p + 20, 4)));
+		nbd_wire_die("reply", strerror((int)nbd_wire_get(p + 20, 4)));
 	if (type == 1 && payload == 8 + PAGE)
 		check_data(c, &c->slot[cookie % QD_MAX], p + 28);
 	else if (type == 2)
 		check_data(c, &c->slot[cookie % QD_MAX], NULL);
-	if (get(p + 4, 2) & 1)
+	if (nbd_wire_get(p + 4, 2) & 1)
 		finish(c, cookie, end_ns);
 	return 20 + payload;
 }
@@ -399,14 +246,14 @@ static void take_replies(struct client *c)
 	while (c->rx_end - c->rx_pos >= 4) {
 		const char *p = c->rx + c->rx_pos;
 		size_t avail = c->rx_end - c->rx_pos, n;
-		uint32_t magic = (uint32_t)get(p, 4);
+		uint32_t magic = (uint32_t)nbd_wire_get(p, 4);
 
 		if (magic == 0x668e33ef)
 			n = take_chunk(c, p, avail, end_ns);
 		else if (magic == 0x67446698)
 			n = take_simple(c, p, avail, end_ns);
 		else
-			die("reply", "wrong magic");
+			nbd_wire_die("reply", "wrong magic");
 		if (!n)
 			return;
 		c->rx_pos += n;
@@ -479,18 +326,18 @@ static void prepare(struct client *c, const struct options *o, unsigned int inde
 	c->o = o;
 	c->index = index;
 	c->rng = o->seed + 0x9e3779b97f4a7c15ull * (index + 1);
-	connect_to(c);
-	handshake(c);
+	c->structured = !o->simple;
+	c->fd = nbd_wire_connect(o->socket, o->export, &c->structured, &c->size);
 	if (o->size && o->size < c->size)
 		c->size = o->size;
 	if (c->size / PAGE < o->connections)
-		die("--size", "smaller than a page for each connection");
+		nbd_wire_die("--size", "smaller than a page for each connection");
 	for (unsigned int i = 0; i < o->qd; i++)
 		c->free_slot[c->nr_free++] = i;
 	c->rx = malloc(RX_BYTES);
 	c->version = calloc(own_pages(c), 1);
 	if (!c->rx || !c->version)
-		die("memory", strerror(ENOMEM));
+		nbd_wire_die("memory", strerror(ENOMEM));
 }
 
 static void load_data(const char *path)
@@ -499,29 +346,20 @@ static void load_data(const char *path)
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st))
-		die(path, strerror(errno));
+		nbd_wire_die(path, strerror(errno));
 	nr_pages = (uint64_t)st.st_size / PAGE;
 	if (!nr_pages)
-		die(path, "shorter than a page");
+		nbd_wire_die(path, "shorter than a page");
 	pages = mmap(NULL, nr_pages * PAGE, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
 	close(fd);
 	if (pages == MAP_FAILED)
-		die(path, strerror(errno));
+		nbd_wire_die(path, strerror(errno));
 }
 
 struct result {
 	double iops, client_us, server_us;
-	struct hist hist;
+	struct time_hist hist;
 };
-
-static void add_hist(struct hist *sum, const struct hist *h)
-{
-	for (unsigned int i = 0; i < HIST_NR; i++)
-		sum->count[i] += h->count[i];
-	sum->total += h->total;
-	if (h->max_ns > sum->max_ns)
-		sum->max_ns = h->max_ns;
-}
 
 static uint64_t server_cpu_ns(const struct options *o)
 {
@@ -530,7 +368,7 @@ static uint64_t server_cpu_ns(const struct options *o)
 	if (!o->server_pid)
 		return 0;
 	if (clock_getcpuclockid(o->server_pid, &clock))
-		die("--server-pid", "no such process");
+		nbd_wire_die("--server-pid", "no such process");
 	return clock_ns(clock);
 }
 
@@ -546,7 +384,7 @@ static void measure(struct client *c, const struct options *o, struct result *r)
 	pthread_barrier_wait(&started);
 	for (unsigned int i = 0; i < o->connections; i++) {
 		pthread_join(c[i].thread, NULL);
-		add_hist(&r->hist, &c[i].hist);
+		time_hist_merge(&r->hist, &c[i].hist);
 		if (c[i].done_ns > end)
 			end = c[i].done_ns;
 	}
@@ -564,8 +402,8 @@ static void print_json(const struct options *o, const struct result *r)
 	       "\"p99_us\": %.1f, \"p999_us\": %.1f, \"max_us\": %.1f, \"client_us_per_io\": %.3f, ",
 	       o->read_percent, o->qd, o->connections, o->simple ? "false" : "true",
 	       (unsigned long long)r->hist.total, r->iops, r->iops * PAGE / 1e6,
-	       percentile_us(&r->hist, 0.5), percentile_us(&r->hist, 0.99),
-	       percentile_us(&r->hist, 0.999), (double)r->hist.max_ns / 1000, r->client_us);
+	       time_hist_us(&r->hist, 0.5), time_hist_us(&r->hist, 0.99),
+	       time_hist_us(&r->hist, 0.999), (double)r->hist.max_ns / 1000, r->client_us);
 	if (o->server_pid)
 		printf("\"server_us_per_io\": %.3f}\n", r->server_us);
 	else
@@ -576,9 +414,9 @@ static void print_text(const struct options *o, const struct result *r)
 {
 	printf("%u%% reads, qd %u, %u connection%s: %.0f IOPS, %.1f MB/s\n", o->read_percent, o->qd,
 	       o->connections, o->connections == 1 ? "" : "s", r->iops, r->iops * PAGE / 1e6);
-	printf("latency us: p50 %.1f, p99 %.1f, p99.9 %.1f, max %.1f\n", percentile_us(&r->hist, 0.5),
-	       percentile_us(&r->hist, 0.99), percentile_us(&r->hist, 0.999),
-	       (double)r->hist.max_ns / 1000);
+	printf("latency us: p50 %.1f, p99 %.1f, p99.9 %.1f, max %.1f\n",
+	       time_hist_us(&r->hist, 0.5), time_hist_us(&r->hist, 0.99),
+	       time_hist_us(&r->hist, 0.999), (double)r->hist.max_ns / 1000);
 	printf("CPU us per request: client %.3f", r->client_us);
 	if (o->server_pid)
 		printf(", server %.3f", r->server_us);
@@ -630,34 +468,67 @@ static unsigned int percent_of(const char *op)
 static void set_option(struct options *o, int key, const char *arg)
 {
 	switch (key) {
-	case 's': o->socket = arg; break;
-	case 'e': o->export = arg; break;
-	case 'd': o->data_path = arg; break;
-	case 'o': o->read_percent = percent_of(arg); break;
-	case 'r': o->read_percent = (unsigned int)number("--read-percent", arg, 0, 100); break;
-	case 'q': o->qd = (unsigned int)number("--qd", arg, 1, QD_MAX); break;
-	case 'c': o->connections = (unsigned int)number("--connections", arg, 1, CONNECTIONS_MAX); break;
-	case 't': o->seconds = number("--seconds", arg, 0.01, 3600); break;
-	case 'z': o->size = (uint64_t)number("--size", arg, PAGE, 1e15); break;
-	case 'p': o->server_pid = (pid_t)number("--server-pid", arg, 1, INT_MAX); break;
-	case 'S': o->seed = (uint64_t)number("--seed", arg, 1, 1e15); break;
-	case 'f': o->fill = true; break;
-	case 'i': o->simple = true; break;
-	case 'v': o->verify = true; break;
-	case 'j': o->json = true; break;
-	default: exit(2);
+	case 's':
+		o->socket = arg;
+		break;
+	case 'e':
+		o->export = arg;
+		break;
+	case 'd':
+		o->data_path = arg;
+		break;
+	case 'o':
+		o->read_percent = percent_of(arg);
+		break;
+	case 'r':
+		o->read_percent = (unsigned int)number("--read-percent", arg, 0, 100);
+		break;
+	case 'q':
+		o->qd = (unsigned int)number("--qd", arg, 1, QD_MAX);
+		break;
+	case 'c':
+		o->connections = (unsigned int)number("--connections", arg, 1, CONNECTIONS_MAX);
+		break;
+	case 't':
+		o->seconds = number("--seconds", arg, 0.01, 3600);
+		break;
+	case 'z':
+		o->size = (uint64_t)number("--size", arg, PAGE, 1e15);
+		break;
+	case 'p':
+		o->server_pid = (pid_t)number("--server-pid", arg, 1, INT_MAX);
+		break;
+	case 'S':
+		o->seed = (uint64_t)number("--seed", arg, 1, 1e15);
+		break;
+	case 'f':
+		o->fill = true;
+		break;
+	case 'i':
+		o->simple = true;
+		break;
+	case 'v':
+		o->verify = true;
+		break;
+	case 'j':
+		o->json = true;
+		break;
+	default:
+		exit(2);
 	}
 }
 
 static void parse(struct options *o, int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{ "socket", 1, NULL, 's' }, { "export", 1, NULL, 'e' }, { "data", 1, NULL, 'd' },
-		{ "op", 1, NULL, 'o' }, { "read-percent", 1, NULL, 'r' }, { "qd", 1, NULL, 'q' },
-		{ "connections", 1, NULL, 'c' }, { "seconds", 1, NULL, 't' },
-		{ "size", 1, NULL, 'z' }, { "server-pid", 1, NULL, 'p' }, { "seed", 1, NULL, 'S' },
-		{ "fill", 0, NULL, 'f' }, { "simple", 0, NULL, 'i' }, { "verify", 0, NULL, 'v' },
-		{ "json", 0, NULL, 'j' }, { NULL, 0, NULL, 0 },
+		{ "socket", 1, NULL, 's' },	  { "export", 1, NULL, 'e' },
+		{ "data", 1, NULL, 'd' },	  { "op", 1, NULL, 'o' },
+		{ "read-percent", 1, NULL, 'r' }, { "qd", 1, NULL, 'q' },
+		{ "connections", 1, NULL, 'c' },  { "seconds", 1, NULL, 't' },
+		{ "size", 1, NULL, 'z' },	  { "server-pid", 1, NULL, 'p' },
+		{ "seed", 1, NULL, 'S' },	  { "fill", 0, NULL, 'f' },
+		{ "simple", 0, NULL, 'i' },	  { "verify", 0, NULL, 'v' },
+		{ "json", 0, NULL, 'j' },	  { NULL, 0, NULL, 0 },
 	};
 	int key;
 
@@ -667,14 +538,16 @@ static void parse(struct options *o, int argc, char **argv)
 		usage("--socket", "missing");
 	if (!o->data_path)
 		usage("--data", "missing");
-	if (strlen(o->export) > 255)
-		usage("--export", "longer than 255 bytes");
 }
 
 int main(int argc, char **argv)
 {
-	struct options o = { .export = "", .qd = 32, .connections = 1, .read_percent = 100,
-			     .seconds = 2, .seed = 1 };
+	struct options o = { .export = "",
+			     .qd = 32,
+			     .connections = 1,
+			     .read_percent = 100,
+			     .seconds = 2,
+			     .seed = 1 };
 	struct result r = { 0 };
 	struct client *c;
 
@@ -682,14 +555,14 @@ int main(int argc, char **argv)
 	load_data(o.data_path);
 	c = calloc(o.connections, sizeof(*c));
 	if (!c)
-		die("memory", strerror(ENOMEM));
+		nbd_wire_die("memory", strerror(ENOMEM));
 	pthread_barrier_init(&filled, NULL, o.connections + 1);
 	pthread_barrier_init(&started, NULL, o.connections + 1);
 	for (unsigned int i = 0; i < o.connections; i++)
 		prepare(&c[i], &o, i);
 	for (unsigned int i = 0; i < o.connections; i++)
 		if (pthread_create(&c[i].thread, NULL, client_main, &c[i]))
-			die("thread", strerror(EAGAIN));
+			nbd_wire_die("thread", strerror(EAGAIN));
 	measure(c, &o, &r);
 	if (o.json)
 		print_json(&o, &r);
