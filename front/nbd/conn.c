@@ -94,6 +94,7 @@ void uz__nbd_fault(struct uz_nbd_conn *c, const char *format, ...)
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
 	uz__nbd_log(c->server, "nbd: %s: %s: connection closed", c->peer, text);
+	uz__nbd_flush(c);
 	if (!c->lost)
 		c->lost = -EPROTO;
 }

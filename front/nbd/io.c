@@ -33,8 +33,8 @@ static bool wait_for(struct uz_nbd_conn *c, short events)
 		n = poll(&p, 1, (int)((c->deadline_ns - now) / 1000000 + 1));
 	if (n > 0 || (n < 0 && errno == EINTR))
 		return true;
-	uz__nbd_fault(c, "no complete handshake in %u ms", c->server->config.handshake_timeout_ms);
 	c->lost = -ETIMEDOUT;
+	uz__nbd_fault(c, "no complete handshake in %u ms", c->server->config.handshake_timeout_ms);
 	return false;
 }
 

@@ -102,7 +102,7 @@ void uz__nbd_conn_gone(struct uz_nbd_conn *c);
 int uz__nbd_conn_new(struct uz_nbd *n, int fd, struct uz_nbd_conn **out);
 void uz__nbd_conn_free(struct uz_nbd_conn *c);
 void uz__nbd_conn_run(struct uz_nbd_conn *c);
-/* The client broke the protocol: a line in the log, and the end of the connection. */
+/* The client broke the protocol: a line in the log, what it is owed, and the end. */
 void uz__nbd_fault(struct uz_nbd_conn *c, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
