@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct nbd_reply out;
 
 	if (!rig.nbd)
-		nbd_rig_open(&rig, 1 << 20);
+		nbd_rig_open(&rig, 1 << 20, false);
 	nbd_rig_session(&rig, data, size, &out);
 	CHECK(out.bytes >= GREETING_BYTES && !memcmp(out.p, GREETING, GREETING_BYTES));
 	check_replies(out.p + GREETING_BYTES, out.bytes - GREETING_BYTES);

@@ -235,7 +235,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 1 || size > INPUT_MAX)
 		return 0;
 	if (!rig.nbd)
-		nbd_rig_open(&rig, DISK_BYTES);
+		nbd_rig_open(&rig, DISK_BYTES, false);
 	start_over(&rig);
 	rig.read_only = data[0] & 2;
 	head = put_handshake(in, data[0] & 1);

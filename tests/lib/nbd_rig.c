@@ -39,9 +39,11 @@ static bool disk_name(void *ctx, unsigned int i, char *buf, size_t bytes)
 	return i == 0;
 }
 
-void nbd_rig_open(struct nbd_rig *rig, uint64_t size_bytes)
+void nbd_rig_open(struct nbd_rig *rig, uint64_t size_bytes, bool checksum)
 {
-	const struct dev_rig_config dc = { .size_bytes = size_bytes, .limit_bytes = BUDGET_BYTES };
+	const struct dev_rig_config dc = { .size_bytes = size_bytes,
+					   .limit_bytes = BUDGET_BYTES,
+					   .checksum = checksum };
 	struct uz_nbd_config nc = { .exports = { disk_open, disk_close, disk_name, rig } };
 
 	*rig = (struct nbd_rig){ 0 };

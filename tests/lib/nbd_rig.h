@@ -19,7 +19,7 @@ struct nbd_reply {
 	size_t bytes;
 };
 
-void nbd_rig_open(struct nbd_rig *rig, uint64_t size_bytes);
+void nbd_rig_open(struct nbd_rig *rig, uint64_t size_bytes, bool checksum);
 void nbd_rig_close(struct nbd_rig *rig);
 
 /*
