@@ -225,18 +225,6 @@ static void evict(struct uz_server *s, struct uz_disk *d)
 	} while (!uz__disks_wait_unused(&s->disks, d, DROP_MS));
 }
 
-/* The background thread walks all disks, so it rests while one of them goes. */
-static int destroy(struct uz_server *s, struct uz_disk *d)
-{
-	bool running = s->background != NULL;
-
-	uz_background_stop(s->background);
-	s->background = NULL;
-	uz_dev_destroy(d->dev);
-	uz__disks_forget(&s->disks, d);
-	return running ? uz_background_start(s->store, &s->background) : 0;
-}
-
 /* What uz_dev_create does not take; on failure the disk is taken down again. */
 static int finish(struct uz_server *s, struct uz_dev *dev, const struct uz_disk_config *dc,
 		  const char *recompress, struct uz_error *e)
@@ -257,7 +245,8 @@ static int finish(struct uz_server *s, struct uz_dev *dev, const struct uz_disk_
 	}
 	uz__disks_retire(&s->disks, d);
 	evict(s, d);
-	destroy(s, d);
+	uz_dev_destroy(dev);
+	uz__disks_forget(&s->disks, d);
 	return err;
 }
 
@@ -288,7 +277,8 @@ int uz__server_remove(struct uz_server *s, struct uz_disk *d, struct uz_error *e
 	}
 	evict(s, d);
 	pthread_mutex_lock(&s->admin);
-	err = destroy(s, d);
+	uz_dev_destroy(d->dev);
+	uz__disks_forget(&s->disks, d);
 	pthread_mutex_unlock(&s->admin);
-	return err ? uz__error(e, -err, "the background thread: %s", strerror(-err)) : 0;
+	return 0;
 }
