@@ -3,12 +3,12 @@
 #include "options.h"
 
 #define ON(command) (1u << UZ_CMD_##command)
-#define SERVE ON(SERVE)
-#define DISK (ON(SERVE) | ON(CREATE))
-#define CLIENT \
+#define FOR_SERVER ON(SERVE)
+#define FOR_DISKS (ON(SERVE) | ON(CREATE))
+#define FOR_CLIENTS \
 	(ON(CREATE) | ON(REMOVE) | ON(SET) | ON(LIST) | ON(STAT) | ON(COMPACT) | ON(RECOMPRESS) | \
 	 ON(IDLE) | ON(TRAIN) | ON(RESET) | ON(RESIZE) | ON(METRICS) | ON(TOP))
-#define ALL UINT32_MAX
+#define FOR_ALL UINT32_MAX
 
 #define FLAG(name, letter, scope, commands, help) \
 	{ \
@@ -16,63 +16,64 @@
 	}
 
 const struct uz_option uz__options[OPT_NR] = {
-	[OPT_NAME] = { "name", 0, UZ_KIND_NAME, UZ_SCOPE_DISK, SERVE, "NAME", NULL,
+	[OPT_NAME] = { "name", 0, UZ_KIND_NAME, UZ_SCOPE_DISK, FOR_SERVER, "NAME", NULL,
 		       "starts a disk: the options after it belong to this disk, the options before "
 		       "the first --name are defaults for all (no --name: one disk, d0)" },
-	[OPT_SIZE] = { "size", 's', UZ_KIND_SIZE, UZ_SCOPE_DISK, DISK, "SIZE", "min(ram / 2, 4G)",
-		       "disk size: what a client sees, whatever it costs" },
-	[OPT_RAM] = { "ram", 0, UZ_KIND_SIZE, UZ_SCOPE_SERVER, DISK, "SIZE", NULL,
+	[OPT_SIZE] = { "size", 's', UZ_KIND_SIZE, UZ_SCOPE_DISK, FOR_DISKS, "SIZE",
+		       "min(ram / 2, 4G)", "disk size: what a client sees, whatever it costs" },
+	[OPT_RAM] = { "ram", 0, UZ_KIND_SIZE, UZ_SCOPE_SERVER, FOR_DISKS, "SIZE", NULL,
 		      "RAM budget: the most that all disks of the server together may cost, everything "
 		      "counted (default: what the disks need when nothing compresses, at most half of "
 		      "the RAM); after a --name, and for create: the same as --mem-limit" },
-	[OPT_MEM_LIMIT] = { "mem-limit", 0, UZ_KIND_SIZE, UZ_SCOPE_DISK, DISK, "SIZE", "0",
+	[OPT_MEM_LIMIT] = { "mem-limit", 0, UZ_KIND_SIZE, UZ_SCOPE_DISK, FOR_DISKS, "SIZE", "0",
 			    "share of the RAM budget that one disk may take, 0 is no limit of its own" },
-	[OPT_POOL] = { "pool", 'p', UZ_KIND_TEXT, UZ_SCOPE_DISK, DISK, "POOL", NULL,
+	[OPT_POOL] = { "pool", 'p', UZ_KIND_TEXT, UZ_SCOPE_DISK, FOR_DISKS, "POOL", NULL,
 		       "page allocator: one that is built in, pool-NAME.so of a plugin folder, or a path" },
-	[OPT_CODEC] = { "codec", 'a', UZ_KIND_CODEC, UZ_SCOPE_DISK, DISK,
+	[OPT_CODEC] = { "codec", 'a', UZ_KIND_CODEC, UZ_SCOPE_DISK, FOR_DISKS,
 			"CODEC[:level=N][,dict=FILE]", "lz4",
 			"compressor: one that is built in, codec-NAME.so of a plugin folder, or a path" },
-	[OPT_LEVEL] = { "level", 0, UZ_KIND_LEVEL, UZ_SCOPE_DISK, DISK, "N", NULL,
+	[OPT_LEVEL] = { "level", 0, UZ_KIND_LEVEL, UZ_SCOPE_DISK, FOR_DISKS, "N", NULL,
 			"level of the codec" },
-	[OPT_DICT] = { "dict", 0, UZ_KIND_TEXT, UZ_SCOPE_DISK, DISK, "FILE", NULL,
+	[OPT_DICT] = { "dict", 0, UZ_KIND_TEXT, UZ_SCOPE_DISK, FOR_DISKS, "FILE", NULL,
 		       "dictionary of the codec; see also the command train" },
-	[OPT_CHECKSUM] = FLAG("checksum", 0, UZ_SCOPE_DISK, DISK,
+	[OPT_CHECKSUM] = FLAG("checksum", 0, UZ_SCOPE_DISK, FOR_DISKS,
 			      "keep and check 4 bytes of checksum with each page"),
-	[OPT_RECOMPRESS] = { "recompress", 0, UZ_KIND_RECOMPRESS, UZ_SCOPE_DISK, DISK,
+	[OPT_RECOMPRESS] = { "recompress", 0, UZ_KIND_RECOMPRESS, UZ_SCOPE_DISK, FOR_DISKS,
 			     "CODEC[:level=N][,idle=SECONDS][,min=BYTES][,cpu=PERCENT]", "off",
 			     "compress pages again in the background, those not used for idle seconds "
 			     "(60) and at least min bytes long (1), with cpu percent of one CPU (10); off" },
-	[OPT_READ_ONLY] = FLAG("read-only", 'r', UZ_SCOPE_DISK, DISK, "clients may not write"),
-	[OPT_NBD] = { "nbd", 0, UZ_KIND_ENDPOINT, UZ_SCOPE_SERVER, SERVE, "unix:PATH|tcp:HOST:PORT",
-		      NULL,
+	[OPT_READ_ONLY] = FLAG("read-only", 'r', UZ_SCOPE_DISK, FOR_DISKS, "clients may not write"),
+	[OPT_NBD] = { "nbd", 0, UZ_KIND_ENDPOINT, UZ_SCOPE_SERVER, FOR_SERVER,
+		      "unix:PATH|tcp:HOST:PORT", NULL,
 		      "serve NBD there; may be repeated (default: unix:$XDG_RUNTIME_DIR/uzram-nbd.sock, "
 		      "else unix:/run/uzram-nbd.sock, or the sockets that systemd passes)" },
 	[OPT_LISTEN_INSECURE] =
-		FLAG("listen-insecure", 0, UZ_SCOPE_SERVER, SERVE,
+		FLAG("listen-insecure", 0, UZ_SCOPE_SERVER, FOR_SERVER,
 		     "allow tcp: on an address that other machines reach; NBD has no "
 		     "password and no encryption here"),
-	[OPT_SOCKET_MODE] = { "socket-mode", 0, UZ_KIND_MODE, UZ_SCOPE_SERVER, SERVE, "MODE",
+	[OPT_SOCKET_MODE] = { "socket-mode", 0, UZ_KIND_MODE, UZ_SCOPE_SERVER, FOR_SERVER, "MODE",
 			      "0600", "permissions of unix: NBD sockets, octal" },
-	[OPT_MEMORY] = { "memory", 0, UZ_KIND_TEXT, UZ_SCOPE_SERVER, SERVE, "FILE", NULL,
+	[OPT_MEMORY] = { "memory", 0, UZ_KIND_TEXT, UZ_SCOPE_SERVER, FOR_SERVER, "FILE", NULL,
 			 "keep everything in this file, on tmpfs (/dev/shm): a server that is started "
 			 "with it again, even after SIGKILL, has all disks of it back" },
-	[OPT_MEMFD] =
-		FLAG("memfd", 0, UZ_SCOPE_SERVER, SERVE, "keep everything in a memfd (default)"),
+	[OPT_MEMFD] = FLAG("memfd", 0, UZ_SCOPE_SERVER, FOR_SERVER,
+			   "keep everything in a memfd (default)"),
 	[OPT_PRIVATE] =
-		FLAG("private", 0, UZ_SCOPE_SERVER, SERVE,
+		FLAG("private", 0, UZ_SCOPE_SERVER, FOR_SERVER,
 		     "keep everything in private memory, huge pages where the system allows"),
-	[OPT_CONTROL] = { "control", 0, UZ_KIND_TEXT, UZ_SCOPE_SERVER, SERVE | CLIENT, "PATH", NULL,
+	[OPT_CONTROL] = { "control", 0, UZ_KIND_TEXT, UZ_SCOPE_SERVER, FOR_SERVER | FOR_CLIENTS,
+			  "PATH", NULL,
 			  "control socket (default: $UZRAM_CONTROL, else $XDG_RUNTIME_DIR/uzram.sock, "
 			  "else /run/uzram.sock)" },
-	[OPT_CONFIG] = { "config", 0, UZ_KIND_TEXT, UZ_SCOPE_SERVER, SERVE, "FILE", NULL,
+	[OPT_CONFIG] = { "config", 0, UZ_KIND_TEXT, UZ_SCOPE_SERVER, FOR_SERVER, "FILE", NULL,
 			 "configuration file (default: /etc/uzram.conf if it is there); options of the "
 			 "command line win" },
 	[OPT_DUMP_CONFIG] =
-		FLAG("dump-config", 0, UZ_SCOPE_SERVER, SERVE,
+		FLAG("dump-config", 0, UZ_SCOPE_SERVER, FOR_SERVER,
 		     "print the effective configuration as a configuration file, and end"),
-	[OPT_PID_FILE] = { "pid-file", 'P', UZ_KIND_TEXT, UZ_SCOPE_SERVER, SERVE, "FILE", NULL,
+	[OPT_PID_FILE] = { "pid-file", 'P', UZ_KIND_TEXT, UZ_SCOPE_SERVER, FOR_SERVER, "FILE", NULL,
 			   "write the process id there once clients can connect" },
-	[OPT_EXIT_WITH_PARENT] = FLAG("exit-with-parent", 0, UZ_SCOPE_SERVER, SERVE,
+	[OPT_EXIT_WITH_PARENT] = FLAG("exit-with-parent", 0, UZ_SCOPE_SERVER, FOR_SERVER,
 				      "end when the process that started the server ends"),
 	[OPT_OUTPUT] = { "output", 'o', UZ_KIND_TEXT, UZ_SCOPE_CLIENT, ON(LIST), "LIST", NULL,
 			 "columns to show, separated by commas" },
@@ -95,5 +96,5 @@ const struct uz_option uz__options[OPT_NR] = {
 			       "FILE", NULL,
 			       "replace FILE at once instead of printing: for node_exporter's textfile "
 			       "collector" },
-	[OPT_HELP] = FLAG("help", 'h', UZ_SCOPE_CLIENT, ALL, "this text"),
+	[OPT_HELP] = FLAG("help", 'h', UZ_SCOPE_CLIENT, FOR_ALL, "this text"),
 };

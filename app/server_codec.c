@@ -164,28 +164,16 @@ static const struct uz_codec_ops *trainable(const char *name, struct uz_error *e
 	return ops && ops->train ? ops : NULL;
 }
 
-int uz__server_train(struct uz_server *s, struct uz_disk *d, const char *codec, uint32_t max_bytes,
-		     struct uz_error *e)
+/* A dictionary of the disk's own pages, into @dict and @p. */
+static int make_dict(struct uz_server *s, struct uz_disk *d, const struct uz_codec_ops *ops,
+		     void *dict, uint32_t max_bytes, struct uz_codec_params *p, struct uz_error *e)
 {
 	UZ_FREE void *pages = malloc((size_t)TRAIN_PAGES << UZ_PAGE_SHIFT);
-	UZ_FREE void *dict = malloc(max_bytes);
-	struct uz_codec_params p = { .level = UZ_LEVEL_DEFAULT, .dict = dict };
-	const struct uz_codec_ops *ops;
-	struct uz_codec_info info;
 	uint32_t nr;
 	int err;
 
-	if (!pages || !dict)
+	if (!pages)
 		return uz__error(e, ENOMEM, "out of memory");
-	err = uz_store_codec_info(s->store, uz_dev_codec(d->dev), &info);
-	if (err)
-		return uz__error(e, -err, "disk %s: its codec is not known: %s", d->name,
-				 strerror(-err));
-	ops = trainable(codec ? codec : info.name, e);
-	if (!ops)
-		return -e->code;
-	if (!strcmp(ops->name, info.name))
-		p.level = info.level;
 	nr = sample(s, d, pages, TRAIN_PAGES, &err);
 	if (err)
 		return uz__error(e, -err, "disk %s: no stream to read with: %s", d->name,
@@ -195,6 +183,31 @@ int uz__server_train(struct uz_server *s, struct uz_disk *d, const char *codec, 
 		return uz__error(e, -err,
 				 "disk %s: no dictionary can be made of its %u sampled pages: %s",
 				 d->name, nr, strerror(-err));
-	p.dict_bytes = (uint32_t)err;
-	return use_dict(s, d, ops, &p, info.checksum, e);
+	p->dict = dict;
+	p->dict_bytes = (uint32_t)err;
+	return 0;
+}
+
+int uz__server_train(struct uz_server *s, struct uz_disk *d, const char *codec, uint32_t max_bytes,
+		     struct uz_error *e)
+{
+	struct uz_codec_params p = { .level = UZ_LEVEL_DEFAULT };
+	const struct uz_codec_ops *ops;
+	UZ_FREE void *dict = NULL;
+	struct uz_codec_info info;
+	int err = uz_store_codec_info(s->store, uz_dev_codec(d->dev), &info);
+
+	if (err)
+		return uz__error(e, -err, "disk %s: its codec is not known: %s", d->name,
+				 strerror(-err));
+	ops = trainable(codec ? codec : info.name, e);
+	if (!ops)
+		return -e->code;
+	if (!strcmp(ops->name, info.name))
+		p.level = info.level;
+	dict = malloc(max_bytes);
+	if (!dict)
+		return uz__error(e, ENOMEM, "out of memory");
+	err = make_dict(s, d, ops, dict, max_bytes, &p, e);
+	return err ? err : use_dict(s, d, ops, &p, info.checksum, e);
 }

@@ -6,7 +6,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/sh.sh"
 need nbdcopy
 
-[ -d /dev/shm ] && [ -w /dev/shm ] || skip "/dev/shm is not there"
+if ! { [ -d /dev/shm ] && [ -w /dev/shm ]; }; then skip "/dev/shm is not there"; fi
 store=$(mktemp -u /dev/shm/uz-test-XXXXXX)
 trap 'end_servers; rm -f "$store"' EXIT
 export XDG_RUNTIME_DIR=$dir UZRAM_CONTROL=$dir/c

@@ -17,10 +17,10 @@ gone() {
 for signal in TERM INT HUP; do
 	start_server "$dir/c" 30 "$uzram" "${serve[@]}" --nbd unix:n --socket-mode 0666 --pid-file pid
 	wait_for 10 test -s pid
-	[ "$(stat -c %a n)" = 666 ] && [ "$(stat -c %a c)" = 600 ] || fail "modes of the sockets"
+	if ! { [ "$(stat -c %a n)" = 666 ] && [ "$(stat -c %a c)" = 600 ]; }; then fail "modes of the sockets"; fi
 	kill -$signal "$(cat pid)"
 	wait "$server_pid" || fail "exit $? after SIG$signal"
-	[ ! -e n ] && [ ! -e c ] && [ ! -e pid ] || fail "SIG$signal left: $(ls)"
+	if ! { [ ! -e n ] && [ ! -e c ] && [ ! -e pid ]; }; then fail "SIG$signal left: $(ls)"; fi
 done
 
 # A client in the middle of a copy neither holds the server nor makes it fail.
@@ -37,7 +37,7 @@ wait_for 10 test -s pid
 nbdcopy data "nbd+unix:///d0?socket=$dir/uzram-nbd.sock"
 kill -KILL "$(cat pid)"
 wait "$server_pid" || true
-[ -S uzram-nbd.sock ] && [ -S c ] || fail "SIGKILL removed sockets"
+if ! { [ -S uzram-nbd.sock ] && [ -S c ]; }; then fail "SIGKILL removed sockets"; fi
 rm -f pid
 timeout 30 "$uzram" "${serve[@]}" --pid-file pid >again.log 2>&1 &
 server_pids+=($!)

@@ -46,7 +46,7 @@ PY
 start_server "$dir/c" 100 "$uzram" serve --config empty --nbd unix:n --ram 256M --size "${mib}M" \
 	--name a --pool zbud --codec lz4 --name b --codec zstd:level=1 --mem-limit 128M --checksum
 wait_for 10 "$uzram" list
-[ "$(stat -c %a n)" = 600 ] && [ "$(stat -c %a c)" = 600 ] || fail "sockets are not 0600"
+if ! { [ "$(stat -c %a n)" = 600 ] && [ "$(stat -c %a c)" = 600 ]; }; then fail "sockets are not 0600"; fi
 nbdcopy data "$(uri a)"
 nbdcopy data "$(uri b)"
 same a data

@@ -153,7 +153,7 @@ END
 expect 0 "$uzram" list -n --raw -o name,algorithm,disksize,ram-limit
 [ "$output" = "d0 lz4 16M 64M
 d1 deflate 16M 64M" ] || fail "changed: $output"
-[ ! -e n2 ] && [ ! -e c2 ] || fail "a server that did not start left its sockets"
+if ! { [ ! -e n2 ] && [ ! -e c2 ]; }; then fail "a server that did not start left its sockets"; fi
 stop_server "$server_pid" || fail "the server did not end well"
 echo "COUNT messages=$nr"
 [ "$nr" -gt 100 ] || fail "only $nr messages were checked"
