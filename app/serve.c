@@ -14,48 +14,51 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <uz/listen.h>
 
-#define ENDPOINTS_MAX 32
+#define NBD_MAX 16 /* what uz_nbd_listen takes */
+#define CONTROL_NAME "control" /* of a socket passed by systemd */
 
 struct serve {
 	struct uz_config config;
 	struct uz_server server;
 	struct uz_control *control;
-	struct uz_passed passed[UZ_PASSED_MAX];
-	unsigned int nr_passed;
-	char *endpoint[ENDPOINTS_MAX]; /* those that we bound */
-	int nbd_fd[ENDPOINTS_MAX + UZ_PASSED_MAX];
-	unsigned int nr_endpoints, nr_nbd;
-	char control_path[512];
-	int control_fd;
-	bool control_bound;
+	struct uz_listener nbd[NBD_MAX], control_at;
+	unsigned int nr_nbd;
 };
 
-static int add_endpoint(struct serve *v, const char *text, struct uz_error *e)
+static int listen_at(struct serve *v, const char *address, unsigned int mode,
+		     struct uz_listener *out, struct uz_error *e)
 {
-	const struct uz_section *o = &v->config.server;
-	const char *mode = uz__option_value(NULL, o, OPT_SOCKET_MODE);
-	int fd, err;
+	bool insecure = uz__option_is_on(NULL, &v->config.server, OPT_LISTEN_INSECURE);
+	struct uz_listen_options o = { .mode = mode, .flags = insecure ? UZ_LISTEN_INSECURE : 0 };
+	char why[512] = "";
+	int err = uz_listen(address, &o, out, why, sizeof(why));
 
-	if (v->nr_endpoints == ENDPOINTS_MAX)
-		return uz__error(e, EINVAL, "--nbd is given more than %d times", ENDPOINTS_MAX);
-	err = uz__endpoint_listen(text, (mode_t)strtoul(mode, NULL, 8),
-				  uz__option_is_on(NULL, o, OPT_LISTEN_INSECURE), &fd, e);
-	if (err)
-		return err;
-	v->nbd_fd[v->nr_nbd++] = fd;
-	v->endpoint[v->nr_endpoints++] = strdup(text);
-	return 0;
+	return err ? uz__error(e, err == -EPERM ? EINVAL : -err, "%s", why) : 0;
 }
 
-static int default_endpoint(struct serve *v, struct uz_error *e)
+static int add_nbd(struct serve *v, const char *address, struct uz_error *e)
+{
+	const char *mode = uz__option_value(NULL, &v->config.server, OPT_SOCKET_MODE);
+	int err;
+
+	if (v->nr_nbd == NBD_MAX)
+		return uz__error(e, EINVAL, "--nbd: a server listens at no more than %d sockets",
+				 NBD_MAX);
+	err = listen_at(v, address, (unsigned int)strtoul(mode, NULL, 8), &v->nbd[v->nr_nbd], e);
+	v->nr_nbd += !err;
+	return err;
+}
+
+static int default_nbd(struct serve *v, struct uz_error *e)
 {
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
-	char text[UZ_ENDPOINT_TEXT];
+	char address[UZ_ENDPOINT_TEXT];
 
-	snprintf(text, sizeof(text), "unix:%s/uzram-nbd.sock",
+	snprintf(address, sizeof(address), "unix:%s/uzram-nbd.sock",
 		 runtime && *runtime ? runtime : "/run");
-	return add_endpoint(v, text, e);
+	return add_nbd(v, address, e);
 }
 
 static int listen_nbd(struct serve *v, struct uz_error *e)
@@ -65,27 +68,36 @@ static int listen_nbd(struct serve *v, struct uz_error *e)
 	char *rest = copy, *line;
 	int err = 0;
 
-	for (unsigned int i = 0; i < v->nr_passed; i++)
-		if (!v->passed[i].control)
-			v->nbd_fd[v->nr_nbd++] = v->passed[i].fd;
 	while (!err && (line = strsep(&rest, "\n")))
-		err = add_endpoint(v, line, e);
-	return err || v->nr_nbd ? err : default_endpoint(v, e);
+		err = add_nbd(v, line, e);
+	return err || v->nr_nbd ? err : default_nbd(v, e);
+}
+
+static int take_passed(struct serve *v, struct uz_error *e)
+{
+	struct uz_listener passed[NBD_MAX];
+	char why[512] = "";
+	int nr = uz_listen_inherited(passed, NBD_MAX, why, sizeof(why));
+
+	if (nr < 0)
+		return uz__error(e, -nr, "%s", why);
+	for (int i = 0; i < nr; i++)
+		if (!strcmp(passed[i].name, CONTROL_NAME) && v->control_at.fd < 0)
+			v->control_at = passed[i];
+		else
+			v->nbd[v->nr_nbd++] = passed[i];
+	return 0;
 }
 
 static int listen_control(struct serve *v, struct uz_error *e)
 {
-	int err;
+	char path[512], address[UZ_ENDPOINT_TEXT + 8];
 
-	for (unsigned int i = 0; i < v->nr_passed; i++)
-		if (v->passed[i].control && v->control_fd < 0)
-			v->control_fd = v->passed[i].fd;
-	uz__control_path(&v->config.server, v->control_path, sizeof(v->control_path));
-	if (v->control_fd >= 0)
+	if (v->control_at.fd >= 0)
 		return 0;
-	err = uz__unix_listen(v->control_path, 0600, &v->control_fd, e);
-	v->control_bound = !err;
-	return err;
+	uz__control_path(&v->config.server, path, sizeof(path));
+	snprintf(address, sizeof(address), "unix:%s", path);
+	return listen_at(v, address, 0600, &v->control_at, e);
 }
 
 static int start(struct serve *v, struct uz_error *e)
@@ -95,10 +107,10 @@ static int start(struct serve *v, struct uz_error *e)
 	if (err)
 		return err;
 	for (unsigned int i = 0; !err && i < v->nr_nbd; i++)
-		err = uz_nbd_listen(v->server.nbd, dup(v->nbd_fd[i]));
+		err = uz_nbd_listen(v->server.nbd, dup(v->nbd[i].fd));
 	if (!err) {
-		err = uz__control_start(&v->server, v->control_fd, &v->control);
-		v->control_fd = -1;
+		err = uz__control_start(&v->server, v->control_at.fd, &v->control);
+		v->control_at.fd = -1;
 	}
 	return err ? uz__error(e, -err, "the server does not start: %s", strerror(-err)) : 0;
 }
@@ -115,7 +127,7 @@ static void say_disks(struct serve *v)
 		       uz__size_exact(uz_dev_size(d->dev), size), uz_dev_pool(d->dev)->name,
 		       info.name);
 		for (unsigned int n = 0; n < v->nr_nbd; n++) {
-			uz__endpoint_uri(v->nbd_fd[n], d->name, uri, sizeof(uri));
+			uz__endpoint_uri(v->nbd[n].fd, d->name, uri, sizeof(uri));
 			printf("  %s\n", uri);
 		}
 		uz__disks_put(&v->server.disks, d);
@@ -134,8 +146,8 @@ static void say(struct serve *v)
 	if (o->value[OPT_MEMORY])
 		printf("memory: %s%s\n", o->value[OPT_MEMORY],
 		       v->server.adopted ? ", adopted with the disks in it" : "");
-	if (v->control_bound)
-		printf("control: %s\n", v->control_path);
+	if (v->control_at.path[0])
+		printf("control: %s\n", v->control_at.path);
 	fflush(stdout);
 }
 
@@ -155,24 +167,22 @@ static void finish(struct serve *v)
 	uz__control_stop(v->control);
 	if (v->server.host || v->server.defaults)
 		uz__server_close(&v->server);
-	for (unsigned int i = 0; i < v->nr_nbd; i++)
-		close(v->nbd_fd[i]);
-	for (unsigned int i = 0; i < v->nr_endpoints; i++) {
-		if (v->endpoint[i])
-			uz__endpoint_unlink(v->endpoint[i]);
-		free(v->endpoint[i]);
+	for (unsigned int i = 0; i < v->nr_nbd; i++) {
+		close(v->nbd[i].fd);
+		uz_listen_unlink(&v->nbd[i]);
 	}
-	uz__cleanup_close(&v->control_fd);
-	if (v->control_bound)
-		unlink(v->control_path);
+	uz__cleanup_close(&v->control_at.fd);
+	uz_listen_unlink(&v->control_at);
 	uz__config_fini(&v->config);
 }
 
 static int run(struct serve *v, const sigset_t *signals, struct uz_error *e)
 {
 	const char *pid_file = v->config.server.value[OPT_PID_FILE];
-	int err = listen_nbd(v, e), got;
+	int err = take_passed(v, e), got;
 
+	if (!err)
+		err = listen_nbd(v, e);
 	if (!err)
 		err = listen_control(v, e);
 	if (!err)
@@ -209,14 +219,13 @@ static bool prepare_process(const struct uz_section *o, sigset_t *signals)
 
 int uz__cmd_serve(const struct uz_command_line *cl, struct uz_error *e)
 {
-	struct serve v = { .control_fd = -1 };
+	struct serve v = { .control_at.fd = -1 };
 	sigset_t signals;
 	int err = uz__config_load(&v.config, cl, e);
 
 	if (!err && uz__option_is_on(NULL, &v.config.server, OPT_DUMP_CONFIG)) {
 		uz__config_dump(&v.config, stdout);
 	} else if (!err && prepare_process(&v.config.server, &signals)) {
-		v.nr_passed = uz__passed_sockets(v.passed);
 		err = run(&v, &signals, e);
 	}
 	finish(&v);

@@ -54,8 +54,8 @@ check_table <<'END'
 2|--nbd: 'tcp:h:99999' is neither|serve --nbd tcp:h:99999
 2|--nbd: 'tcp:::1:99' is neither|serve --nbd tcp:::1:99
 2|is longer than the 107 bytes|serve --nbd unix:/$(printf '%0120d' 0)
-2|tcp:0.0.0.0:0 can be reached from other machines|serve --nbd tcp:0.0.0.0:0
-2|add --listen-insecure|serve --nbd tcp:0.0.0.0:0
+2|tcp:0.0.0.0:0 is not a loopback address|serve --nbd tcp:0.0.0.0:0
+2|allow it with --listen-insecure|serve --nbd tcp:0.0.0.0:0
 2|--socket-mode: '9' is not an octal mode such as 0660|serve --socket-mode 9
 2|--memory, --memfd and --private exclude each other|serve --memory f --private
 2|--memory, --memfd and --private exclude each other|serve --memfd --private
@@ -84,7 +84,7 @@ check_table <<'END'
 1|--memory garbage is damaged or not a store|serve --config empty --memory garbage
 1|--memory folder:|serve --config empty --memory folder
 1|--memory nofolder/f: No such file|serve --config empty --memory nofolder/f
-1|cannot listen at nofolder/s|serve --config empty --nbd unix:nofolder/s
+1|nofolder/s: No such file|serve --config empty --nbd unix:nofolder/s
 1|dict exists and is not a socket|serve --config empty --nbd unix:dict
 1|dict exists and is not a socket|serve --config empty --control dict
 1|--pid-file nofolder/p: No such file|serve --config empty --size 1M --pid-file nofolder/p
@@ -146,8 +146,8 @@ check_table <<'END'
 2|--output: no column 'foo'; there are: NAME DISKSIZE|list -o name,foo
 2|--output: no column ''|list -o name,
 1|--metrics-file nofolder/m: No such file|metrics --metrics-file nofolder/m
-1|another server answers at c: end it or choose another path|serve --config empty --control c --nbd unix:n2
-1|another server answers at n: end it or choose another path|serve --config empty --control c2 --nbd unix:n
+1|c is in use by a running server: stop it or choose another path|serve --config empty --control c --nbd unix:n2
+1|n is in use by a running server: stop it or choose another path|serve --config empty --control c2 --nbd unix:n
 END
 # What failed has changed nothing.
 expect 0 "$uzram" list -n --raw -o name,algorithm,disksize,ram-limit
