@@ -95,6 +95,21 @@ void *bench_memory(uint64_t bytes)
 	return p;
 }
 
+void bench_memory_free(void *p, uint64_t bytes)
+{
+	munmap(p, bytes);
+}
+
+void bench_warm(uint64_t bytes)
+{
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	BENCH_CHECK(p != MAP_FAILED, "no memory for %llu bytes", (unsigned long long)bytes);
+	madvise(p, bytes, MADV_HUGEPAGE);
+	memset(p, 1, bytes);
+	munmap(p, bytes);
+}
+
 bool bench_same_filled(const void *page)
 {
 	return !memcmp(page, (const char *)page + 4, UZ_PAGE_SIZE - 4);
@@ -108,22 +123,39 @@ static void change_word(char *page, uint64_t *rng)
 		memcpy(page + at, &word, sizeof(word));
 }
 
-char *bench_pages(uint64_t nr)
+static const char *data_map(uint64_t *nr)
 {
 	const char *path = bench_text("data", NULL);
-	uint64_t rng = 1, have, bytes = nr << UZ_PAGE_SHIFT;
 	struct stat sb;
-	char *pages, *file;
+	char *file;
 	int fd;
 
 	BENCH_CHECK(path, "data=FILE is missing");
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	BENCH_CHECK(fd >= 0 && !fstat(fd, &sb) && sb.st_size >= UZ_PAGE_SIZE,
 		    "%s: cannot be read, or shorter than a page", path);
-	have = (uint64_t)sb.st_size >> UZ_PAGE_SHIFT;
-	file = mmap(NULL, have << UZ_PAGE_SHIFT, PROT_READ, MAP_PRIVATE, fd, 0);
+	*nr = (uint64_t)sb.st_size >> UZ_PAGE_SHIFT;
+	file = mmap(NULL, *nr << UZ_PAGE_SHIFT, PROT_READ, MAP_PRIVATE, fd, 0);
 	BENCH_CHECK(file != MAP_FAILED, "%s: cannot be mapped", path);
-	pages = bench_memory(bytes);
+	close(fd);
+	return file;
+}
+
+uint64_t bench_data_pages(void)
+{
+	uint64_t nr;
+	const char *file = data_map(&nr);
+
+	munmap((void *)(uintptr_t)file, nr << UZ_PAGE_SHIFT);
+	return nr;
+}
+
+char *bench_pages(uint64_t nr)
+{
+	uint64_t rng = 1, have;
+	const char *file = data_map(&have);
+	char *pages = bench_memory(nr << UZ_PAGE_SHIFT);
+
 	for (uint64_t i = 0; i < nr; i++) {
 		char *page = pages + (i << UZ_PAGE_SHIFT);
 
@@ -131,8 +163,7 @@ char *bench_pages(uint64_t nr)
 		if (i >= have)
 			change_word(page, &rng);
 	}
-	munmap(file, have << UZ_PAGE_SHIFT);
-	close(fd);
+	munmap((void *)(uintptr_t)file, have << UZ_PAGE_SHIFT);
 	return pages;
 }
 

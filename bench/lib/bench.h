@@ -96,9 +96,14 @@ static inline uint64_t bench_random(uint64_t *state)
  * changed, so that no page is there twice (same-filled pages stay as they are).
  */
 char *bench_pages(uint64_t nr);
+uint64_t bench_data_pages(void); /* pages of the file itself */
 
 /* Anonymous memory, huge pages where allowed, touched. */
 void *bench_memory(uint64_t bytes);
+void bench_memory_free(void *p, uint64_t bytes);
+
+/* Takes that much memory from the system, touches it, gives it back. */
+void bench_warm(uint64_t bytes);
 
 bool bench_same_filled(const void *page);
 

@@ -56,6 +56,7 @@ static void bare_close(struct side *s)
 {
 	struct bare *b = (struct bare *)s;
 
+	bench_memory_free(b->packed, b->start[b->nr]);
 	free(b->start);
 	free(b);
 }
