@@ -111,8 +111,9 @@ static void read_all(struct bench_disk *d, char *buf, uint64_t size)
 
 static void measure(const char *pool, const char *pages, uint64_t size, char *buf)
 {
-	struct bench_disk_config c = { .backing = UZ_HOST_PRIVATE, .size_bytes = size,
-				       .pool = pool, .ops = &timed };
+	struct bench_disk_config c = {
+		.backing = UZ_HOST_PRIVATE, .size_bytes = size, .pool = pool, .ops = &timed
+	};
 	struct bench_disk d;
 
 	bench_disk_open(&d, &c);

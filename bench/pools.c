@@ -36,8 +36,8 @@ static void request(struct pools *p, struct entrant *e, bool read, uint64_t page
 {
 	const char *src = p->pages + ((page + p->shift) % p->nr_pages << UZ_PAGE_SHIFT);
 	uint64_t off = page << UZ_PAGE_SHIFT;
-	int r = read ? uz_dev_read(e->disk.dev, e->disk.st[0], off, p->buf, UZ_PAGE_SIZE, 0) :
-		       uz_dev_write(e->disk.dev, e->disk.st[0], off, src, UZ_PAGE_SIZE, 0);
+	int r = read ? uz_dev_read(e->disk.dev, e->disk.st[0], off, p->buf, UZ_PAGE_SIZE, 0)
+		     : uz_dev_write(e->disk.dev, e->disk.st[0], off, src, UZ_PAGE_SIZE, 0);
 
 	BENCH_CHECK(r == 0, "%s: %s: %s", e->name, read ? "read" : "write", strerror(-r));
 }
@@ -84,10 +84,9 @@ static void emit(struct pools *p, struct entrant *e, enum work work)
 		qsort(e->ticks, e->nr, sizeof(e->ticks[0]), bench_compare_u64);
 		bench_emit_number("p999_us", (double)bench_quantile(e->ticks, e->nr, 0.999) /
 						     bench_ticks_per_ns() / 1e3);
-		bench_emit_number("memory_mib",
-				  (double)(st.ram_total - st.ram_reserve) / 1048576);
-		bench_emit_number("of_data", (double)(st.ram_total - st.ram_reserve) /
-						     (double)bytes);
+		bench_emit_number("memory_mib", (double)(st.ram_total - st.ram_reserve) / 1048576);
+		bench_emit_number("of_data",
+				  (double)(st.ram_total - st.ram_reserve) / (double)bytes);
 	}
 	bench_emit_end();
 }

@@ -34,8 +34,8 @@ static void make_disk(struct bench_disk *d, const struct bench_disk_config *c)
 
 void bench_disk_open(struct bench_disk *d, const struct bench_disk_config *c)
 {
-	uint64_t limit = c->limit_bytes ? c->limit_bytes :
-					  c->size_bytes + c->size_bytes / 2 + (64u << 20);
+	uint64_t limit =
+		c->limit_bytes ? c->limit_bytes : c->size_bytes + c->size_bytes / 2 + (64u << 20);
 	struct uz_host_config hc = { .backing = c->backing, .fd = -1 };
 	struct uz_store_config sc = {
 		.arena = { .capacity_bytes = 2 * limit, .limit_bytes = limit },

@@ -65,8 +65,8 @@ static void bare_close(struct side *s)
 static void pack(struct bare *b, const char *pages)
 {
 	for (uint64_t i = 0; i < b->nr; i++)
-		b->start[i + 1] = b->start[i] +
-				  (uint64_t)compress(b, 0, pages + (i << UZ_PAGE_SHIFT));
+		b->start[i + 1] =
+			b->start[i] + (uint64_t)compress(b, 0, pages + (i << UZ_PAGE_SHIFT));
 	b->packed = bench_memory(b->start[b->nr]);
 	for (uint64_t i = 0; i < b->nr; i++) {
 		int n = compress(b, 0, pages + (i << UZ_PAGE_SHIFT));

@@ -47,7 +47,7 @@ static int fresh_commit(struct uz__arena *a)
 }
 
 /* The next arena block that was never used; its bookkeeping is committed here. */
-int uz__ablock_fresh(struct uz__arena *a, uint32_t *i)
+int uz__ablock_fresh(struct uz__arena *a, enum ablock_kind kind, uint32_t *i)
 {
 	uint32_t n = a->nr_ablocks;
 	int r;
@@ -59,6 +59,7 @@ int uz__ablock_fresh(struct uz__arena *a, uint32_t *i)
 		return r;
 	a->nr_ablocks++;
 	*i = a->first_ablock + n;
+	uz__ablock(a, *i)->kind = (uint8_t)kind;
 	uz__ablock_file(a, *i);
 	return 0;
 }
@@ -177,10 +178,10 @@ static void bin_insert(struct uz__arena *a, uint32_t i)
 
 	ab->bin = (uint8_t)UZ_MIN(nr, UZ_RUN_MAX);
 	ab->prev = NO_ABLOCK;
-	ab->next = a->bin[ab->bin];
+	ab->next = a->bin[ab->kind][ab->bin];
 	if (ab->next != NO_ABLOCK)
 		uz__ablock(a, ab->next)->prev = i;
-	a->bin[ab->bin] = i;
+	a->bin[ab->kind][ab->bin] = i;
 }
 
 static void bin_remove(struct uz__arena *a, uint32_t i)
@@ -190,7 +191,7 @@ static void bin_remove(struct uz__arena *a, uint32_t i)
 	if (ab->prev != NO_ABLOCK)
 		uz__ablock(a, ab->prev)->next = ab->next;
 	else
-		a->bin[ab->bin] = ab->next;
+		a->bin[ab->kind][ab->bin] = ab->next;
 	if (ab->next != NO_ABLOCK)
 		uz__ablock(a, ab->next)->prev = ab->prev;
 }
@@ -203,10 +204,10 @@ static void cold_insert(struct uz__arena *a, uint32_t i)
 	if (!ab->on_cold)
 		return;
 	ab->cold_prev = NO_ABLOCK;
-	ab->cold_next = a->cold;
-	if (a->cold != NO_ABLOCK)
-		uz__ablock(a, a->cold)->cold_prev = i;
-	a->cold = i;
+	ab->cold_next = a->cold[ab->kind];
+	if (ab->cold_next != NO_ABLOCK)
+		uz__ablock(a, ab->cold_next)->cold_prev = i;
+	a->cold[ab->kind] = i;
 }
 
 static void cold_remove(struct uz__arena *a, uint32_t i)
@@ -218,7 +219,7 @@ static void cold_remove(struct uz__arena *a, uint32_t i)
 	if (ab->cold_prev != NO_ABLOCK)
 		uz__ablock(a, ab->cold_prev)->cold_next = ab->cold_next;
 	else
-		a->cold = ab->cold_next;
+		a->cold[ab->kind] = ab->cold_next;
 	if (ab->cold_next != NO_ABLOCK)
 		uz__ablock(a, ab->cold_next)->cold_prev = ab->cold_prev;
 	ab->on_cold = false;

@@ -26,9 +26,11 @@ static int self_alloc(struct uz_plat *pl, struct uz__arena **out)
 
 static void init_lists(struct uz__arena *a)
 {
-	for (unsigned int b = 0; b < NR_BINS; b++)
-		a->bin[b] = NO_ABLOCK;
-	a->cold = NO_ABLOCK;
+	for (unsigned int k = 0; k < NR_KINDS; k++) {
+		for (unsigned int b = 0; b < NR_BINS; b++)
+			a->bin[k][b] = NO_ABLOCK;
+		a->cold[k] = NO_ABLOCK;
+	}
 	a->first_ablock = (uint32_t)(a->super.frames_off >> UZ_ABLOCK_SHIFT);
 	a->end_ablock = (uint32_t)(a->super.total_bytes >> UZ_ABLOCK_SHIFT);
 }
@@ -174,4 +176,36 @@ void uz_ablock_undo(struct uz_arena *pub, uint32_t ablock)
 	uz__ablock(a, ablock)->isolated = false;
 	uz__ablock_file(a, ablock);
 	uz_unlock(pub->plat, &a->lock);
+}
+
+/* Emptying it leaves half a reserve at least, and moves at most three frames for one returned. */
+static bool worth_emptying(const struct uz__arena *a, const struct ablock *ab)
+{
+	uint32_t resident = uz_popcount(ab->resident) * PIECE_FRAMES;
+
+	return ab->kind == MOVABLE && !ab->isolated && !ab->busy && ab->nr_used &&
+	       ab->nr_used * 4u <= resident * 3u &&
+	       a->nr_free_frames >= resident + uz__reserve_frames(a) / 2;
+}
+
+bool uz_ablock_sparse(struct uz_arena *pub, uint32_t *ablock, uint32_t *nr_used)
+{
+	struct uz__arena *a = uz__arena(pub);
+	uint32_t best = NO_ABLOCK;
+
+	uz_lock(pub->plat, &a->lock);
+	for (uint32_t i = a->first_ablock; i < a->first_ablock + a->nr_ablocks; i++) {
+		if (!worth_emptying(a, uz__ablock(a, i)))
+			continue;
+		if (best == NO_ABLOCK || uz__ablock(a, i)->nr_used < uz__ablock(a, best)->nr_used)
+			best = i;
+	}
+	if (best != NO_ABLOCK) {
+		uz__ablock_unfile(a, best);
+		uz__ablock(a, best)->isolated = true;
+		*ablock = best;
+		*nr_used = uz__ablock(a, best)->nr_used;
+	}
+	uz_unlock(pub->plat, &a->lock);
+	return best != NO_ABLOCK;
 }

@@ -30,8 +30,12 @@ struct ablock {
 	uint32_t cold_next, cold_prev; /* in the cold list */
 	uint16_t nr_used;
 	uint8_t bin;
+	uint8_t kind; /* enum ablock_kind */
 	bool isolated, on_cold;
 };
+
+/* Table frames stay where they are, so they lie apart from blocks, which can be moved. */
+enum ablock_kind { MOVABLE, PINNED, NR_KINDS };
 
 struct uz__super {
 	char magic[8];
@@ -63,9 +67,9 @@ struct uz__arena {
 	struct ablock *ab;
 	uint32_t first_ablock, nr_ablocks; /* all, and those that were ever used */
 	uint32_t end_ablock;
-	uint32_t bin[NR_BINS];
-	uint32_t cold; /* used ones with a piece that is not resident */
-	uint64_t nr_used_frames, nr_free_frames;
+	uint32_t bin[NR_KINDS][NR_BINS];
+	uint32_t cold[NR_KINDS]; /* used ones with a piece that is not resident */
+	uint64_t nr_used_frames, nr_free_frames; /* changed with the lock, read without: atomic */
 	uint64_t commit_stalls, commit_failures, returned_bytes;
 	uint64_t self_bytes; /* scratch of this struct */
 };
@@ -84,7 +88,7 @@ int uz__super_raise_epoch(struct uz__arena *a);
 /* ablock.c: the bitmaps of one arena block, and its place in the lists. Lock held. */
 struct ablock *uz__ablock(struct uz__arena *a, uint32_t i);
 uint64_t uz__ablock_fresh_bytes(const struct uz__arena *a); /* what the next fresh one costs */
-int uz__ablock_fresh(struct uz__arena *a, uint32_t *i);
+int uz__ablock_fresh(struct uz__arena *a, enum ablock_kind kind, uint32_t *i);
 int uz__ablock_find(const struct ablock *ab, uint32_t nr);
 void uz__ablock_set(struct ablock *ab, uint32_t first, uint32_t nr, bool used);
 bool uz__ablock_is(const struct ablock *ab, uint32_t first, uint32_t nr, bool used);
@@ -95,7 +99,7 @@ void uz__ablock_file(struct uz__arena *a, uint32_t i); /* puts it in the right l
 void uz__ablock_unfile(struct uz__arena *a, uint32_t i);
 
 /* commit.c: pieces to and from the system. Lock held; dropped during the system call. */
-int uz__piece_commit(struct uz__arena *a, uint32_t max_pieces);
+int uz__piece_commit(struct uz__arena *a, enum ablock_kind kind, uint32_t max_pieces);
 uint64_t uz__piece_return(struct uz__arena *a, uint32_t max_pieces);
 
 /* background.c: the size of the populated reserve. Lock held. */

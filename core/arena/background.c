@@ -29,7 +29,7 @@ static bool step(struct uz__arena *a)
 			       a, (uint32_t)UZ_MIN((a->nr_free_frames - target) / PIECE_FRAMES,
 						   ABLOCK_PIECES)) != 0;
 	if (a->nr_free_frames < target / 2 && after <= target)
-		return uz__piece_commit(a, chunk) == 0;
+		return uz__piece_commit(a, MOVABLE, chunk) == 0;
 	return false;
 }
 

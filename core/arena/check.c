@@ -26,16 +26,17 @@ static int check_ablock(struct uz__arena *a, uint32_t i, struct count *c)
 	return 0;
 }
 
-static uint64_t count_filed(struct uz__arena *a)
+static uint64_t count_filed(struct uz__arena *a, enum ablock_kind kind)
 {
 	uint64_t n = 0;
 
 	for (unsigned int b = 0; b < NR_BINS; b++)
-		for (uint32_t i = a->bin[b]; i != NO_ABLOCK; i = uz__ablock(a, i)->next) {
+		for (uint32_t i = a->bin[kind][b]; i != NO_ABLOCK; i = uz__ablock(a, i)->next) {
 			int run = uz__ablock_find(uz__ablock(a, i), UZ_MAX(b, 1u));
 
-			if (uz__ablock(a, i)->bin != b || (run >= 0) != (b > 0))
-				return UINT64_MAX;
+			if (uz__ablock(a, i)->bin != b || uz__ablock(a, i)->kind != kind ||
+			    (run >= 0) != (b > 0))
+				return UINT32_MAX;
 			n++;
 		}
 	return n;
@@ -52,7 +53,8 @@ int uz_arena_check(struct uz_arena *pub)
 			return -UZ_EBADMSG;
 		filed += !uz__ablock(a, a->first_ablock + i)->isolated;
 	}
-	if (c.used != a->nr_used_frames || c.free != a->nr_free_frames || count_filed(a) != filed)
+	if (c.used != a->nr_used_frames || c.free != a->nr_free_frames ||
+	    count_filed(a, MOVABLE) + count_filed(a, PINNED) != filed)
 		return -UZ_EBADMSG;
 	if (c.used + c.free != c.pieces * PIECE_FRAMES)
 		return -UZ_EBADMSG;

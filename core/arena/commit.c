@@ -42,13 +42,13 @@ static void mark(struct uz__arena *a, struct transit t, bool busy)
 	uz__ablock_file(a, t.ablock);
 }
 
-static int cold_stretch(struct uz__arena *a, uint32_t max, struct transit *t)
+static int cold_stretch(struct uz__arena *a, enum ablock_kind kind, uint32_t max, struct transit *t)
 {
-	uint32_t i = a->cold;
+	uint32_t i = a->cold[kind];
 	int r;
 
 	if (i == NO_ABLOCK) {
-		r = uz__ablock_fresh(a, &i);
+		r = uz__ablock_fresh(a, kind, &i);
 		if (r < 0)
 			return r;
 	}
@@ -69,13 +69,13 @@ static uint32_t take_pieces(struct uz__arena *a, uint32_t max)
 }
 
 /* Commits up to @max_pieces neighbouring pieces; at least one, or an error. */
-int uz__piece_commit(struct uz__arena *a, uint32_t max_pieces)
+int uz__piece_commit(struct uz__arena *a, enum ablock_kind kind, uint32_t max_pieces)
 {
 	struct uz_plat *pl = a->pub.plat;
 	struct transit t;
 	int r;
 
-	r = cold_stretch(a, max_pieces, &t);
+	r = cold_stretch(a, kind, max_pieces, &t);
 	if (r < 0)
 		return r;
 	t.nr = take_pieces(a, t.nr);
@@ -90,48 +90,50 @@ int uz__piece_commit(struct uz__arena *a, uint32_t max_pieces)
 		a->commit_failures++;
 	} else {
 		uz__ablock(a, t.ablock)->resident |= piece_mask(t);
-		a->nr_free_frames += t.nr * PIECE_FRAMES;
+		uz_store(&a->nr_free_frames, a->nr_free_frames + t.nr * PIECE_FRAMES);
 	}
 	mark(a, t, false);
 	return r;
 }
 
-/* A whole free arena block if there is one; else a stretch of free pieces. */
-static bool free_stretch(struct uz__arena *a, uint32_t max, struct transit *t)
+/* A whole free arena block if there is one (true); else a stretch of free pieces in *t. */
+static bool free_stretch(struct uz__arena *a, enum ablock_kind kind, uint32_t max,
+			 struct transit *t)
 {
-	bool found = false;
+	uint32_t i = a->bin[kind][UZ_RUN_MAX];
 
-	for (uint32_t i = a->bin[UZ_RUN_MAX]; i != NO_ABLOCK; i = uz__ablock(a, i)->next) {
+	for (; i != NO_ABLOCK; i = uz__ablock(a, i)->next) {
 		uint32_t pieces = uz__ablock_free_pieces(uz__ablock(a, i));
 
-		if (!pieces || (found && pieces != UINT32_MAX))
+		if (!pieces || (t->nr && pieces != UINT32_MAX))
 			continue;
 		*t = first_stretch(i, pieces, max);
-		found = true;
 		if (pieces == UINT32_MAX)
-			break;
+			return true;
 	}
-	return found;
+	return false;
 }
 
 /* Gives up to @max_pieces neighbouring free pieces back; the bytes that went. */
 uint64_t uz__piece_return(struct uz__arena *a, uint32_t max_pieces)
 {
 	struct uz_plat *pl = a->pub.plat;
-	struct transit t;
+	struct transit t = { 0 };
 	uint64_t bytes;
 	int r;
 
-	if (!max_pieces || !free_stretch(a, max_pieces, &t))
+	if (max_pieces && !free_stretch(a, MOVABLE, max_pieces, &t))
+		free_stretch(a, PINNED, max_pieces, &t);
+	if (!t.nr)
 		return 0;
 	bytes = (uint64_t)t.nr * PIECE_BYTES;
 	mark(a, t, true);
-	a->nr_free_frames -= t.nr * PIECE_FRAMES;
+	uz_store(&a->nr_free_frames, a->nr_free_frames - t.nr * PIECE_FRAMES);
 	uz_unlock(pl, &a->lock);
 	r = pl->ops->decommit(pl, piece_addr(a, t), bytes);
 	uz_lock(pl, &a->lock);
 	if (r < 0) {
-		a->nr_free_frames += t.nr * PIECE_FRAMES;
+		uz_store(&a->nr_free_frames, a->nr_free_frames + t.nr * PIECE_FRAMES);
 		bytes = 0;
 	} else {
 		uz__ablock(a, t.ablock)->resident &= ~piece_mask(t);

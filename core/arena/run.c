@@ -10,15 +10,16 @@
 static uint64_t frames_allowed(struct uz__arena *a)
 {
 	uint64_t total = uz_load(&a->total_bytes) + uz__ablock_fresh_bytes(a);
-	uint64_t left = a->limit_bytes > total ? a->limit_bytes - total : 0;
+	uint64_t limit = uz_load(&a->limit_bytes);
+	uint64_t left = limit > total ? limit - total : 0;
 
 	return a->nr_free_frames + left / PIECE_BYTES * PIECE_FRAMES;
 }
 
-static bool take_resident(struct uz__arena *a, uint32_t nr, uint32_t *first)
+static bool take_resident(struct uz__arena *a, enum ablock_kind kind, uint32_t nr, uint32_t *first)
 {
 	for (uint32_t b = nr; b < NR_BINS; b++) {
-		uint32_t i = a->bin[b];
+		uint32_t i = a->bin[kind][b];
 
 		if (i == NO_ABLOCK)
 			continue;
@@ -27,35 +28,41 @@ static bool take_resident(struct uz__arena *a, uint32_t nr, uint32_t *first)
 		uz__ablock_set(uz__ablock(a, i), *first, nr, true);
 		uz__ablock_file(a, i);
 		*first += i * UZ_ABLOCK_FRAMES;
-		a->nr_used_frames += nr;
-		a->nr_free_frames -= nr;
+		uz_store(&a->nr_used_frames, a->nr_used_frames + nr);
+		uz_store(&a->nr_free_frames, a->nr_free_frames - nr);
 		return true;
 	}
 	return false;
 }
 
 /* No run fits although frames are free: trade a free piece elsewhere for a fresh one. */
-static int commit_one_more(struct uz__arena *a)
+static int commit_one_more(struct uz__arena *a, enum ablock_kind kind)
 {
 	int r;
 
 	a->commit_stalls++;
-	r = uz__piece_commit(a, a->pub.plat->commit_bytes / PIECE_BYTES);
+	r = uz__piece_commit(a, kind, a->pub.plat->commit_bytes / PIECE_BYTES);
 	if (r == -UZ_ENOSPC && uz__piece_return(a, 1))
-		r = uz__piece_commit(a, 1);
+		r = uz__piece_commit(a, kind, 1);
 	return r;
 }
 
-static int run_alloc(struct uz__arena *a, uint32_t nr, uint32_t floor, uint32_t *first)
+static int run_alloc(struct uz__arena *a, uint32_t nr, unsigned int flags, uint32_t *first)
 {
+	enum ablock_kind kind = flags & UZ_ALLOC_PINNED ? PINNED : MOVABLE;
+	uint64_t floor =
+		flags & (UZ_ALLOC_URGENT | UZ_ALLOC_RESIDENT) ? 0 : uz_load(&a->emergency_frames);
+
 	for (;;) {
 		int r;
 
-		if (frames_allowed(a) < (uint64_t)nr + floor)
+		if (frames_allowed(a) < nr + floor)
 			return -UZ_ENOSPC;
-		if (take_resident(a, nr, first))
+		if (take_resident(a, kind, nr, first))
 			return 0;
-		r = commit_one_more(a);
+		if (flags & UZ_ALLOC_RESIDENT)
+			return -UZ_ENOSPC;
+		r = commit_one_more(a, kind);
 		if (r < 0)
 			return r;
 	}
@@ -69,7 +76,7 @@ int uz_run_alloc(struct uz_arena *pub, uint32_t nr, unsigned int flags, uint32_t
 
 	UZ_ASSERT(nr >= 1 && nr <= UZ_RUN_MAX);
 	uz_lock(pub->plat, &a->lock);
-	r = run_alloc(a, nr, flags & UZ_ALLOC_URGENT ? 0 : a->emergency_frames, first);
+	r = run_alloc(a, nr, flags, first);
 	low = a->nr_free_frames < uz__reserve_frames(a) / 2;
 	uz_unlock(pub->plat, &a->lock);
 	if (low)
@@ -87,12 +94,12 @@ void uz_run_free(struct uz_arena *pub, uint32_t first, uint32_t nr)
 	uz__ablock_unfile(a, i);
 	uz__ablock_set(uz__ablock(a, i), at, nr, false);
 	uz__ablock_file(a, i);
-	a->nr_used_frames -= nr;
-	a->nr_free_frames += nr;
+	uz_store(&a->nr_used_frames, a->nr_used_frames - nr);
+	uz_store(&a->nr_free_frames, a->nr_free_frames + nr);
 	uz_unlock(pub->plat, &a->lock);
 }
 
-int uz_run_claim(struct uz_arena *pub, uint32_t first, uint32_t nr)
+int uz_run_claim(struct uz_arena *pub, uint32_t first, uint32_t nr, unsigned int flags)
 {
 	struct uz__arena *a = uz__arena(pub);
 	uint32_t i = first / UZ_ABLOCK_FRAMES, at = first % UZ_ABLOCK_FRAMES, fresh;
@@ -103,7 +110,7 @@ int uz_run_claim(struct uz_arena *pub, uint32_t first, uint32_t nr)
 	    at + nr > UZ_ABLOCK_FRAMES)
 		return -UZ_EINVAL;
 	while (i >= a->first_ablock + a->nr_ablocks && r == 0)
-		r = uz__ablock_fresh(a, &fresh);
+		r = uz__ablock_fresh(a, MOVABLE, &fresh);
 	if (r < 0)
 		return r;
 	ab = uz__ablock(a, i);
@@ -111,8 +118,10 @@ int uz_run_claim(struct uz_arena *pub, uint32_t first, uint32_t nr)
 		return -UZ_EINVAL;
 	uz__ablock_unfile(a, i);
 	uz__ablock_set(ab, at, nr, true);
+	if (flags & UZ_ALLOC_PINNED)
+		ab->kind = PINNED;
 	uz__ablock_file(a, i);
-	a->nr_used_frames += nr;
+	uz_store(&a->nr_used_frames, a->nr_used_frames + nr);
 	return 0;
 }
 
@@ -140,7 +149,7 @@ static int settle_ablock(struct uz__arena *a, uint32_t i)
 			return r;
 	}
 	uz__ablock_file(a, i);
-	a->nr_free_frames += uz__ablock_free_frames(ab);
+	uz_store(&a->nr_free_frames, a->nr_free_frames + uz__ablock_free_frames(ab));
 	uz_fetch_add(&a->total_bytes, (uint64_t)uz_popcount(ab->resident) * PIECE_BYTES);
 	return 0;
 }

@@ -135,7 +135,8 @@ static int attach_table(struct uz_dev *d, uint64_t i)
 
 	if (!d->root[i])
 		return 0;
-	r = d->root[i] == TABLE_BAD ? -UZ_EINVAL : uz_run_claim(d->store->arena, frame, 1);
+	r = d->root[i] == TABLE_BAD ? -UZ_EINVAL
+				    : uz_run_claim(d->store->arena, frame, 1, UZ_ALLOC_PINNED);
 	if (r == -UZ_EINVAL)
 		d->root[i] = TABLE_BAD;
 	if (r < 0)

@@ -58,7 +58,7 @@ bool uz_dev_background(struct uz_dev *d, uint64_t now_ns, uint64_t budget_ns)
 	bool more = uz_arena_background(s->arena, budget_ns / 4);
 
 	uz_lock(pl, &s->background);
-	more |= step(d, now_ns, end);
+	more |= step(d, now_ns, end) | uz__evacuate_step(s);
 	uz_unlock(pl, &s->background);
 	return more;
 }
@@ -77,6 +77,9 @@ bool uz_store_background(struct uz_store *s, uint64_t now_ns, uint64_t budget_ns
 			more |= step(s->disk[i], now_ns, pl->ops->now(pl) + budget_ns);
 		uz_unlock(pl, &s->background);
 	}
+	uz_lock(pl, &s->background);
+	more |= uz__evacuate_step(s);
+	uz_unlock(pl, &s->background);
 	return more;
 }
 

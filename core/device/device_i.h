@@ -29,6 +29,7 @@ struct uz__counters {
 	int64_t pages; /* stored: objects and raw */
 	int64_t compressed_bytes;
 	int64_t same_pages, huge_pages, idle_pages;
+	/* from here to codec_pages: since creation or reset */
 	uint64_t huge_since, notify_free, enospc, bad_pages, recompressed;
 	uint64_t failed_reads, failed_writes, invalid_io;
 	uint64_t reads, writes, read_bytes, write_bytes;
@@ -71,6 +72,13 @@ struct uz_stream {
 /* NOTHING: the last try found nothing, and nothing was freed since it began. */
 enum uz__reclaim_state { UZ__RECLAIM_MAYBE, UZ__RECLAIM_TRYING, UZ__RECLAIM_NOTHING };
 
+/* Slots that evacuation holds at once: the objects of one block. Blocks with more are left. */
+#define UZ__TAKEN_MAX 256u
+
+struct uz__taken {
+	uint64_t *slot, word;
+};
+
 struct uz_store {
 	struct uz_arena *arena;
 	struct uz_plat *plat;
@@ -87,6 +95,7 @@ struct uz_store {
 
 	struct uz_lock background; /* one background step at a time; owns the stream below */
 	struct uz_stream *bg;
+	struct uz__taken taken[UZ__TAKEN_MAX];
 	uint32_t reclaim; /* enum uz__reclaim_state */
 };
 
@@ -211,6 +220,7 @@ bool uz__try_harder(struct uz_dev *d, unsigned int *flags);
 unsigned int uz__flags_for(unsigned int flags, uint64_t old, uint32_t size);
 uint64_t uz__compact(struct uz_dev *d, uint32_t nr_blocks, bool hard);
 bool uz__migrate_step(struct uz_dev *d, struct uz_stream *st, uint64_t end_ns);
+bool uz__evacuate_step(struct uz_store *s);
 void uz__migrate_start(struct uz_dev *d);
 uint64_t uz__migrate_left(struct uz_dev *d);
 bool uz__recompress_step(struct uz_dev *d, struct uz_stream *st, uint64_t now_ns, uint64_t end_ns);

@@ -22,29 +22,38 @@ void uz__count_sum(struct uz_dev *d, struct uz__counters *out)
 	}
 }
 
-/* Counts start again; what is stored now (nothing, at a reset) is added to the first shard. */
+static void clear_words(uint64_t *w, size_t bytes)
+{
+	for (size_t i = 0; i < bytes / sizeof(*w); i++)
+		uz_store(&w[i], 0);
+}
+
+static void shard_reset(struct uz__shard *sh)
+{
+	struct uz__counters *c = &sh->c;
+
+	for (unsigned int op = 0; op < UZ_OP_NR; op++)
+		for (unsigned int b = 0; b < HIST_BUCKETS; b++)
+			uz_store(&sh->hist[op].bucket[b], 0);
+	for (unsigned int op = 0; op < UZ_OP_NR; op++)
+		uz_store(&sh->hist[op].max_ns, 0);
+	clear_words(&c->huge_since, offsetof(struct uz__counters, codec_pages) -
+					    offsetof(struct uz__counters, huge_since));
+}
+
+/* Counters start again; gauges say what is stored, which is not for a reset to change. */
 void uz__count_reset(struct uz_dev *d)
 {
 	for (unsigned int i = 0; i < UZ_STREAM_MAX; i++) {
-		struct uz__shard *sh = d->shard[i];
+		struct uz__shard *sh = uz_load_acquire(&d->shard[i]);
 
-		if (!sh)
-			continue;
-		memset(sh->hist, 0, sizeof(sh->hist));
-		uz_store(&sh->c.huge_since, 0);
-		uz_store(&sh->c.notify_free, 0);
-		uz_store(&sh->c.enospc, 0);
-		uz_store(&sh->c.bad_pages, 0);
-		uz_store(&sh->c.recompressed, 0);
-		uz_store(&sh->c.failed_reads, 0);
-		uz_store(&sh->c.failed_writes, 0);
-		uz_store(&sh->c.invalid_io, 0);
-		uz_store(&sh->c.reads, 0);
-		uz_store(&sh->c.writes, 0);
-		uz_store(&sh->c.read_bytes, 0);
-		uz_store(&sh->c.write_bytes, 0);
+		if (sh)
+			shard_reset(sh);
 	}
-	d->moved = d->compacted = d->mem_used_max = d->last_bad = 0;
+	uz_store(&d->moved, 0);
+	uz_store(&d->compacted, 0);
+	uz_store(&d->mem_used_max, 0);
+	uz_store(&d->last_bad, 0);
 }
 
 static uint64_t gauge(int64_t v)
@@ -77,8 +86,8 @@ static void sizes(struct uz_dev *d, const struct uz__counters *c, struct uz_dev_
 	out->compr_data_size = gauge(c->compressed_bytes);
 	out->mem_used_total = uz__disk_used_bytes(d);
 	out->mem_limit = uz_load(&d->mem_limit_bytes);
-	out->mem_used_max = UZ_MAX(d->mem_used_max, out->mem_used_total);
-	d->mem_used_max = out->mem_used_max;
+	out->mem_used_max = UZ_MAX(uz_load(&d->mem_used_max), out->mem_used_total);
+	uz_store(&d->mem_used_max, out->mem_used_max);
 	out->table_size = (uz_load(&d->nr_tables) << UZ_FRAME_SHIFT) + d->root_bytes;
 	out->ram_total = as.ram_total_bytes;
 	out->ram_limit = as.limit_bytes;

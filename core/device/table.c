@@ -38,7 +38,7 @@ bool uz__table_is_bad(struct uz_dev *d, uint64_t page)
 
 static int table_alloc(struct uz_dev *d, uint32_t *entry)
 {
-	int r = uz_run_alloc(d->store->arena, 1, 0, entry);
+	int r = uz_run_alloc(d->store->arena, 1, UZ_ALLOC_PINNED, entry);
 
 	if (r < 0)
 		return r;

@@ -88,6 +88,16 @@ int uz_block_create(struct uz_blocktab *t, struct uz_block_id id, unsigned int f
 	return 0;
 }
 
+void uz_block_switch(struct uz_blocktab *t, uint32_t block, uint32_t to)
+{
+	struct uz_block_id id = uz_block_id(t, block);
+
+	memcpy(uz_frame_addr(t->arena, to), uz_frame_addr(t->arena, id.start),
+	       (size_t)id.nr_frames << UZ_FRAME_SHIFT);
+	id.start = to;
+	uz_store_release(&t->desc[block].word, uz_desc_pack(id));
+}
+
 void uz_block_destroy(struct uz_blocktab *t, uint32_t block)
 {
 	struct uz_block_id id = uz_block_id(t, block);
@@ -106,7 +116,7 @@ static int claim(struct uz_blocktab *t, uint32_t block)
 
 	if (id.kind == UZ_BLOCK_FREE || id.kind >= UZ_BLOCK_KINDS)
 		return -UZ_EINVAL;
-	return uz_run_claim(t->arena, id.start, id.nr_frames);
+	return uz_run_claim(t->arena, id.start, id.nr_frames, 0);
 }
 
 /* One descriptor; one that cannot be a block is dropped, so that its frames are not in use. */

@@ -46,6 +46,21 @@ int uz__fold_isolate(struct uz_pool *p, uint32_t block)
 	return already ? -UZ_EBUSY : 0;
 }
 
+int uz__fold_move(struct uz_pool *p, uint32_t block, uint32_t nr, uint32_t to)
+{
+	struct fold *f = fold_of(p);
+	struct fold_shard *sh = lock_shard(f, block);
+	bool all;
+
+	if (!sh)
+		return -UZ_ESTALE;
+	all = p->tab->block[block].u16[FOLD_COUNT] == nr;
+	if (all)
+		uz_block_switch(p->tab, block, to);
+	uz_unlock(f->plat, &sh->lock);
+	return all ? 0 : -UZ_EBUSY;
+}
+
 void uz__fold_undo(struct uz_pool *p, uint32_t block)
 {
 	struct fold *f = fold_of(p);

@@ -25,7 +25,7 @@ static bool name_ok(const char *name)
 
 static bool moves_ok(const struct uz_pool_ops *ops)
 {
-	bool any = ops->isolate || ops->undo || ops->residents || ops->victim;
+	bool any = ops->isolate || ops->undo || ops->residents || ops->victim || ops->move;
 
 	return !any || (ops->isolate && ops->undo && ops->residents);
 }

@@ -152,6 +152,7 @@ int uz__slab_alloc(struct uz_pool *p, uint32_t size, uint32_t owner, unsigned in
 void uz__slab_free(struct uz_pool *p, uint64_t handle, uint32_t size);
 const void *uz__slab_read(struct uz_pool *p, uint64_t handle, uint32_t size);
 int uz__slab_isolate(struct uz_pool *p, uint32_t block);
+int uz__slab_move(struct uz_pool *p, uint32_t block, uint32_t nr, uint32_t to);
 void uz__slab_undo(struct uz_pool *p, uint32_t block);
 uint32_t uz__slab_residents(struct uz_pool *p, uint32_t block, uint32_t from,
 			    struct uz_resident *out, uint32_t nr);

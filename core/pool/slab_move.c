@@ -65,6 +65,22 @@ int uz__slab_isolate(struct uz_pool *p, uint32_t block)
 	return already ? -UZ_EBUSY : 0;
 }
 
+int uz__slab_move(struct uz_pool *p, uint32_t block, uint32_t nr, uint32_t to)
+{
+	struct slab *s = slab_of(p);
+	struct uz_block_id id;
+	struct slab_class *c = lock_class(s, block, &id);
+	bool all;
+
+	if (!c)
+		return -UZ_ESTALE;
+	all = p->tab->block[block].u8[SLAB_USED] == nr;
+	if (all)
+		uz_block_switch(p->tab, block, to);
+	uz_unlock(s->plat, &c->lock);
+	return all ? 0 : -UZ_EBUSY;
+}
+
 void uz__slab_undo(struct uz_pool *p, uint32_t block)
 {
 	struct slab *s = slab_of(p);

@@ -31,6 +31,7 @@ const struct uz_pool_ops uz_pool_z3fold = {
 	.free = uz__fold_free,
 	.read_begin = uz__fold_read,
 	.isolate = uz__fold_isolate,
+	.move = uz__fold_move,
 	.undo = uz__fold_undo,
 	.residents = uz__fold_residents,
 	.victim = uz__fold_victim,

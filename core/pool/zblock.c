@@ -59,6 +59,7 @@ const struct uz_pool_ops uz_pool_zblock = {
 	.free = uz__slab_free,
 	.read_begin = uz__slab_read,
 	.isolate = uz__slab_isolate,
+	.move = uz__slab_move,
 	.undo = uz__slab_undo,
 	.residents = uz__slab_residents,
 	.victim = uz__slab_victim,

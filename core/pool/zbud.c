@@ -30,6 +30,7 @@ const struct uz_pool_ops uz_pool_zbud = {
 	.free = uz__fold_free,
 	.read_begin = uz__fold_read,
 	.isolate = uz__fold_isolate,
+	.move = uz__fold_move,
 	.undo = uz__fold_undo,
 	.residents = uz__fold_residents,
 	.victim = uz__fold_victim,

@@ -240,6 +240,7 @@ const struct uz_pool_ops uz_pool_zslot = {
 	.free = zslot_free,
 	.read_begin = zslot_read_begin,
 	.isolate = uz__zslot_isolate,
+	.move = uz__zslot_move,
 	.undo = uz__zslot_undo,
 	.residents = uz__zslot_residents,
 	.victim = uz__zslot_victim,

@@ -182,6 +182,7 @@ bool uz__zslot_lists_ok(struct zslot *z);
 
 /* zslot_move.c */
 int uz__zslot_isolate(struct uz_pool *p, uint32_t block);
+int uz__zslot_move(struct uz_pool *p, uint32_t block, uint32_t nr, uint32_t to);
 void uz__zslot_undo(struct uz_pool *p, uint32_t block);
 uint32_t uz__zslot_residents(struct uz_pool *p, uint32_t block, uint32_t from,
 			     struct uz_resident *out, uint32_t nr);

@@ -37,6 +37,21 @@ int uz__zslot_isolate(struct uz_pool *p, uint32_t block)
 	return already ? -UZ_EBUSY : 0;
 }
 
+int uz__zslot_move(struct uz_pool *p, uint32_t block, uint32_t nr, uint32_t to)
+{
+	struct zslot *z = zslot_of(p);
+	struct zslot_shard *s = uz__zslot_lock_block(z, block);
+	bool all;
+
+	if (!s)
+		return -UZ_ESTALE;
+	all = zslot_head(uz_block_addr(p->tab, block))->nr_objects == nr;
+	if (all)
+		uz_block_switch(p->tab, block, to);
+	uz_unlock(z->plat, &s->lock);
+	return all ? 0 : -UZ_EBUSY;
+}
+
 void uz__zslot_undo(struct uz_pool *p, uint32_t block)
 {
 	struct zslot *z = zslot_of(p);

@@ -299,14 +299,14 @@ static void claim_all(struct model *m)
 		struct run r = m->run[i];
 		uint32_t at = (uint32_t)test_below(m->rng, r.nr);
 
-		CHECK_EQ(uz_run_claim(m->a, r.first, r.nr), 0);
-		CHECK_EQ(uz_run_claim(m->a, r.first + at, 1), -EINVAL);
+		CHECK_EQ(uz_run_claim(m->a, r.first, r.nr, 0), 0);
+		CHECK_EQ(uz_run_claim(m->a, r.first + at, 1, 0), -EINVAL);
 	}
-	CHECK_EQ(uz_run_claim(m->a, m->first_frame - 1, 1), -EINVAL);
-	CHECK_EQ(uz_run_claim(m->a, m->end_frame, 1), -EINVAL);
-	CHECK_EQ(uz_run_claim(m->a, UINT32_MAX, 2), -EINVAL);
-	CHECK_EQ(uz_run_claim(m->a, m->first_frame, 0), -EINVAL);
-	CHECK_EQ(uz_run_claim(m->a, m->first_frame + UZ_ABLOCK_FRAMES - 1, 2), -EINVAL);
+	CHECK_EQ(uz_run_claim(m->a, m->first_frame - 1, 1, 0), -EINVAL);
+	CHECK_EQ(uz_run_claim(m->a, m->end_frame, 1, 0), -EINVAL);
+	CHECK_EQ(uz_run_claim(m->a, UINT32_MAX, 2, 0), -EINVAL);
+	CHECK_EQ(uz_run_claim(m->a, m->first_frame, 0, 0), -EINVAL);
+	CHECK_EQ(uz_run_claim(m->a, m->first_frame + UZ_ABLOCK_FRAMES - 1, 2, 0), -EINVAL);
 }
 
 /* Another process adopts: it claims what it knows, drops some of that, and settles. */

@@ -45,8 +45,9 @@ static struct uz_dev_stats stats(struct disk *k)
 	CHECK_MSG(st.ram_total <= st.ram_limit, "ram_total %llu of %llu",
 		  (unsigned long long)st.ram_total, (unsigned long long)st.ram_limit);
 	CHECK_MSG(!st.mem_limit || st.mem_used_total + st.table_size <= st.mem_limit,
-		  "%llu and tables of %llu, mem_limit is %llu", (unsigned long long)st.mem_used_total,
-		  (unsigned long long)st.table_size, (unsigned long long)st.mem_limit);
+		  "%llu and tables of %llu, mem_limit is %llu",
+		  (unsigned long long)st.mem_used_total, (unsigned long long)st.table_size,
+		  (unsigned long long)st.mem_limit);
 	return st;
 }
 
@@ -56,7 +57,8 @@ static void verify(struct disk *k, uint32_t page)
 	uint32_t seq = 0;
 	enum self_state s;
 
-	CHECK_EQ(uz_dev_read(k->dev, k->st, (uint64_t)page << UZ_PAGE_SHIFT, buf, UZ_PAGE_SIZE, 0), 0);
+	CHECK_EQ(uz_dev_read(k->dev, k->st, (uint64_t)page << UZ_PAGE_SHIFT, buf, UZ_PAGE_SIZE, 0),
+		 0);
 	s = self_page_read(buf, page, test_seed(), p->mix, &seq);
 	CHECK_MSG(p->seq ? s == SELF_OK && seq == p->seq : s == SELF_ZERO,
 		  "page %u: state %d, sequence %u, want %u", page, s, seq, p->seq);
@@ -95,7 +97,8 @@ static int put(struct disk *k, uint32_t page, enum self_mix mix)
 }
 
 /* Writes new pages until @misses of them have been refused in a row; pages that were taken. */
-static uint32_t fill(struct disk *k, uint32_t first, uint32_t end, enum self_mix mix, uint32_t misses)
+static uint32_t fill(struct disk *k, uint32_t first, uint32_t end, enum self_mix mix,
+		     uint32_t misses)
 {
 	uint32_t taken = 0, missed = 0;
 
@@ -155,7 +158,8 @@ static void check_prefix(struct disk *k)
 	int r;
 
 	for (uint32_t i = 0; i < BATCH; i++)
-		self_page_make(buf + (size_t)i * UZ_PAGE_SIZE, first + i, seq, test_seed(), SELF_EASY);
+		self_page_make(buf + (size_t)i * UZ_PAGE_SIZE, first + i, seq, test_seed(),
+			       SELF_EASY);
 	k->seq = seq;
 	r = uz_dev_write(k->dev, k->st, (uint64_t)first << UZ_PAGE_SHIFT, buf, sizeof(buf), 0);
 	CHECK(r == 0 || r == -ENOSPC);
@@ -163,7 +167,8 @@ static void check_prefix(struct disk *k)
 		uint32_t page = first + i;
 		bool is_new;
 
-		CHECK_EQ(uz_dev_read(k->dev, k->st, (uint64_t)page << UZ_PAGE_SHIFT, buf, UZ_PAGE_SIZE, 0),
+		CHECK_EQ(uz_dev_read(k->dev, k->st, (uint64_t)page << UZ_PAGE_SHIFT, buf,
+				     UZ_PAGE_SIZE, 0),
 			 0);
 		is_new = self_page_read(buf, page, test_seed(), SELF_EASY, &got) == SELF_OK &&
 			 got == seq;
@@ -230,7 +235,8 @@ static void rig_open(struct dev_rig *rig, struct disk *k, const struct uz_pool_o
 		     uint64_t limit)
 {
 	struct dev_rig_config c = { .size_bytes = (uint64_t)PAGES << UZ_PAGE_SHIFT,
-				    .limit_bytes = limit, .pool = pool->name };
+				    .limit_bytes = limit,
+				    .pool = pool->name };
 
 	dev_rig_open(rig, &c);
 	memset(k, 0, sizeof(*k));
@@ -307,7 +313,8 @@ static void shrink_in_place(struct disk *k, const struct uz_pool_ops *pool)
 	rc.codec = dev_rig_codec(&rig, "zstd", 3, false);
 	do
 		text(n);
-	while (uz_dev_write(k->dev, k->st, (uint64_t)n << UZ_PAGE_SHIFT, buf, UZ_PAGE_SIZE, 0) == 0 &&
+	while (uz_dev_write(k->dev, k->st, (uint64_t)n << UZ_PAGE_SHIFT, buf, UZ_PAGE_SIZE, 0) ==
+		       0 &&
 	       ++n < PAGES);
 	CHECK(n < PAGES);
 	before = stats(k);
@@ -341,8 +348,8 @@ static void recompress_full(struct disk *k, const struct uz_pool_ops *pool)
 	rc = (struct uz_recompress){ .codec = dev_rig_codec(&rig, "zstd", 3, false) };
 	for (uint32_t i = 0, missed = 0; i < PAGES && missed < 20; i++) {
 		text(i);
-		missed += uz_dev_write(k->dev, k->st, (uint64_t)i << UZ_PAGE_SHIFT, buf, UZ_PAGE_SIZE,
-				       0) < 0;
+		missed += uz_dev_write(k->dev, k->st, (uint64_t)i << UZ_PAGE_SHIFT, buf,
+				       UZ_PAGE_SIZE, 0) < 0;
 	}
 	before = stats(k);
 	done = uz_dev_recompress(k->dev, &rc);
@@ -356,7 +363,8 @@ static void recompress_full(struct disk *k, const struct uz_pool_ops *pool)
 /* One store, two disks: what one gives back the other can take, and neither harms the other. */
 static void two_disks(struct disk *a, struct disk *b, const struct uz_pool_ops *pool)
 {
-	struct uz_dev_config c = { .name = "d1", .size_bytes = (uint64_t)PAGES << UZ_PAGE_SHIFT,
+	struct uz_dev_config c = { .name = "d1",
+				   .size_bytes = (uint64_t)PAGES << UZ_PAGE_SHIFT,
 				   .pool = uz_pools[test_below(&rng, 2)] };
 	struct dev_rig rig;
 	uint32_t nr;

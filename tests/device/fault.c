@@ -146,7 +146,8 @@ static int op_set_pool(struct world *w)
 static int op_codec(struct world *w)
 {
 	char dict[8192];
-	struct uz_codec_params p = { .level = 1 + (int32_t)test_below(w->rng, 3), .dict = dict,
+	struct uz_codec_params p = { .level = 1 + (int32_t)test_below(w->rng, 3),
+				     .dict = dict,
 				     .dict_bytes = sizeof(dict) };
 	int e, r;
 
@@ -203,8 +204,9 @@ static int op_stream(struct world *w)
 
 static int op_second_disk(struct world *w)
 {
-	struct uz_dev_config c = { .name = "d1", .size_bytes = 3ull << 30, .pool = w->pool[0],
-				   .codec = w->codec[0] };
+	struct uz_dev_config c = {
+		.name = "d1", .size_bytes = 3ull << 30, .pool = w->pool[0], .codec = w->codec[0]
+	};
 	struct uz_dev *d;
 	int r = uz_dev_create(w->rig.store, &c, &d);
 
@@ -220,7 +222,8 @@ static int op_second_disk(struct world *w)
 /* The store is closed and adopted; an attach that fails changes nothing in it. */
 static int op_adopt(struct world *w)
 {
-	struct uz_store_config sc = { .arena = { .limit_bytes = LIMIT }, .attach = true,
+	struct uz_store_config sc = { .arena = { .limit_bytes = LIMIT },
+				      .attach = true,
 				      .registry = uz_host_registry() };
 	struct uz_store_error err;
 	int r;
@@ -250,14 +253,22 @@ struct op {
 };
 
 static const struct op script[] = {
-	{ "fill", op_fill, false },	      { "overwrite", op_overwrite, false },
-	{ "zero", op_zero, false },	      { "adopt", op_adopt, false },
-	{ "set_pool", op_set_pool, false },   { "overwrite", op_overwrite, false },
-	{ "codec", op_codec, false },	      { "recompress", op_recompress, false },
-	{ "set_pool", op_set_pool, false },   { "compact", op_compact, false },
-	{ "resize", op_resize, false },	      { "stream", op_stream, true },
-	{ "second_disk", op_second_disk, true }, { "fill", op_fill, false },
-	{ "background", op_background, false }, { "adopt", op_adopt, false },
+	{ "fill", op_fill, false },
+	{ "overwrite", op_overwrite, false },
+	{ "zero", op_zero, false },
+	{ "adopt", op_adopt, false },
+	{ "set_pool", op_set_pool, false },
+	{ "overwrite", op_overwrite, false },
+	{ "codec", op_codec, false },
+	{ "recompress", op_recompress, false },
+	{ "set_pool", op_set_pool, false },
+	{ "compact", op_compact, false },
+	{ "resize", op_resize, false },
+	{ "stream", op_stream, true },
+	{ "second_disk", op_second_disk, true },
+	{ "fill", op_fill, false },
+	{ "background", op_background, false },
+	{ "adopt", op_adopt, false },
 };
 
 static uint64_t cost(struct world *w)
@@ -291,14 +302,16 @@ static void each_call(struct world *w, const struct op *op, enum fault_call call
 	}
 	CHECK_EQ(op->run(w), 0);
 	check_all(w);
-	if (op->leaves_nothing && call != FAULT_DECOMMIT) /* what could not be given back stays counted */
+	if (op->leaves_nothing &&
+	    call != FAULT_DECOMMIT) /* what could not be given back stays counted */
 		CHECK_EQ(cost(w), before);
 }
 
 static void run(struct world *w)
 {
-	struct dev_rig_config c = { .size_bytes = SIZE, .limit_bytes = LIMIT,
-				    .pool = w->pool[0]->name, .checksum = true };
+	struct dev_rig_config c = {
+		.size_bytes = SIZE, .limit_bytes = LIMIT, .pool = w->pool[0]->name, .checksum = true
+	};
 
 	dev_rig_open(&w->rig, &c);
 	w->codec[0] = uz_dev_codec(w->rig.dev);
@@ -316,8 +329,9 @@ static void run(struct world *w)
 int main(void)
 {
 	struct test_rng rng = test_start();
-	struct world w = { .rng = &rng, .flat = malloc(BYTES), .neu = malloc(BYTES),
-			   .buf = malloc(BYTES) };
+	struct world w = {
+		.rng = &rng, .flat = malloc(BYTES), .neu = malloc(BYTES), .buf = malloc(BYTES)
+	};
 
 	CHECK(w.flat && w.neu && w.buf);
 	for (uint64_t round = 0; round < test_scale(1, 2, 50); round++)

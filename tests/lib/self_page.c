@@ -83,7 +83,8 @@ enum self_state self_page_read(const void *buf, uint32_t page, uint64_t seed, en
 		*seq = (uint32_t)id;
 		return SELF_OK;
 	}
-	if ((uint32_t)id >> 16 == page && matches(buf, page, (uint32_t)id & FILL_LIMIT, seed, mix)) {
+	if ((uint32_t)id >> 16 == page &&
+	    matches(buf, page, (uint32_t)id & FILL_LIMIT, seed, mix)) {
 		*seq = (uint32_t)id & FILL_LIMIT;
 		return SELF_OK;
 	}

@@ -76,6 +76,8 @@ static inline void *uz_frame_addr(const struct uz_arena *a, uint32_t frame)
 void uz_arena_span(const struct uz_arena *a, uint32_t *first, uint32_t *end);
 
 #define UZ_ALLOC_URGENT 1u /* may use the emergency reserve: replacements and moves only */
+#define UZ_ALLOC_PINNED 2u /* will not be moved: kept apart from what can be */
+#define UZ_ALLOC_RESIDENT 4u /* only from frames that are free and resident: to move there */
 
 /*
  * A run of @nr frames (1..UZ_RUN_MAX); content undefined. -ENOSPC: the budget; -ENOMEM: the
@@ -87,10 +89,10 @@ void uz_run_free(struct uz_arena *a, uint32_t first, uint32_t nr);
 /*
  * Attach only, one thread, before the first allocation: the run is in use. -EINVAL when it is
  * outside, crosses an arena block, or overlaps one already claimed; -ENOMEM, -ENOSPC: no memory for
- * bookkeeping, which says nothing of the run. uz_arena_settle ends it:
+ * bookkeeping, which says nothing of the run. @flags: UZ_ALLOC_PINNED or 0. uz_arena_settle ends it:
  * everything not claimed goes back to the system.
  */
-int uz_run_claim(struct uz_arena *a, uint32_t first, uint32_t nr);
+int uz_run_claim(struct uz_arena *a, uint32_t first, uint32_t nr, unsigned int flags);
 int uz_arena_settle(struct uz_arena *a);
 
 /* Frames kept aside for UZ_ALLOC_URGENT, inside the limit. */
@@ -142,6 +144,13 @@ void uz_arena_background_wake(struct uz_arena *a);
  */
 int uz_ablock_isolate(struct uz_arena *a, uint32_t ablock, uint32_t *nr_used);
 void uz_ablock_undo(struct uz_arena *a, uint32_t ablock);
+
+/*
+ * Isolates the arena block that is most worth emptying, so that its 2 MiB can go back: the others
+ * have free frames for all that is in it and half the reserve, and it is at most three quarters
+ * used. *nr_used: frames in use. False when there is none. Then uz_ablock_undo.
+ */
+bool uz_ablock_sparse(struct uz_arena *a, uint32_t *ablock, uint32_t *nr_used);
 
 struct uz_arena_stats {
 	uint64_t limit_bytes;

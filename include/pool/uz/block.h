@@ -102,6 +102,12 @@ void uz_blocktab_fini(struct uz_blocktab *t); /* accepts a zeroed table */
 int uz_block_create(struct uz_blocktab *t, struct uz_block_id id, unsigned int flags,
 		    uint32_t *block);
 
+/*
+ * Copies the block's run to @to, as many frames, and switches the descriptor with one store.
+ * Nobody reads or writes the block meanwhile; the caller frees the old run.
+ */
+void uz_block_switch(struct uz_blocktab *t, uint32_t block, uint32_t to);
+
 /* Frees descriptor and run. No slot names it any more. */
 void uz_block_destroy(struct uz_blocktab *t, uint32_t block);
 

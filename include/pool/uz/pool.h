@@ -113,6 +113,13 @@ struct uz_pool_ops {
 			      struct uz_resident *out, uint32_t nr);
 
 	/*
+	 * Moves a block's run to @to, as many frames, with uz_block_switch, if @nr is the number of its
+	 * objects (-EBUSY: it is not): the caller holds the slots of so many, found by residents, and
+	 * frees the old run. -ESTALE: not a block of this pool any more. Required on a region that lends.
+	 */
+	int (*move)(struct uz_pool *p, uint32_t block, uint32_t nr, uint32_t to);
+
+	/*
 	 * Optional. The block that is most worth emptying, isolated, or 0 when none is under the
 	 * pool's fill bound. @hard: any block whose objects fit in other blocks' free space.
 	 */

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Emptying of arena blocks, so that whole ones can go back to the system:
+ * after discards and compaction free frames lie scattered, and runs that are in use
+ * keep the pieces around them. Each run moves as a whole: the slots of all its objects
+ * are taken (nobody reads or replaces them then), the pool copies the run and switches
+ * its descriptor with one store. A run with a slot that is busy, or with an object that its
+ * writer has not published yet, stays; then the arena block goes back into use half
+ * emptied, and is met again.
+ */
+#include "device_i.h"
+
+#define BATCH 32
+
+struct evacuation {
+	struct uz_store *s;
+	uint32_t nr; /* slots taken, in s->taken */
+};
+
+static void release_all(struct evacuation *ev)
+{
+	while (ev->nr) {
+		ev->nr--;
+		uz__slot_unlock(ev->s->taken[ev->nr].slot, ev->s->taken[ev->nr].word);
+	}
+}
+
+static bool take(struct evacuation *ev, struct uz__mover *mv, uint32_t owner, uint64_t handle)
+{
+	uint32_t size;
+
+	if (ev->nr == UZ__TAKEN_MAX || !mv->m.lock(&mv->m, owner, handle, &size))
+		return false;
+	ev->s->taken[ev->nr++] = (struct uz__taken){ mv->slot, mv->word };
+	return true;
+}
+
+/* Takes the slots of all objects of the block. */
+static bool take_residents(struct evacuation *ev, struct uz__mover *mv, struct uz_pool *p,
+			   uint32_t block)
+{
+	struct uz_resident r[BATCH];
+	uint32_t from = 0, nr;
+
+	while ((nr = p->ops->residents(p, block, from, r, BATCH))) {
+		for (uint32_t i = 0; i < nr; i++)
+			if (!take(ev, mv, r[i].owner, uz_handle(block, r[i].index)))
+				return false;
+		from = r[nr - 1].index + 1;
+	}
+	return true;
+}
+
+static bool move_pool_block(struct evacuation *ev, struct uz_dev *d, struct uz_block_id id,
+			    uint32_t block, uint32_t to)
+{
+	struct uz_pool *p = uz_load_acquire(&d->pools[id.entry]);
+	struct uz__mover mv;
+	bool moved;
+
+	if (!p || !p->ops->move || p->ops->isolate(p, block) < 0)
+		return false;
+	uz__mover_init(&mv, d);
+	moved = take_residents(ev, &mv, p, block) && p->ops->move(p, block, ev->nr, to) == 0;
+	release_all(ev);
+	p->ops->undo(p, block);
+	return moved;
+}
+
+static bool move_raw(struct uz_dev *d, uint32_t block, uint32_t to)
+{
+	struct uz_blocktab *tab = &d->store->tab;
+	uint64_t *slot, page = tab->desc[block].owner, w;
+
+	if (page >= uz_load(&d->size_bytes) >> UZ_PAGE_SHIFT)
+		return false;
+	slot = uz__slot_at(d, page);
+	w = slot ? uz_load_acquire(slot) : 0;
+	if (uz__slot_state(w) != UZ_SLOT_RAW || uz__slot_handle(w) != uz_handle(block, 0) ||
+	    (w & UZ_SLOT_LOCK) || !uz__slot_trylock(slot, w))
+		return false;
+	uz_block_switch(tab, block, to);
+	uz__slot_unlock(slot, w);
+	return true;
+}
+
+static bool move_block(struct evacuation *ev, uint32_t block, struct uz_block_id id)
+{
+	struct uz_store *s = ev->s;
+	struct uz_dev *d = id.disk < UZ_DISK_MAX ? uz_load_acquire(&s->disk[id.disk]) : NULL;
+	uint32_t to;
+	bool moved;
+
+	if (!d || uz_run_alloc(s->arena, id.nr_frames, UZ_ALLOC_RESIDENT, &to) < 0)
+		return false;
+	moved = id.kind == UZ_BLOCK_RAW ? move_raw(d, block, to)
+					: move_pool_block(ev, d, id, block, to);
+	uz_run_free(s->arena, moved ? id.start : to, id.nr_frames);
+	return moved;
+}
+
+/*
+ * Empties one arena block; false when none is worth it or not all of it could be moved. Background
+ * lock held. The table of blocks is read once for each: 16 bytes a block.
+ */
+bool uz__evacuate_step(struct uz_store *s)
+{
+	struct evacuation ev = { .s = s };
+	uint32_t ablock, left, nr = uz_load_acquire(&s->tab.nr);
+
+	if (!uz_ablock_sparse(s->arena, &ablock, &left))
+		return false;
+	uz__enter(s->bg);
+	for (uint32_t b = 1; b < nr && left; b++) {
+		struct uz_block_id id = uz_block_id(&s->tab, b);
+
+		if (id.kind == UZ_BLOCK_FREE ||
+		    id.start >> (UZ_ABLOCK_SHIFT - UZ_FRAME_SHIFT) != ablock)
+			continue;
+		if (move_block(&ev, b, id))
+			left -= UZ_MIN(left, id.nr_frames);
+	}
+	uz__leave(s->bg);
+	uz_ablock_undo(s->arena, ablock);
+	return left == 0;
+}
