@@ -11,11 +11,12 @@
  * who owns which place: 8 bytes an object, needed for free, moves and attach only.
  *
  * Blocks belong to shards, each with a lock and lists of its own: one for a pool of less than
- * 32 MiB, one more for each 16 MiB up to 8. A new object goes into the tightest hole of all
- * shards; looking at their bitmaps needs no lock, and if the lock is then busy the thread's own
- * shard will do. (A thread that filled holes of its own shard only would leave those that it
- * makes by freeing in the others: measured 1.05 to 1.10 instead of 1.02.) Only the block at which
- * a thread fills fresh memory, the shard's open block, is left to it; the hint says whose it is.
+ * 32 MiB, one more for each 16 MiB up to 8. A new object goes into a hole of the thread's own
+ * shard if that fits to 32 bytes, else into the tightest of all shards: looking at their bitmaps
+ * needs no lock, and if the lock is then busy the own shard will do. (A thread that filled holes
+ * of its own shard only would leave those that it makes by freeing in the others: measured 1.05 to
+ * 1.10 instead of 1.02.) The block at which a thread fills fresh memory, its shard's open
+ * block, is left to it. The hint says whose shard is whose.
  *
  * Blocks have 8 frames (the most that a handle's index can name). Small objects get
  * smaller blocks, so that the cells of a block stay few: they are searched by free.
@@ -24,6 +25,7 @@
 
 #define MEAN_FIRST (128u << 6)
 #define BLOCK_OBJECTS 64u /* about so many in a block at most, if it has more than a frame */
+#define TIGHT 4u /* units that may be left over before other shards are asked */
 #define HEAD_UNITS 16u /* more than the first words of a new block */
 
 static size_t zslot_instance_bytes(void)
@@ -168,7 +170,7 @@ static int zslot_alloc(struct uz_pool *p, uint32_t size, uint32_t owner, unsigne
 	uint64_t handle = 0;
 	int err = 0;
 
-	if (active > 1)
+	if (active > 1 && zslot_peek_near(s, len) > len + TIGHT)
 		handle = take_tight(z, active, len, owner);
 	if (!handle)
 		handle = take_own(z, s, len, owner);
