@@ -155,6 +155,7 @@ static int take_new(struct zslot *z, struct zslot_shard *s, uint32_t len, uint32
 		return err;
 	uz__zslot_format(uz_block_addr(z->pool.tab, block), nr * UNITS_FRAME);
 	uz_lock(z->plat, &s->lock);
+	z->pool.tab->block[block].u8[B_READY] = 1;
 	uz__zslot_open(z, s, block);
 	*handle = take(z, s, block, len, owner);
 	uz_unlock(z->plat, &s->lock);

@@ -180,6 +180,7 @@ void uz__zslot_attach_done(struct uz_pool *p)
 		struct zslot_shard *s = zslot_shard(z, id);
 
 		rebuild(base, id.nr_frames * UNITS_FRAME);
+		p->tab->block[block].u8[B_READY] = 1;
 		s->nr_objects += zslot_head(base)->nr_objects;
 		if (zslot_head(base)->nr_objects)
 			uz__zslot_file(z, s, block, uz__zslot_room(base));
@@ -231,7 +232,7 @@ static bool words_ok(const struct zslot *z, uint32_t block)
 	const uint64_t *base = uz_block_addr(z->pool.tab, block);
 	struct zslot_room r = uz__zslot_room(base);
 
-	if (!zslot_head(base)->nr_objects)
+	if (!zslot_head(base)->nr_objects || !b->u8[B_READY])
 		return false;
 	if (touching(zslot_holes(base), zslot_head(base)->nr_holes))
 		return false;

@@ -146,7 +146,7 @@ struct zslot {
 /* The pool's words of struct uz_block. */
 enum { B_LEVEL_NEXT, B_LEVEL_PREV }; /* u32 */
 enum { B_FREE = 4, B_BIN }; /* u16: units; bin */
-enum { B_LEVEL = 12, B_ISOLATED }; /* u8 */
+enum { B_LEVEL = 12, B_ISOLATED, B_READY }; /* u8; ready: not before its shard knows it */
 
 static inline struct zslot *zslot_of(struct uz_pool *p)
 {

@@ -151,7 +151,8 @@ struct zslot_shard *uz__zslot_lock_block(struct zslot *z, uint32_t block)
 		return NULL;
 	s = zslot_shard(z, id);
 	uz_lock(z->plat, &s->lock);
-	if (uz__pool_owns(&z->pool, block, &id) && zslot_shard(z, id) == s)
+	if (uz__pool_owns(&z->pool, block, &id) && zslot_shard(z, id) == s &&
+	    z->pool.tab->block[block].u8[B_READY])
 		return s;
 	uz_unlock(z->plat, &s->lock);
 	return NULL;
