@@ -254,5 +254,6 @@ int uz__attach(struct uz_store *s, struct uz_store_error *err)
 		return r;
 	drop_orphans(s);
 	uz__explain(err, "", NULL);
-	return uz_arena_settle(s->arena);
+	r = uz__root_settle(s);
+	return r < 0 ? r : uz_arena_settle(s->arena);
 }

@@ -25,16 +25,46 @@ static uint64_t overlap(struct uz_store *s, uint64_t off, uint64_t bytes)
 	return 0;
 }
 
-/* Store control lock held. Committed and zero. */
+/* Store control lock held. Committed and zero, also where a decommit failed before. */
 int uz__root_alloc(struct uz_store *s, uint64_t size_bytes, uint64_t *off, uint64_t *bytes)
 {
 	uint64_t end;
+	int r;
 
 	*off = 0;
 	*bytes = root_need(s, size_bytes);
 	while ((end = overlap(s, *off, *bytes)) != 0)
 		*off = end;
-	return uz_area_commit(s->arena, &s->root_area, *off, *bytes);
+	r = uz_area_commit(s->arena, &s->root_area, *off, *bytes);
+	if (r == 0)
+		memset(s->root_area.base + *off, 0, *bytes);
+	return r;
+}
+
+/* The first root at or after @off. */
+static uint64_t next_root(struct uz_store *s, uint64_t off)
+{
+	uint64_t first = s->root_area.bytes;
+
+	for (unsigned int i = 0; i < UZ_DISK_MAX; i++)
+		if (s->disk[i] && s->disk[i]->root_off >= off)
+			first = UZ_MIN(first, s->disk[i]->root_off);
+	return first;
+}
+
+/* Attach: gives back roots of disks that were being made, moved or destroyed. */
+int uz__root_settle(struct uz_store *s)
+{
+	uint64_t off = 0, end;
+	int r = 0;
+
+	while (off < s->root_area.bytes && r == 0) {
+		end = next_root(s, off);
+		if (end > off)
+			r = s->plat->ops->decommit(s->plat, s->root_area.base + off, end - off);
+		off = UZ_MAX(overlap(s, end, s->plat->page_bytes), end + s->plat->page_bytes);
+	}
+	return r;
 }
 
 void uz__root_free(struct uz_store *s, uint64_t off, uint64_t bytes)
