@@ -62,7 +62,6 @@ struct uz__codec {
 struct uz_stream {
 	struct uz_store *store;
 	unsigned int index;
-	uint64_t seen; /* grace counter when the request began, 0 when quiet */
 	void *state[UZ_CODEC_MAX]; /* of each codec entry */
 	unsigned char *page; /* a page being built or taken apart */
 	unsigned char *out; /* compressor output */
@@ -79,6 +78,11 @@ struct uz__taken {
 	uint64_t *slot, word;
 };
 
+/* One stream's: the grace counter when its request began, 0 when quiet. */
+struct uz__seen {
+	uint64_t grace;
+} UZ_ALIGNED(UZ_CACHE_LINE);
+
 struct uz_store {
 	struct uz_arena *arena;
 	struct uz_plat *plat;
@@ -92,6 +96,7 @@ struct uz_store {
 	struct uz_stream *stream[UZ_STREAM_MAX];
 	struct uz_dev *disk[UZ_DISK_MAX];
 	uint64_t grace;
+	struct uz__seen seen[UZ_STREAM_MAX]; /* not in the stream: a stream may close meanwhile */
 
 	struct uz_lock background; /* one background step at a time; owns the stream below */
 	struct uz_stream *bg;
@@ -154,12 +159,13 @@ void uz__grace_wait(struct uz_store *s);
 
 static inline void uz__enter(struct uz_stream *st)
 {
-	__atomic_exchange_n(&st->seen, uz_load(&st->store->grace), __ATOMIC_SEQ_CST);
+	__atomic_exchange_n(&st->store->seen[st->index].grace, uz_load(&st->store->grace),
+			    __ATOMIC_SEQ_CST);
 }
 
 static inline void uz__leave(struct uz_stream *st)
 {
-	uz_store_release(&st->seen, 0);
+	uz_store_release(&st->store->seen[st->index].grace, 0);
 }
 
 /* codec_entry.c */

@@ -166,8 +166,7 @@ uint64_t uz__grace_begin(struct uz_store *s)
 bool uz__grace_over(struct uz_store *s, uint64_t g)
 {
 	for (unsigned int i = 0; i < UZ_STREAM_MAX; i++) {
-		struct uz_stream *st = uz_load_acquire(&s->stream[i]);
-		uint64_t seen = st ? __atomic_load_n(&st->seen, __ATOMIC_SEQ_CST) : 0;
+		uint64_t seen = __atomic_load_n(&s->seen[i].grace, __ATOMIC_SEQ_CST);
 
 		if (seen && seen < g)
 			return false;
