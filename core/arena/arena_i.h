@@ -79,6 +79,11 @@ static inline struct uz__arena *uz__arena(const struct uz_arena *a)
 	return (struct uz__arena *)(void *)(uintptr_t)a;
 }
 
+static inline void uz__free_frames_add(struct uz__arena *a, int64_t nr)
+{
+	uz_store(&a->nr_free_frames, a->nr_free_frames + (uint64_t)nr);
+}
+
 /* super.c: the store's first page. All of them return 0 or -errno. */
 int uz__super_plan(struct uz__super *sb, uint64_t capacity_bytes);
 int uz__super_read(struct uz__super *sb, struct uz_plat *pl);

@@ -90,7 +90,7 @@ int uz__piece_commit(struct uz__arena *a, enum ablock_kind kind, uint32_t max_pi
 		a->commit_failures++;
 	} else {
 		uz__ablock(a, t.ablock)->resident |= piece_mask(t);
-		uz_store(&a->nr_free_frames, a->nr_free_frames + t.nr * PIECE_FRAMES);
+		uz__free_frames_add(a, t.nr * PIECE_FRAMES);
 	}
 	mark(a, t, false);
 	return r;
@@ -128,12 +128,12 @@ uint64_t uz__piece_return(struct uz__arena *a, uint32_t max_pieces)
 		return 0;
 	bytes = (uint64_t)t.nr * PIECE_BYTES;
 	mark(a, t, true);
-	uz_store(&a->nr_free_frames, a->nr_free_frames - t.nr * PIECE_FRAMES);
+	uz__free_frames_add(a, -(int64_t)(t.nr * PIECE_FRAMES));
 	uz_unlock(pl, &a->lock);
 	r = pl->ops->decommit(pl, piece_addr(a, t), bytes);
 	uz_lock(pl, &a->lock);
 	if (r < 0) {
-		uz_store(&a->nr_free_frames, a->nr_free_frames + t.nr * PIECE_FRAMES);
+		uz__free_frames_add(a, t.nr * PIECE_FRAMES);
 		bytes = 0;
 	} else {
 		uz__ablock(a, t.ablock)->resident &= ~piece_mask(t);

@@ -28,8 +28,8 @@ static bool take_resident(struct uz__arena *a, enum ablock_kind kind, uint32_t n
 		uz__ablock_set(uz__ablock(a, i), *first, nr, true);
 		uz__ablock_file(a, i);
 		*first += i * UZ_ABLOCK_FRAMES;
-		uz_store(&a->nr_used_frames, a->nr_used_frames + nr);
-		uz_store(&a->nr_free_frames, a->nr_free_frames - nr);
+		a->nr_used_frames += nr;
+		uz__free_frames_add(a, -(int64_t)nr);
 		return true;
 	}
 	return false;
@@ -94,8 +94,8 @@ void uz_run_free(struct uz_arena *pub, uint32_t first, uint32_t nr)
 	uz__ablock_unfile(a, i);
 	uz__ablock_set(uz__ablock(a, i), at, nr, false);
 	uz__ablock_file(a, i);
-	uz_store(&a->nr_used_frames, a->nr_used_frames - nr);
-	uz_store(&a->nr_free_frames, a->nr_free_frames + nr);
+	a->nr_used_frames -= nr;
+	uz__free_frames_add(a, nr);
 	uz_unlock(pub->plat, &a->lock);
 }
 
@@ -149,7 +149,7 @@ static int settle_ablock(struct uz__arena *a, uint32_t i)
 			return r;
 	}
 	uz__ablock_file(a, i);
-	uz_store(&a->nr_free_frames, a->nr_free_frames + uz__ablock_free_frames(ab));
+	uz__free_frames_add(a, uz__ablock_free_frames(ab));
 	uz_fetch_add(&a->total_bytes, (uint64_t)uz_popcount(ab->resident) * PIECE_BYTES);
 	return 0;
 }
@@ -161,7 +161,7 @@ int uz_arena_settle(struct uz_arena *pub)
 	uint64_t rest = (uint64_t)(a->end_ablock - end) * ABLOCK_BYTES;
 	int r = 0;
 
-	a->nr_free_frames = 0; /* claimed and freed again since */
+	uz_store(&a->nr_free_frames, 0); /* claimed and freed again since */
 	for (uint32_t i = a->first_ablock; i < end && r == 0; i++)
 		r = settle_ablock(a, i);
 	if (r == 0 && rest)

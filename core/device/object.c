@@ -56,7 +56,7 @@ static int raw_make(struct uz_dev *d, uint64_t page, unsigned int codec, const v
 	memcpy(uz_block_addr(tab, block), bytes, UZ_PAGE_SIZE);
 	tab->desc[block].owner = (uint32_t)page;
 	if (check_bytes(d->store, codec))
-		tab->desc[block].check = checksum(d, page, bytes, UZ_PAGE_SIZE);
+		uz_store(&tab->desc[block].check, checksum(d, page, bytes, UZ_PAGE_SIZE));
 	*word = uz__slot_make(UZ_SLOT_RAW, codec, UZ_PAGE_SIZE, uz_handle(block, 0));
 	return 0;
 }
@@ -135,13 +135,16 @@ static bool checksum_ok(struct uz_dev *d, uint64_t w, uint64_t page, const void 
 	uint32_t size = uz__slot_size(w), want;
 
 	if (uz__slot_state(w) == UZ_SLOT_RAW)
-		want = d->store->tab.desc[uz_handle_block(uz__slot_handle(w))].check;
+		want = uz_load(&d->store->tab.desc[uz_handle_block(uz__slot_handle(w))].check);
 	else
 		memcpy(&want, (const char *)bytes + size, sizeof(want));
 	return checksum(d, page, bytes, size) == want;
 }
 
-/* @bytes as from uz__object_bytes, or a copy of it. */
+/*
+ * @bytes as from uz__object_bytes, or a copy of it. The checksum beside a raw frame may be another's
+ * by the time a copy is looked at: then the copy is of no use to anybody.
+ */
 int uz__object_decode(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64_t page,
 		      const void *bytes, void *dst)
 {

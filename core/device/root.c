@@ -83,7 +83,7 @@ static void switch_root(struct uz_dev *d, uint64_t off, uint64_t bytes, uint64_t
 	d->root_bytes = bytes;
 	d->nr_root = bytes / sizeof(uint32_t);
 	uz_store_release(&d->root, neu);
-	d->size_bytes = size_bytes;
+	uz_store_release(&d->size_bytes, size_bytes);
 	uz__disk_save(d);
 	uz_unlock(pl, &d->root_lock);
 }

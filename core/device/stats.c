@@ -22,38 +22,40 @@ void uz__count_sum(struct uz_dev *d, struct uz__counters *out)
 	}
 }
 
-static void clear_words(uint64_t *w, size_t bytes)
+static void hist_reset(struct uz__hist *h)
 {
-	for (size_t i = 0; i < bytes / sizeof(*w); i++)
-		uz_store(&w[i], 0);
+	for (unsigned int b = 0; b < HIST_BUCKETS; b++)
+		uz_store(&h->bucket[b], 0);
+	uz_store(&h->max_ns, 0);
 }
 
-static void shard_reset(struct uz__shard *sh)
-{
-	struct uz__counters *c = &sh->c;
-
-	for (unsigned int op = 0; op < UZ_OP_NR; op++)
-		for (unsigned int b = 0; b < HIST_BUCKETS; b++)
-			uz_store(&sh->hist[op].bucket[b], 0);
-	for (unsigned int op = 0; op < UZ_OP_NR; op++)
-		uz_store(&sh->hist[op].max_ns, 0);
-	clear_words(&c->huge_since, offsetof(struct uz__counters, codec_pages) -
-					    offsetof(struct uz__counters, huge_since));
-}
-
-/* Counters start again; gauges say what is stored, which is not for a reset to change. */
+/* Counts start again; what is stored now (nothing, at a reset) is added to the first shard. */
 void uz__count_reset(struct uz_dev *d)
 {
 	for (unsigned int i = 0; i < UZ_STREAM_MAX; i++) {
 		struct uz__shard *sh = uz_load_acquire(&d->shard[i]);
 
-		if (sh)
-			shard_reset(sh);
+		if (!sh)
+			continue;
+		for (unsigned int op = 0; op < UZ_OP_NR; op++)
+			hist_reset(&sh->hist[op]);
+		uz_store(&sh->c.huge_since, 0);
+		uz_store(&sh->c.notify_free, 0);
+		uz_store(&sh->c.enospc, 0);
+		uz_store(&sh->c.bad_pages, 0);
+		uz_store(&sh->c.recompressed, 0);
+		uz_store(&sh->c.failed_reads, 0);
+		uz_store(&sh->c.failed_writes, 0);
+		uz_store(&sh->c.invalid_io, 0);
+		uz_store(&sh->c.reads, 0);
+		uz_store(&sh->c.writes, 0);
+		uz_store(&sh->c.read_bytes, 0);
+		uz_store(&sh->c.write_bytes, 0);
 	}
 	uz_store(&d->moved, 0);
 	uz_store(&d->compacted, 0);
-	uz_store(&d->mem_used_max, 0);
 	uz_store(&d->last_bad, 0);
+	d->mem_used_max = 0;
 }
 
 static uint64_t gauge(int64_t v)

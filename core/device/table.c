@@ -103,6 +103,7 @@ static bool mark_empty(struct uz_dev *d, struct batch *b, uint64_t end_ns)
 {
 	struct uz_plat *pl = d->store->plat;
 	uint64_t i = d->tables.page;
+	bool end;
 
 	uz_lock(pl, &d->root_lock);
 	for (; i < d->nr_root && b->nr < BATCH; i++) {
@@ -116,8 +117,9 @@ static bool mark_empty(struct uz_dev *d, struct batch *b, uint64_t end_ns)
 			break;
 	}
 	d->tables.page = i;
+	end = i >= d->nr_root;
 	uz_unlock(pl, &d->root_lock);
-	return i >= d->nr_root;
+	return end;
 }
 
 /* Leaves in the batch the frames of those that could be unlinked. */
