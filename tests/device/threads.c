@@ -27,6 +27,7 @@
 
 struct world {
 	struct dev_rig rig;
+	struct uz_dev *second;
 	uint32_t acked[PAGES]; /* the last sequence that a write or discard of the page returned with */
 	unsigned int codec[4];
 	bool stop;
@@ -229,6 +230,35 @@ static void disks(struct thread *t)
 	uz_dev_destroy(d);
 }
 
+/* A second disk that somebody resets now and then: its pages are intact or zero. */
+static void scribbler(struct thread *t)
+{
+	uint32_t page = (uint32_t)test_below(&t->rng, 300), seq;
+	unsigned char buf[UZ_PAGE_SIZE];
+
+	self_page_make(buf, page, ++t->seq, test_seed(), SELF_ANY);
+	CHECK_EQ(uz_dev_write(t->w->second, t->st, at(page), buf, sizeof(buf), 0), 0);
+	page = (uint32_t)test_below(&t->rng, 300);
+	CHECK_EQ(uz_dev_read(t->w->second, t->st, at(page), buf, sizeof(buf), 0), 0);
+	CHECK(self_page_read(buf, page, test_seed(), SELF_ANY, &seq) != SELF_TORN);
+}
+
+static void resetter(struct thread *t)
+{
+	CHECK_EQ(uz_dev_reset(t->w->second), 0);
+	uz_dev_set_mem_limit(t->w->second, test_one_in(&t->rng, 2) ? 0 : 32 << 20);
+	uz_arena_set_limit(uz_store_arena(t->w->rig.store),
+			   (64ull << 20) - test_below(&t->rng, 8) * UZ_FRAME_SIZE);
+}
+
+static void make_second(struct world *w)
+{
+	struct uz_dev_config c = { .name = "second", .size_bytes = SIZE_SMALL, .pool = uz_pools[0],
+				   .codec = w->codec[0] };
+
+	CHECK_EQ(uz_dev_create(w->rig.store, &c, &w->second), 0);
+}
+
 static const struct {
 	const char *name;
 	void (*step)(struct thread *t);
@@ -245,6 +275,8 @@ static const struct {
 	{ "edge", edge, 1, 50 },
 	{ "watcher", watcher, 1, 500 },
 	{ "disks", disks, 1, 1000 },
+	{ "scribbler", scribbler, 2, 100 },
+	{ "resetter", resetter, 1, 1000 },
 };
 #define NR_ROLES (sizeof(roles) / sizeof(roles[0]))
 
@@ -308,6 +340,7 @@ int main(void)
 	w.codec[1] = dev_rig_codec(&w.rig, "zstd", 1, true);
 	w.codec[2] = dev_rig_codec(&w.rig, "lz4", 8, true);
 	w.codec[3] = dev_rig_codec(&w.rig, "zstd", -3, false);
+	make_second(&w);
 	nr = start_all(&w, t);
 	ts.tv_sec = (time_t)test_scale(4, 15, 600);
 	nanosleep(&ts, NULL);
