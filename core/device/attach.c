@@ -100,7 +100,7 @@ static bool slot_ok(struct uz_dev *d, uint64_t w, uint64_t page)
 	case UZ_SLOT_EMPTY:
 		return w == 0;
 	case UZ_SLOT_FILL:
-		return w == uz__slot_make_fill(uz__slot_fill(w));
+		return w == uz__slot_make_fill(uz__slot_fill(w), page);
 	case UZ_SLOT_OBJECT:
 	case UZ_SLOT_TRIED:
 		return object_ok(d, w, page);

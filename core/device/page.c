@@ -135,7 +135,7 @@ static int store_fill(struct uz_dev *d, struct uz_stream *st, uint64_t page, uin
 		r = uz__slot_make_at(d, page, &slot);
 	while (uz__no_room(r) && uz__try_harder(d, &flags));
 	if (r == 0)
-		publish(d, st, slot, uz__slot_make_fill(fill));
+		publish(d, st, slot, uz__slot_make_fill(fill, page));
 	return give_up(d, st, r);
 }
 
@@ -171,7 +171,7 @@ static int make_word(struct uz_dev *d, struct uz_stream *st, uint64_t page, uint
 	int r;
 
 	if (same_filled(st->page, &fill)) {
-		*w = fill ? uz__slot_make_fill(fill) : 0;
+		*w = fill ? uz__slot_make_fill(fill, page) : 0;
 		return 0;
 	}
 	do {

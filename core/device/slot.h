@@ -4,7 +4,8 @@
  *
  *   lock 0 | state 1..3 | codec entry 4..7 | size-1 8..19 | age 20..23 | handle 24..63
  *
- * FILL keeps its 32-bit word in the handle's place; RAW keeps in `codec` the entry that could not
+ * FILL keeps its 32-bit word in the handle's place, and in the size's 12 bits of a hash of word and page,
+ * since no object stands behind it that could tell damage; RAW keeps in `codec` the entry that could not
  * compress it; size counts the stored bytes without a checksum. An empty slot is all zero.
  * The lock bit is the short pin of the object: whoever reads it in place holds it; everybody else
  * replaces the whole word with one compare-and-swap. Waiters look again after at most
@@ -78,9 +79,11 @@ static inline uint32_t uz__slot_fill(uint64_t w)
 	return (uint32_t)(w >> 24);
 }
 
-static inline uint64_t uz__slot_make_fill(uint32_t fill)
+static inline uint64_t uz__slot_make_fill(uint32_t fill, uint64_t page)
 {
-	return (uint64_t)UZ_SLOT_FILL << 1 | (uint64_t)fill << 24;
+	uint32_t hash = (fill * 0x9e3779b1u ^ (uint32_t)page) * 0x85ebca77u >> 20;
+
+	return (uint64_t)UZ_SLOT_FILL << 1 | (uint64_t)hash << 8 | (uint64_t)fill << 24;
 }
 
 static inline uint64_t uz__slot_make(enum uz_slot_state state, unsigned int codec, uint32_t size,
