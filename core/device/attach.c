@@ -190,7 +190,7 @@ static bool record_sane(struct uz_store *s, const struct uz__disk_record *rec)
 	return uz__record_ok(rec, sizeof(*rec)) && rec->size_bytes &&
 	       rec->size_bytes <= UZ_DISK_SIZE_MAX && rec->codec < UZ_CODEC_MAX &&
 	       s->codec[rec->codec].ops && rec->pool < META_POOLS &&
-	       s->meta->pool[rec->pool].valid == 1 && rec->root_off < s->root_area.bytes &&
+	       s->meta->pool[rec->pool].valid == META_VALID && rec->root_off < s->root_area.bytes &&
 	       rec->root_bytes <= s->root_area.bytes - rec->root_off &&
 	       rec->root_bytes / sizeof(uint32_t) >= UZ_DIV_UP(pages, (uint64_t)SLOTS_PER_TABLE) &&
 	       !rec->name[UZ_DISK_NAME_MAX - 1];
@@ -201,10 +201,10 @@ static int open_disk(struct uz_store *s, unsigned int i, struct uz_store_error *
 	const struct uz__disk_record *rec = uz__disk_record(s->meta, i);
 	int r;
 
-	if (!rec)
-		return s->meta->disk[i].current ? -UZ_EBADMSG : 0;
+	if (!s->meta->disk[i].current)
+		return 0;
 	uz__explain(err, "the table of disks is damaged", NULL);
-	if (!record_sane(s, rec))
+	if (!rec || !record_sane(s, rec))
 		return -UZ_EBADMSG;
 	r = uz_area_commit(s->arena, &s->root_area, rec->root_off, rec->root_bytes);
 	if (r < 0)
@@ -222,7 +222,7 @@ static int check_pools(struct uz_store *s, struct uz_store_error *err)
 		if (!rec->valid)
 			continue;
 		uz__explain(err, "the table of pools is damaged", NULL);
-		if (rec->valid != 1 || !uz__record_ok(rec, sizeof(*rec)))
+		if (rec->valid != META_VALID || !uz__record_ok(rec, sizeof(*rec)))
 			return -UZ_EBADMSG;
 		ops = s->registry->pool(s->registry, rec->name);
 		uz__explain(err, "the store needs pool ", rec->name);

@@ -12,7 +12,7 @@ static void record_make(struct uz__codec_record *rec, const struct uz_codec_ops 
 			const struct uz_codec_params *p, bool checksum)
 {
 	*rec = (struct uz__codec_record){
-		.valid = 1,
+		.valid = META_VALID,
 		.abi = ops->abi_version,
 		.level = p->level == UZ_LEVEL_DEFAULT ? ops->level_default : p->level,
 		.checksum = checksum,
@@ -136,7 +136,7 @@ static int entry_make(struct uz_store *s, const struct uz_codec_ops *ops, struct
 		return r;
 	rec->valid = 0;
 	s->meta->codec[e] = *rec;
-	uz_store_release(&s->meta->codec[e].valid, 1);
+	uz_store_release(&s->meta->codec[e].valid, META_VALID);
 	return e;
 }
 
@@ -183,7 +183,7 @@ static int attach_entry(struct uz_store *s, unsigned int e, struct uz_store_erro
 	struct uz_codec_params p = { .level = rec->level, .dict_bytes = rec->dict_bytes };
 	int r;
 
-	if (rec->valid != 1 || !uz__record_ok(rec, sizeof(*rec)) || rec->dict_bytes > UZ_DICT_MAX) {
+	if (rec->valid != META_VALID || !uz__record_ok(rec, sizeof(*rec)) || rec->dict_bytes > UZ_DICT_MAX) {
 		uz__explain(err, "the table of codecs is damaged", NULL);
 		return -UZ_EBADMSG;
 	}

@@ -35,7 +35,7 @@ static bool size_ok(uint64_t bytes)
 /* The persistent entry for a pool: control lock held. */
 int uz__pool_entry(struct uz_store *s, const struct uz_pool_ops *ops)
 {
-	struct uz__pool_record rec = { .valid = 1, .abi = ops->abi_version };
+	struct uz__pool_record rec = { .valid = META_VALID, .abi = ops->abi_version };
 
 	for (unsigned int i = 0; i < UZ_POOL_NAME_MAX - 1 && ops->name[i]; i++)
 		rec.name[i] = ops->name[i];
@@ -48,7 +48,7 @@ int uz__pool_entry(struct uz_store *s, const struct uz_pool_ops *ops)
 		if (!at->valid) {
 			rec.valid = 0;
 			*at = rec;
-			uz_store_release(&at->valid, 1);
+			uz_store_release(&at->valid, META_VALID);
 			return (int)e;
 		}
 	}

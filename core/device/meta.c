@@ -25,17 +25,19 @@ const struct uz__disk_record *uz__disk_record(const struct uz__meta *m, unsigned
 {
 	const struct uz__disk_slot *ds = &m->disk[i];
 
-	return ds->current == 1 || ds->current == 2 ? &ds->copy[ds->current - 1] : NULL;
+	if (ds->current == META_COPY(0))
+		return &ds->copy[0];
+	return ds->current == META_COPY(1) ? &ds->copy[1] : NULL;
 }
 
 void uz__disk_publish(struct uz__meta *m, unsigned int i, const struct uz__disk_record *rec)
 {
 	struct uz__disk_slot *ds = &m->disk[i];
-	uint32_t next = ds->current == 1 ? 2 : 1;
+	uint32_t next = ds->current == META_COPY(0);
 
-	ds->copy[next - 1] = *rec;
-	uz__record_seal(&ds->copy[next - 1], sizeof(*rec));
-	uz_store_release(&ds->current, next);
+	ds->copy[next] = *rec;
+	uz__record_seal(&ds->copy[next], sizeof(*rec));
+	uz_store_release(&ds->current, META_COPY(next));
 }
 
 void uz__disk_erase(struct uz__meta *m, unsigned int i)

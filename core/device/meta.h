@@ -12,6 +12,10 @@
 #include <uz/store.h>
 
 #define META_POOLS 16
+
+/* What the words that publish a record hold: no damaged bit makes 0, nothing, of them. */
+#define META_VALID 0x5bad5ea1u
+#define META_COPY(i) (0x6c0d1501u + (i) * 0x0f0f0f0fu)
 #define META_DICT_OFF (64u << 10)
 
 struct uz__codec_record {
@@ -44,7 +48,7 @@ struct uz__disk_record {
 static_assert(sizeof(struct uz__disk_record) == 80, "store format");
 
 struct uz__disk_slot {
-	uint32_t current; /* 0: no disk; 1, 2: copy[current - 1] counts */
+	uint32_t current; /* 0: no disk; META_COPY(i): copy[i] counts */
 	uint32_t pad;
 	struct uz__disk_record copy[2];
 };
