@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "nbd_rig.h"
 
@@ -102,7 +103,7 @@ static void damage(struct nbd_rig *rig, uint64_t page)
 	map = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, rig->disk.memfd,
 		   0);
 	CHECK(map != MAP_FAILED);
-	for (off_t i = 0; i < st.st_size; i += UZ_PAGE_SIZE) {
+	for (off_t i = 0; (i = lseek(rig->disk.memfd, i, SEEK_DATA)) >= 0; i += UZ_PAGE_SIZE) {
 		if (memcmp(map + i, content + page * UZ_PAGE_SIZE, UZ_PAGE_SIZE))
 			continue;
 		map[i + 1000] ^= 4;
