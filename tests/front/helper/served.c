@@ -53,7 +53,7 @@ static struct uz_dev *disk_open(void *ctx, const char *name, bool *read_only)
 
 	*read_only = s->read_only;
 	for (unsigned int i = 0; i < s->nr_disks; i++) {
-		if (s->gone[i])
+		if (uz_load(&s->gone[i]))
 			continue;
 		if (!strcmp(name, uz_dev_name(s->disk[i])))
 			return s->disk[i];
@@ -176,7 +176,7 @@ static void drop(struct served *s, const char *name)
 	for (unsigned int i = 0; i < s->nr_disks; i++) {
 		if (strcmp(name, uz_dev_name(s->disk[i])))
 			continue;
-		s->gone[i] = true;
+		uz_store(&s->gone[i], true);
 		uz_nbd_drop(s->nbd, s->disk[i]);
 	}
 }
