@@ -16,7 +16,7 @@ uri() {
 
 # of DISK KEY: a value of the report.
 of() {
-	"$uzram" stat "$1" --json | python3 -c 'import json, sys; print(json.load(sys.stdin)[0][sys.argv[1]])' "$2"
+	"$uzram" stat "$1" --bytes | awk -v key="$2" '$1 == key { print $2 }'
 }
 
 is() { # DISK KEY VALUE
@@ -53,10 +53,10 @@ same a data
 same b data
 is a pool zbud
 is a codec lz4
-is a checksum False
+is a checksum no
 is b codec zstd
 is b level 1
-is b checksum True
+is b checksum yes
 is b mem_limit $((128 << 20))
 [ "$(of a compr_data_size)" -gt "$(of b compr_data_size)" ] || fail "zstd is not smaller than lz4"
 
@@ -65,7 +65,7 @@ expect 0 "$uzram" set a pool=zblock codec=zstd:level=3 checksum=yes mem-limit=64
 is a pool zblock
 is a codec zstd
 is a level 3
-is a checksum True
+is a checksum yes
 is a mem_limit $((64 << 20))
 is a recompress zstd:level=9,idle=3600,min=1,cpu=10
 same a data
@@ -77,7 +77,7 @@ is a codec zstd
 expect 0 "$uzram" set a recompress=off mem_limit=0 checksum=no
 is a recompress off
 is a mem_limit 0
-is a checksum False
+is a checksum no
 
 # A dictionary of the disk's own pages, made here and given as a file.
 expect 0 "$uzram" train a zstd 4K
@@ -115,7 +115,7 @@ head -c 1M data >data1
 same a data1
 
 expect 0 "$uzram" set a read_only=yes
-is a read_only True
+is a read_only yes
 if nbdcopy data1 "$(uri a)" 2>/dev/null; then fail "a read-only disk was written"; fi
 expect 0 "$uzram" set a read_only=no
 nbdcopy data1 "$(uri a)"
@@ -127,7 +127,7 @@ expect 0 "$uzram" create e --size 5000 --pool zbud --codec zstd,dict=dict --ram 
 is e disksize 8192
 is e mem_limit $((8 << 20))
 is e dict_bytes 3000
-is e read_only True
+is e read_only yes
 expect 0 nbdinfo --list "$(uri '')"
 for name in a b new.1 e; do expect_text "export=\"$name\""; done
 
