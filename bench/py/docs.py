@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+def write(path):
+    raise SystemExit("not yet")
