@@ -43,8 +43,8 @@ class Results:
 
     def limit(self, bench, case, data, ours, limit, unit="", **more):
         """A row whose figure must not be above a limit: ratio is limit/ours."""
-        return self.add(bench, case, data, ours, limit, "limit", limit / max(ours, 1e-9), 1.0,
-                        unit, **more)
+        ratio = limit / ours if ours > 0 else 1.0
+        return self.add(bench, case, data, ours, limit, "limit", ratio, 1.0, unit, **more)
 
     def write(self, path):
         with open(path, "w") as f:
