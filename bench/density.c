@@ -6,7 +6,7 @@
  * store costs but the populated reserve, which is told beside it, and of which no more than
  * max(4 MiB, 1%) is taken off.
  *
- *	density data=FILE [object_mib=512] [pool=NAME] [zram=NUMBER] [ours=0]
+ *	density data=FILE [object_mib=512] [pool=NAME] [zram=NUMBER] [ours=0] [wait_ms=2000]
  *
  * The disk is as large as is needed for that many MiB of compressed bytes.
  */
@@ -119,6 +119,11 @@ static void discard_half(struct density *d)
 	}
 }
 
+static void wait_ms(uint64_t ms)
+{
+	nanosleep(&(struct timespec){ (time_t)(ms / 1000), (long)(ms % 1000) * 1000000 }, NULL);
+}
+
 /* Pages that compress to @bytes, by the average of the data set; a little more. */
 static uint64_t pages_for(uint64_t bytes)
 {
@@ -162,7 +167,7 @@ int main(int argc, char **argv)
 	churn(&d);
 	emit(&d, "overwrite");
 	discard_half(&d);
-	nanosleep(&(struct timespec){ .tv_sec = 2 }, NULL);
+	wait_ms(bench_number("wait_ms", 2000));
 	emit(&d, "discard");
 	uz_background_stop(d.bg);
 	if (d.ours)
