@@ -135,22 +135,30 @@ static uint64_t take_any(struct zslot *z, uint32_t len, uint32_t owner)
 	return handle;
 }
 
+static bool halves(uint32_t nr, uint32_t len)
+{
+	return nr > 1 && nr / 2 * UNITS_FRAME >= len + HEAD_UNITS;
+}
+
 static uint32_t block_frames(uint32_t mean, uint32_t len)
 {
 	uint32_t nr = FRAMES_MAX;
 
-	while (nr > 1 && nr * UNITS_FRAME > mean * BLOCK_OBJECTS &&
-	       nr / 2 * UNITS_FRAME >= len + HEAD_UNITS)
+	while (nr * UNITS_FRAME > mean * BLOCK_OBJECTS && halves(nr, len))
 		nr /= 2;
 	return nr;
 }
 
+/* Frames that are free at the budget's end may lie far apart: a shorter block will do then. */
 static int take_new(struct zslot *z, struct zslot_shard *s, uint32_t len, uint32_t owner,
 		    unsigned int flags, uint64_t *handle)
 {
-	uint32_t nr = block_frames(uz_load(&s->mean) >> 6, len), block;
-	int err = uz__pool_block_create(&z->pool, nr, (uint32_t)(s - z->shard), flags, &block);
+	uint32_t nr = block_frames(uz_load(&s->mean) >> 6, len), block, shard;
+	int err;
 
+	shard = (uint32_t)(s - z->shard);
+	while ((err = uz__pool_block_create(&z->pool, nr, shard, flags, &block)) && halves(nr, len))
+		nr /= 2;
 	if (err)
 		return err;
 	uz__zslot_format(uz_block_addr(z->pool.tab, block), nr * UNITS_FRAME);

@@ -161,17 +161,17 @@ static uint32_t emptiest(const struct zslot *z, const struct zslot_shard *s, uin
 }
 
 /*
- * Free space elsewhere for all that the block holds, and two blocks more: objects that find no
+ * Free space elsewhere for all that the block holds, and @spare units more: objects that find no
  * hole begin a new block, which the next victims fill.
  */
-static bool pays(const struct zslot *z, uint32_t block)
+static bool pays(const struct zslot *z, uint32_t block, uint32_t spare)
 {
 	uint32_t units = uz_block_id(z->pool.tab, block).nr_frames * UNITS_FRAME;
 
-	return total(z, false) >= units + 2 * FRAMES_MAX * UNITS_FRAME;
+	return total(z, false) >= units + spare;
 }
 
-static uint32_t isolate_emptiest(struct zslot *z, uint64_t mask)
+static uint32_t isolate_emptiest(struct zslot *z, uint64_t mask, uint32_t spare)
 {
 	struct zslot_shard *s = sparsest(z, mask);
 	uint32_t block;
@@ -180,7 +180,7 @@ static uint32_t isolate_emptiest(struct zslot *z, uint64_t mask)
 		return 0;
 	uz_lock(z->plat, &s->lock);
 	block = emptiest(z, s, mask);
-	if (block && !pays(z, block))
+	if (block && !pays(z, block, spare))
 		block = 0;
 	if (block) {
 		uz_store(&z->turn, (uint32_t)(s - z->shard) + 1);
@@ -196,12 +196,13 @@ uint32_t uz__zslot_victim(struct uz_pool *p, bool hard)
 {
 	struct zslot *z = zslot_of(p);
 	uint64_t mask = ~0ull << (hard ? LEVEL_HARD : LEVEL_SOFT);
+	uint32_t spare = hard ? 0 : 2 * FRAMES_MAX * UNITS_FRAME;
 	uint32_t block;
 
 	if (!sparsest(z, mask) || resting(z))
 		return 0;
-	block = isolate_emptiest(z, mask & ((2ull << uz_load(&z->sweep)) - 1));
-	return block ? block : isolate_emptiest(z, mask);
+	block = isolate_emptiest(z, mask & ((2ull << uz_load(&z->sweep)) - 1), spare);
+	return block ? block : isolate_emptiest(z, mask, spare);
 }
 
 /* A move inside the block that is worth it: the new place is taken. */
