@@ -110,8 +110,9 @@ void uz_arena_span(const struct uz_arena *pub, uint32_t *first, uint32_t *end)
 	*end = uz__arena(pub)->end_ablock * UZ_ABLOCK_FRAMES;
 }
 
-void uz_arena_set_emergency(struct uz_arena *pub, uint32_t nr_frames)
+void uz_arena_set_emergency(struct uz_arena *pub, uint32_t nr_frames, uint32_t nr_last)
 {
+	uz_store(&uz__arena(pub)->last_frames, nr_last);
 	uz_store(&uz__arena(pub)->emergency_frames, nr_frames);
 }
 

@@ -58,7 +58,7 @@ struct uz__arena {
 	uint64_t limit_bytes;
 	uint64_t total_bytes; /* atomic: what counts against the limit */
 	uint64_t reserve_bytes; /* as configured, 0: the default rule */
-	uint32_t emergency_frames;
+	uint32_t emergency_frames, last_frames;
 
 	struct uz_lock lock; /* all below */
 	uint32_t sleeping; /* atomic: the background thread waits on this word being 1 */

@@ -47,11 +47,18 @@ static int commit_one_more(struct uz__arena *a, enum ablock_kind kind)
 	return r;
 }
 
+/* What must stay free for more urgent callers. */
+static uint64_t frames_kept(struct uz__arena *a, unsigned int flags)
+{
+	if (flags & (UZ_ALLOC_LAST | UZ_ALLOC_RESIDENT))
+		return 0;
+	return flags & UZ_ALLOC_URGENT ? uz_load(&a->last_frames) : uz_load(&a->emergency_frames);
+}
+
 static int run_alloc(struct uz__arena *a, uint32_t nr, unsigned int flags, uint32_t *first)
 {
 	enum ablock_kind kind = flags & UZ_ALLOC_PINNED ? PINNED : MOVABLE;
-	uint64_t floor =
-		flags & (UZ_ALLOC_URGENT | UZ_ALLOC_RESIDENT) ? 0 : uz_load(&a->emergency_frames);
+	uint64_t floor = frames_kept(a, flags);
 
 	for (;;) {
 		int r;

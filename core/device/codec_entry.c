@@ -183,7 +183,8 @@ static int attach_entry(struct uz_store *s, unsigned int e, struct uz_store_erro
 	struct uz_codec_params p = { .level = rec->level, .dict_bytes = rec->dict_bytes };
 	int r;
 
-	if (rec->valid != META_VALID || !uz__record_ok(rec, sizeof(*rec)) || rec->dict_bytes > UZ_DICT_MAX) {
+	if (rec->valid != META_VALID || !uz__record_ok(rec, sizeof(*rec)) ||
+	    rec->dict_bytes > UZ_DICT_MAX) {
 		uz__explain(err, "the table of codecs is damaged", NULL);
 		return -UZ_EBADMSG;
 	}

@@ -189,7 +189,12 @@ int uz__page_load(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64
 int uz__page_store(struct uz_dev *d, struct uz_stream *st, uint64_t page, const void *src);
 int uz__page_update(struct uz_dev *d, struct uz_stream *st, uint64_t page, uint32_t off,
 		    const void *src, uint32_t len);
+void uz__replaced(struct uz_dev *d, struct uz_stream *st, uint64_t old, uint64_t w);
 void uz__page_clear(struct uz_dev *d, struct uz_stream *st, uint64_t *slot);
+
+/* detour.c */
+int uz__detour(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t *old, uint64_t page,
+	       unsigned int codec, const void *bytes, uint32_t size, uint64_t *w);
 
 /* object.c: what a slot names */
 struct uz_pool *uz__pool_of(struct uz_dev *d, uint64_t handle);

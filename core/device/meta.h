@@ -15,7 +15,7 @@
 
 /* What the words that publish a record hold: no damaged bit makes 0, nothing, of them. */
 #define META_VALID 0x5bad5ea1u
-#define META_COPY(i) (0x6c0d1501u + (i) * 0x0f0f0f0fu)
+#define META_COPY(i) (0x6c0d1501u + (i)*0x0f0f0f0fu)
 #define META_DICT_OFF (64u << 10)
 
 struct uz__codec_record {

@@ -99,13 +99,19 @@ static int give_up(struct uz_dev *d, struct uz_stream *st, int r)
 	return r;
 }
 
-static void publish(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t w)
+/* @w is in the slot where @old was. */
+void uz__replaced(struct uz_dev *d, struct uz_stream *st, uint64_t old, uint64_t w)
 {
-	uint64_t old = uz__slot_swap(d->store->plat, slot, w);
-
+	if (w == old)
+		return;
 	uz__account(d, st, w, 1);
 	uz__account(d, st, old, -1);
 	uz__object_drop(d, old);
+}
+
+static void publish(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t w)
+{
+	uz__replaced(d, st, uz__slot_swap(d->store->plat, slot, w), w);
 }
 
 void uz__page_clear(struct uz_dev *d, struct uz_stream *st, uint64_t *slot)
@@ -115,8 +121,7 @@ void uz__page_clear(struct uz_dev *d, struct uz_stream *st, uint64_t *slot)
 	if (!slot || !uz_load(slot))
 		return;
 	old = uz__slot_swap(d->store->plat, slot, 0);
-	uz__account(d, st, old, -1);
-	uz__object_drop(d, old);
+	uz__replaced(d, st, old, 0);
 	if (!uz_load(&d->tables_hint))
 		uz_store(&d->tables_hint, 1);
 }
@@ -139,6 +144,19 @@ static int store_fill(struct uz_dev *d, struct uz_stream *st, uint64_t page, uin
 	return give_up(d, st, r);
 }
 
+/* There was no room for the object in st->out; once more, by way of a raw frame. */
+static int store_last(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t page,
+		      unsigned int codec, const void *src, uint32_t size)
+{
+	uint64_t old = uz__slot_lock(d->store->plat, slot), w;
+	int r = uz__detour(d, st, slot, &old, page, codec, src, size, &w);
+
+	uz__slot_unlock(slot, r < 0 ? old : w);
+	if (r == 0)
+		uz__replaced(d, st, old, w);
+	return r;
+}
+
 int uz__page_store(struct uz_dev *d, struct uz_stream *st, uint64_t page, const void *src)
 {
 	unsigned int codec = uz_load(&d->codec), flags = 0;
@@ -159,12 +177,14 @@ int uz__page_store(struct uz_dev *d, struct uz_stream *st, uint64_t page, const 
 	} while (r == -UZ_EAGAIN || (uz__no_room(r) && uz__try_harder(d, &flags)));
 	if (r == 0)
 		publish(d, st, slot, w);
+	else if (uz__no_room(r) && uz__slot_at(d, page))
+		r = store_last(d, st, uz__slot_at(d, page), page, codec, src, size);
 	return give_up(d, st, r);
 }
 
-/* The word for st->page in place of @old; the slot is locked, so nothing is reclaimed here. */
-static int make_word(struct uz_dev *d, struct uz_stream *st, uint64_t page, uint64_t old,
-		     unsigned int flags, uint64_t *w)
+/* The word for st->page in place of *old; the slot is locked, so nothing is reclaimed here. */
+static int make_word(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t page,
+		     uint64_t *old, unsigned int flags, uint64_t *w)
 {
 	unsigned int codec = uz_load(&d->codec);
 	uint32_t fill, size;
@@ -179,22 +199,24 @@ static int make_word(struct uz_dev *d, struct uz_stream *st, uint64_t page, uint
 		if (r == 0)
 			r = uz__object_make(d, st, page, codec,
 					    size == UZ_PAGE_SIZE ? st->page : st->out, size,
-					    uz__flags_for(flags, old, size), w);
+					    uz__flags_for(flags, *old, size), w);
 	} while (r == -UZ_EAGAIN);
+	if (uz__no_room(r) && flags & UZ_ALLOC_URGENT)
+		r = uz__detour(d, st, slot, old, page, codec, st->page, size, w);
 	return r;
 }
 
-static int update_locked(struct uz_dev *d, struct uz_stream *st, uint64_t page, uint64_t old,
-			 uint32_t off, const void *src, uint32_t len, unsigned int flags,
-			 uint64_t *w)
+static int update_locked(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t page,
+			 uint64_t *old, uint32_t off, const void *src, uint32_t len,
+			 unsigned int flags, uint64_t *w)
 {
-	if (load_word(d, st, old, page, st->page) < 0)
+	if (load_word(d, st, *old, page, st->page) < 0)
 		return bad_page(d, st, page);
 	if (src)
 		memcpy(st->page + off, src, len);
 	else
 		memset(st->page + off, 0, len);
-	return make_word(d, st, page, old, flags, w);
+	return make_word(d, st, slot, page, old, flags, w);
 }
 
 /* @len bytes at @off of the page from @src, or zeros if it is NULL. */
@@ -212,13 +234,10 @@ int uz__page_update(struct uz_dev *d, struct uz_stream *st, uint64_t page, uint3
 		if (r < 0)
 			continue;
 		old = uz__slot_lock(d->store->plat, slot);
-		r = update_locked(d, st, page, old, off, src, len, flags, &w);
+		r = update_locked(d, st, slot, page, &old, off, src, len, flags, &w);
 		uz__slot_unlock(slot, r < 0 ? old : w);
 	} while (uz__no_room(r) && uz__try_harder(d, &flags));
-	if (r == 0) {
-		uz__account(d, st, w, 1);
-		uz__account(d, st, old, -1);
-		uz__object_drop(d, old);
-	}
+	if (r == 0)
+		uz__replaced(d, st, old, w);
 	return give_up(d, st, r);
 }

@@ -21,7 +21,7 @@ static void set_emergency(struct uz_store *s)
 
 	for (unsigned int i = 0; i < UZ_STREAM_MAX; i++)
 		streams += s->stream[i] != NULL;
-	uz_arena_set_emergency(s->arena, UZ_RUN_MAX + 2 * streams);
+	uz_arena_set_emergency(s->arena, UZ_RUN_MAX + 2 * streams, 2 * streams);
 }
 
 static int state_open(struct uz_store *s, struct uz_stream *st, unsigned int e)

@@ -251,7 +251,7 @@ static void op_limit(struct model *m)
 static void op_emergency(struct model *m)
 {
 	m->emergency = (uint32_t)test_below(m->rng, 100);
-	uz_arena_set_emergency(m->a, m->emergency);
+	uz_arena_set_emergency(m->a, m->emergency, 0);
 }
 
 static void op_charge(struct model *m)
@@ -290,7 +290,7 @@ static void arena_open(struct model *m, bool attach)
 	uz_arena_span(m->a, &m->first_frame, &m->end_frame);
 	CHECK_EQ(m->end_frame - m->first_frame, (64 << 20) / UZ_FRAME_SIZE);
 	uz_arena_area(m->a, UZ_AREA_META, &m->meta);
-	uz_arena_set_emergency(m->a, m->emergency);
+	uz_arena_set_emergency(m->a, m->emergency, 0);
 }
 
 static void claim_all(struct model *m)

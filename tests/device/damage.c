@@ -61,8 +61,10 @@ static uint64_t nr_refused[TARGETS], nr_bad_pages[TARGETS], nr_wrong[TARGETS], n
 static int try_open(struct image *im, struct opened *o, bool attach, struct uz_store_error *err)
 {
 	struct uz_host_config hc = { .backing = UZ_HOST_MEMFD, .fd = dup(im->memfd) };
-	struct uz_store_config sc = { .arena = { .capacity_bytes = 2 * LIMIT, .limit_bytes = LIMIT },
-				      .registry = uz_host_registry(), .attach = attach };
+	struct uz_store_config sc = { .arena = { .capacity_bytes = 2 * LIMIT,
+						 .limit_bytes = LIMIT },
+				      .registry = uz_host_registry(),
+				      .attach = attach };
 	int r;
 
 	CHECK_EQ(uz_host_open(&hc, &o->host), 0);
@@ -87,7 +89,8 @@ static void shut(struct opened *o)
 static unsigned int codec(struct opened *o, const struct uz_codec_ops *ops, bool dict, bool sum)
 {
 	unsigned char bytes[8192];
-	struct uz_codec_params p = { .level = UZ_LEVEL_DEFAULT, .dict = bytes,
+	struct uz_codec_params p = { .level = UZ_LEVEL_DEFAULT,
+				     .dict = bytes,
 				     .dict_bytes = dict ? sizeof(bytes) : 0 };
 	int r;
 
@@ -111,8 +114,8 @@ static void write_pages(struct opened *o, unsigned int disk, uint32_t from)
 	for (uint32_t p = from; p < PAGES; p += 2) {
 		self_page_make(buf, p, p + 1, SEED_OF_DATA, SELF_ANY);
 		if (expected(p))
-			CHECK_EQ(uz_dev_write(o->dev[disk], o->st, (uint64_t)p << UZ_PAGE_SHIFT, buf,
-					      sizeof(buf), 0),
+			CHECK_EQ(uz_dev_write(o->dev[disk], o->st, (uint64_t)p << UZ_PAGE_SHIFT,
+					      buf, sizeof(buf), 0),
 				 0);
 	}
 }
@@ -137,7 +140,8 @@ static void locate(struct image *im, struct opened *o)
 		memcpy(im->table[d], a->base + im->root_off[d], sizeof(im->table[d]));
 		CHECK(im->table[d][0] && im->table[d][1]);
 	}
-	im->nr_desc = ((const struct uz_desc *)(const void *)(a->base + im->area_off[UZ_AREA_DESC]))->owner;
+	im->nr_desc = ((const struct uz_desc *)(const void *)(a->base + im->area_off[UZ_AREA_DESC]))
+			      ->owner;
 }
 
 /* Two disks of two pools each, one with checksums. */
@@ -177,7 +181,8 @@ static void snapshot(struct image *im)
 
 		CHECK(im->nr_parts < 4096);
 		end = lseek(im->memfd, at, SEEK_HOLE);
-		*p = (struct part){ (uint64_t)at, (uint64_t)(end - at), malloc((size_t)(end - at)) };
+		*p = (struct part){ (uint64_t)at, (uint64_t)(end - at),
+				    malloc((size_t)(end - at)) };
 		CHECK_EQ(pread(im->memfd, p->data, p->len, at), p->len);
 		at = end;
 	}
@@ -188,7 +193,8 @@ static void restore(struct image *im)
 	CHECK_EQ(ftruncate(im->memfd, 0), 0);
 	CHECK_EQ(ftruncate(im->memfd, (off_t)im->bytes), 0);
 	for (unsigned int i = 0; i < im->nr_parts; i++)
-		CHECK_EQ(pwrite(im->memfd, im->part[i].data, im->part[i].len, (off_t)im->part[i].off),
+		CHECK_EQ(pwrite(im->memfd, im->part[i].data, im->part[i].len,
+				(off_t)im->part[i].off),
 			 im->part[i].len);
 }
 
@@ -240,7 +246,8 @@ static void damage_word(struct image *im, uint64_t base, uint64_t nr, size_t wor
 		scribble(im, off, word);
 		break;
 	case 1:
-		CHECK_EQ(pread(im->memfd, other, word, (off_t)(base + test_below(&rng, nr) * word)), word);
+		CHECK_EQ(pread(im->memfd, other, word, (off_t)(base + test_below(&rng, nr) * word)),
+			 word);
 		CHECK_EQ(pwrite(im->memfd, other, word, (off_t)off), word);
 		break;
 	default:
@@ -282,7 +289,8 @@ static void inject(struct image *im, enum target t, unsigned int disk)
 		break;
 	case SLOT:
 		at = (uint64_t)im->table[disk][test_below(&rng, 4) == 0] << UZ_FRAME_SHIFT;
-		damage_word(im, at, at >> UZ_FRAME_SHIFT == im->table[disk][0] ? 512 : PAGES - 512, 8);
+		damage_word(im, at, at >> UZ_FRAME_SHIFT == im->table[disk][0] ? 512 : PAGES - 512,
+			    8);
 		break;
 	case DESC:
 		damage_word(im, im->area_off[UZ_AREA_DESC], im->nr_desc, 16);
@@ -319,8 +327,8 @@ static uint64_t read_disk(struct opened *o, enum target t, unsigned int disk)
 	uint64_t bad = 0, last;
 
 	for (uint32_t p = 0; p < PAGES; p++) {
-		int r = uz_dev_read(o->dev[disk], o->st, (uint64_t)p << UZ_PAGE_SHIFT, buf, sizeof(buf),
-				    0);
+		int r = uz_dev_read(o->dev[disk], o->st, (uint64_t)p << UZ_PAGE_SHIFT, buf,
+				    sizeof(buf), 0);
 		uint32_t seq = 0;
 		enum self_state s;
 
@@ -333,8 +341,8 @@ static uint64_t read_disk(struct opened *o, enum target t, unsigned int disk)
 		s = self_page_read(buf, p, SEED_OF_DATA, SELF_ANY, &seq);
 		if (expected(p) ? s == SELF_OK && seq == p + 1 : s == SELF_ZERO)
 			continue;
-		CHECK_MSG(may_differ(t, disk, s), "%s damaged: page %u of disk %u has other content",
-			  names[t], p, disk);
+		CHECK_MSG(may_differ(t, disk, s),
+			  "%s damaged: page %u of disk %u has other content", names[t], p, disk);
 		nr_wrong[t]++;
 	}
 	return bad;
@@ -354,7 +362,8 @@ static void repair(struct opened *o)
 			r = uz_dev_write(o->dev[d], o->st, off, buf, sizeof(buf), 0);
 			CHECK(r == 0 || r == -EIO);
 			if (r == 0) {
-				CHECK_EQ(uz_dev_read(o->dev[d], o->st, off, got, sizeof(got), 0), 0);
+				CHECK_EQ(uz_dev_read(o->dev[d], o->st, off, got, sizeof(got), 0),
+					 0);
 				CHECK_MEM(got, buf, sizeof(buf));
 			}
 		}
@@ -403,7 +412,8 @@ static void one_round(struct image *im, enum target t)
 	r = try_open(im, &o, true, &err);
 	if (r < 0) {
 		CHECK_MSG(r == -EBADMSG || r == -ENOENT, "%s damaged: %d", names[t], r);
-		CHECK_MSG(err.what[0] && strcmp(err.what, "untouched") != 0, "%s: no words", names[t]);
+		CHECK_MSG(err.what[0] && strcmp(err.what, "untouched") != 0, "%s: no words",
+			  names[t]);
 		CHECK_MSG(sum_of(im) == before, "%s: refused (%s) and changed", names[t], err.what);
 		nr_refused[t]++;
 	} else {
@@ -429,7 +439,8 @@ int main(void)
 		       names[t], (unsigned long long)nr_refused[t], (unsigned long long)nr_whole[t],
 		       (unsigned long long)nr_bad_pages[t], (unsigned long long)nr_wrong[t]);
 	CHECK(nr_refused[SUPER] && nr_refused[META] && nr_refused[DICT] && nr_refused[LENGTH]);
-	CHECK(nr_bad_pages[SLOT] && nr_bad_pages[DESC] && nr_bad_pages[OBJECT] && nr_bad_pages[ROOT]);
+	CHECK(nr_bad_pages[SLOT] && nr_bad_pages[DESC] && nr_bad_pages[OBJECT] &&
+	      nr_bad_pages[ROOT]);
 	test_count("rounds", rounds);
 	return 0;
 }

@@ -30,7 +30,9 @@ static uint64_t walk_extents(struct dev_rig *rig, uint64_t step)
 	bool hole;
 
 	for (; off < TIB; off += len, n++) {
-		CHECK_EQ(uz_dev_extent(rig->dev, rig->st, off, UZ_MIN(step, TIB - off), &len, &hole), 0);
+		CHECK_EQ(uz_dev_extent(rig->dev, rig->st, off, UZ_MIN(step, TIB - off), &len,
+				       &hole),
+			 0);
 		CHECK(hole && len == UZ_MIN(step, TIB - off));
 	}
 	return n;
@@ -68,8 +70,8 @@ int main(void)
 	CHECK_EQ(uz_dev_create(rig.store, &dc, &rig.dev), 0);
 	ms = now_ms() - start;
 	before = dev_rig_stats(&rig).ram_total;
-	printf("1 TiB: %.2f ms, ram_total %.2f MiB, resident %.2f MiB\n", ms, (double)before / 1048576,
-	       (double)uz_host_resident(rig.host) / 1048576);
+	printf("1 TiB: %.2f ms, ram_total %.2f MiB, resident %.2f MiB\n", ms,
+	       (double)before / 1048576, (double)uz_host_resident(rig.host) / 1048576);
 	CHECK_MSG(ms < BAR_MS * MARGIN, "%.1f ms", ms);
 	CHECK_MSG(before <= 8 << 20, "%llu bytes", (unsigned long long)before);
 	CHECK((uint64_t)uz_host_resident(rig.host) <= before);

@@ -27,11 +27,23 @@
 #define LIMIT (64ull << 20)
 #define BIG_SIZE (6ull << 30) /* has another root than the small one */
 
-enum work { WRITE, OVERWRITE, DISCARD, COMPACT, POOL, CODEC, RECOMPRESS, RESIZE, DISKS, FULL, WORKS };
+enum work {
+	WRITE,
+	OVERWRITE,
+	DISCARD,
+	COMPACT,
+	POOL,
+	CODEC,
+	RECOMPRESS,
+	RESIZE,
+	DISKS,
+	FULL,
+	WORKS
+};
 
 static const char *const names[WORKS] = {
-	"write", "overwrite", "discard", "compact", "pool",
-	"codec", "recompress", "resize", "disks", "full",
+	"write", "overwrite",  "discard", "compact", "pool",
+	"codec", "recompress", "resize",  "disks",   "full",
 };
 
 struct note {
@@ -59,8 +71,9 @@ static int memfd;
 
 static struct uz_dev *find_or_make(struct worker *w, const char *name, uint64_t size)
 {
-	struct uz_dev_config c = { .name = name, .size_bytes = size, .pool = uz_pools[0],
-				   .codec = w->codec[0] };
+	struct uz_dev_config c = {
+		.name = name, .size_bytes = size, .pool = uz_pools[0], .codec = w->codec[0]
+	};
 	struct uz_dev *d = uz_store_disk(w->store, name);
 
 	if (!d)
@@ -68,9 +81,11 @@ static struct uz_dev *find_or_make(struct worker *w, const char *name, uint64_t 
 	return d;
 }
 
-static unsigned int codec(struct worker *w, const struct uz_codec_ops *ops, const void *dict, bool sum)
+static unsigned int codec(struct worker *w, const struct uz_codec_ops *ops, const void *dict,
+			  bool sum)
 {
-	struct uz_codec_params p = { .level = UZ_LEVEL_DEFAULT, .dict = dict,
+	struct uz_codec_params p = { .level = UZ_LEVEL_DEFAULT,
+				     .dict = dict,
 				     .dict_bytes = dict ? 4096 : 0 };
 	int r = uz_store_codec(w->store, ops, &p, sum);
 
@@ -81,8 +96,10 @@ static unsigned int codec(struct worker *w, const struct uz_codec_ops *ops, cons
 static void worker_open(struct worker *w, bool attach)
 {
 	struct uz_host_config hc = { .backing = UZ_HOST_MEMFD, .fd = dup(memfd) };
-	struct uz_store_config sc = { .arena = { .capacity_bytes = 4 * LIMIT, .limit_bytes = LIMIT },
-				      .registry = uz_host_registry(), .attach = attach };
+	struct uz_store_config sc = { .arena = { .capacity_bytes = 4 * LIMIT,
+						 .limit_bytes = LIMIT },
+				      .registry = uz_host_registry(),
+				      .attach = attach };
 	struct uz_store_error err;
 	unsigned char dict[UZ_PAGE_SIZE];
 	int r;
@@ -277,7 +294,8 @@ static void verify_page(struct worker *w, uint32_t page)
 	enum self_state s;
 	uint32_t seq = 0;
 
-	CHECK_EQ(uz_dev_read(w->dev, w->st, (uint64_t)page << UZ_PAGE_SHIFT, buf, sizeof(buf), 0), 0);
+	CHECK_EQ(uz_dev_read(w->dev, w->st, (uint64_t)page << UZ_PAGE_SHIFT, buf, sizeof(buf), 0),
+		 0);
 	s = self_page_read(buf, page, test_seed(), SELF_ANY, &seq);
 	CHECK_MSG(s != SELF_TORN, "page %u is torn", page);
 	CHECK_MSG(is(n.done, s, seq) || is(n.started, s, seq),

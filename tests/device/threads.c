@@ -28,7 +28,8 @@
 struct world {
 	struct dev_rig rig;
 	struct uz_dev *second;
-	uint32_t acked[PAGES]; /* the last sequence that a write or discard of the page returned with */
+	uint32_t acked
+		[PAGES]; /* the last sequence that a write or discard of the page returned with */
 	unsigned int codec[4];
 	bool stop;
 	uint64_t done[16];
@@ -58,8 +59,8 @@ static void check_page(struct thread *t, uint32_t page, const void *buf, uint32_
 	enum self_state s = self_page_read(buf, page, test_seed(), SELF_ANY, &seq);
 
 	CHECK_MSG(s != SELF_TORN, "%s: page %u is torn", t->name, page);
-	CHECK_MSG(s == SELF_ZERO || seq >= least, "%s: page %u has sequence %u, acknowledged was %u",
-		  t->name, page, seq, least);
+	CHECK_MSG(s == SELF_ZERO || seq >= least,
+		  "%s: page %u has sequence %u, acknowledged was %u", t->name, page, seq, least);
 }
 
 /* What a page of my own holds: exactly the last that I wrote, in place or in part. */
@@ -150,7 +151,8 @@ static void recompressor(struct thread *t)
 	CHECK(uz_dev_recompress(t->w->rig.dev, &rc) >= 0);
 	uz_dev_idle(t->w->rig.dev, 0);
 	CHECK_EQ(uz_dev_set_recompress(t->w->rig.dev,
-				       test_one_in(&t->rng, 2) ? -1 : (int)t->w->codec[1], 0, 0, 50),
+				       test_one_in(&t->rng, 2) ? -1 : (int)t->w->codec[1], 0, 0,
+				       50),
 		 0);
 }
 
@@ -187,9 +189,9 @@ static void edge(struct thread *t)
 	int r;
 
 	self_page_make(buf, 2, 2, 2, SELF_HARD);
-	r = test_one_in(&t->rng, 2) ?
-		    uz_dev_discard(t->w->rig.dev, t->st, off, UZ_PAGE_SIZE) :
-		    uz_dev_write(t->w->rig.dev, t->st, off + UZ_PAGE_SIZE, buf, sizeof(buf), 0);
+	r = test_one_in(&t->rng, 2)
+		    ? uz_dev_discard(t->w->rig.dev, t->st, off, UZ_PAGE_SIZE)
+		    : uz_dev_write(t->w->rig.dev, t->st, off + UZ_PAGE_SIZE, buf, sizeof(buf), 0);
 	CHECK(r == 0 || r == -EINVAL);
 }
 
@@ -217,7 +219,9 @@ static void watcher(struct thread *t)
 /* Disks of the same store come and go. */
 static void disks(struct thread *t)
 {
-	struct uz_dev_config c = { .name = "other", .size_bytes = SIZE_SMALL, .pool = uz_pools[1],
+	struct uz_dev_config c = { .name = "other",
+				   .size_bytes = SIZE_SMALL,
+				   .pool = uz_pools[1],
 				   .codec = t->w->codec[0] };
 	unsigned char buf[UZ_PAGE_SIZE], got[UZ_PAGE_SIZE];
 	struct uz_dev *d;
@@ -253,7 +257,9 @@ static void resetter(struct thread *t)
 
 static void make_second(struct world *w)
 {
-	struct uz_dev_config c = { .name = "second", .size_bytes = SIZE_SMALL, .pool = uz_pools[0],
+	struct uz_dev_config c = { .name = "second",
+				   .size_bytes = SIZE_SMALL,
+				   .pool = uz_pools[0],
 				   .codec = w->codec[0] };
 
 	CHECK_EQ(uz_dev_create(w->rig.store, &c, &w->second), 0);
@@ -262,7 +268,8 @@ static void make_second(struct world *w)
 static const struct {
 	const char *name;
 	void (*step)(struct thread *t);
-	unsigned int count, nap_us; /* locks are not fair: who takes one all the time leaves it too */
+	unsigned int count,
+		nap_us; /* locks are not fair: who takes one all the time leaves it too */
 } roles[] = {
 	{ "writer", writer, WRITERS, 0 },
 	{ "reader", reader, READERS, 0 },
@@ -299,7 +306,9 @@ static unsigned int start_all(struct world *w, struct thread *t)
 
 	for (unsigned int role = 0; role < NR_ROLES; role++)
 		for (unsigned int i = 0; i < roles[role].count; i++, n++) {
-			t[n] = (struct thread){ .w = w, .nr = i, .name = roles[role].name,
+			t[n] = (struct thread){ .w = w,
+						.nr = i,
+						.name = roles[role].name,
 						.step = roles[role].step,
 						.nap_us = roles[role].nap_us,
 						.rng = test_rng_of(test_seed() + n) };

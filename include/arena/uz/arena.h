@@ -76,6 +76,7 @@ static inline void *uz_frame_addr(const struct uz_arena *a, uint32_t frame)
 void uz_arena_span(const struct uz_arena *a, uint32_t *first, uint32_t *end);
 
 #define UZ_ALLOC_URGENT 1u /* may use the emergency reserve: replacements and moves only */
+#define UZ_ALLOC_LAST 8u /* may use all of it: a frame that comes back at once */
 #define UZ_ALLOC_PINNED 2u /* will not be moved: kept apart from what can be */
 #define UZ_ALLOC_RESIDENT 4u /* only from frames that are free and resident: to move there */
 
@@ -95,8 +96,8 @@ void uz_run_free(struct uz_arena *a, uint32_t first, uint32_t nr);
 int uz_run_claim(struct uz_arena *a, uint32_t first, uint32_t nr, unsigned int flags);
 int uz_arena_settle(struct uz_arena *a);
 
-/* Frames kept aside for UZ_ALLOC_URGENT, inside the limit. */
-void uz_arena_set_emergency(struct uz_arena *a, uint32_t nr_frames);
+/* Frames kept aside for UZ_ALLOC_URGENT, inside the limit; of these for UZ_ALLOC_LAST only. */
+void uz_arena_set_emergency(struct uz_arena *a, uint32_t nr_frames, uint32_t nr_last);
 
 /* Changes the budget; below what is in use it only stops growth. */
 void uz_arena_set_limit(struct uz_arena *a, uint64_t limit_bytes);
