@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * With checksums a byte that changes behind our back is EIO that names the page, raw pages and objects alike; the
+ * slot stays as it is, so that the page is there again when the byte is. Without, a raw page just
+ * reads as what is there.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "dev_rig.h"
+#include "self_page.h"
+
+#define PAGES 64u
+
+/* Where in the store these bytes are; each page has 64 random ones in front that lz4 keeps as they are. */
+static off_t find(struct dev_rig *rig, const unsigned char *bytes, size_t len)
+{
+	off_t end = lseek(rig->memfd, 0, SEEK_END), at = 0;
+	char *map = mmap(NULL, (size_t)end, PROT_READ, MAP_SHARED, rig->memfd, 0);
+
+	CHECK(map != MAP_FAILED);
+	while ((at = lseek(rig->memfd, at, SEEK_DATA)) >= 0) {
+		off_t hole = lseek(rig->memfd, at, SEEK_HOLE);
+		char *p = memmem(map + at, (size_t)(hole - at), bytes, len);
+
+		if (p) {
+			at = p - map;
+			break;
+		}
+		at = hole;
+	}
+	munmap(map, (size_t)end);
+	return at;
+}
+
+static void toggle(struct dev_rig *rig, off_t at)
+{
+	unsigned char b;
+
+	CHECK_EQ(pread(rig->memfd, &b, 1, at), 1);
+	b ^= 0x10;
+	CHECK_EQ(pwrite(rig->memfd, &b, 1, at), 1);
+}
+
+static void check_damaged(struct dev_rig *rig, uint32_t page, bool checksum, bool raw)
+{
+	unsigned char got[UZ_PAGE_SIZE];
+	uint64_t bad = 0, before = dev_rig_stats(rig).bad_pages;
+	int r = uz_dev_read(rig->dev, rig->st, (uint64_t)page << UZ_PAGE_SHIFT, got, sizeof(got), 0);
+
+	if (checksum) {
+		CHECK_EQ(r, -EIO);
+		CHECK(uz_dev_last_bad(rig->dev, &bad) && bad == page);
+		CHECK_EQ(dev_rig_stats(rig).bad_pages, before + 1);
+		CHECK_EQ(uz_dev_write(rig->dev, rig->st, ((uint64_t)page << UZ_PAGE_SHIFT) + 1, "x", 1,
+				      0),
+			 -EIO);
+	} else if (raw) {
+		CHECK_EQ(r, 0);
+	}
+}
+
+static void test_pages(bool checksum, enum self_mix mix)
+{
+	struct dev_rig_config c = { .size_bytes = PAGES * UZ_PAGE_SIZE, .limit_bytes = 32 << 20,
+				    .checksum = checksum };
+	unsigned char buf[UZ_PAGE_SIZE], got[UZ_PAGE_SIZE];
+	struct dev_rig rig;
+	off_t at;
+
+	dev_rig_open(&rig, &c);
+	for (uint32_t p = 0; p < PAGES; p++) {
+		self_page_make(buf, p, 9, test_seed(), mix);
+		CHECK_EQ(uz_dev_write(rig.dev, rig.st, (uint64_t)p << UZ_PAGE_SHIFT, buf, sizeof(buf), 0),
+			 0);
+	}
+	CHECK_EQ(dev_rig_stats(&rig).huge_pages, mix == SELF_HARD ? PAGES : 0);
+	for (uint32_t p = 0; p < PAGES; p++) {
+		self_page_make(buf, p, 9, test_seed(), mix);
+		at = find(&rig, buf + 32, 64);
+		CHECK_MSG(at > 0, "page %u is nowhere in the store", p);
+		toggle(&rig, at + p % 64);
+		check_damaged(&rig, p, checksum, mix == SELF_HARD);
+		toggle(&rig, at + p % 64);
+		CHECK_EQ(uz_dev_read(rig.dev, rig.st, (uint64_t)p << UZ_PAGE_SHIFT, got, sizeof(got), 0),
+			 0);
+		CHECK_MEM(got, buf, sizeof(got));
+	}
+	CHECK_EQ(uz_store_check(rig.store), 0);
+	dev_rig_close(&rig);
+}
+
+int main(void)
+{
+	test_start();
+	test_pages(true, SELF_HARD);
+	test_pages(true, SELF_EASY);
+	test_pages(false, SELF_HARD);
+	test_pages(false, SELF_EASY);
+	return 0;
+}
