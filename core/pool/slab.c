@@ -14,9 +14,9 @@
  * Empty blocks are destroyed at once. A new block is made with the class lock held: others of the
  * class would have to wait for memory anyway, and two would make two blocks.
  *
- * A move takes a cell that exists, of its class or the next larger one that has one. At
- * the limit an urgent allocation takes, in this order: a new block, a cell of
- * any larger class, a block of the emergency reserve. So free cells that exist
+ * A move takes a cell that exists, of its class or the next larger one that has one. At the
+ * limit an urgent allocation takes, in this order: a new block, a cell of any larger class, a
+ * block of the emergency reserve, a shorter block of a larger class. So free cells that exist
  * anyhow are spent before the reserve is, which raw pages need.
  */
 #include "slab_i.h"
@@ -119,6 +119,32 @@ static bool alloc_larger(struct slab *s, struct slab_class *c, struct uz_object 
 	return found;
 }
 
+/*
+ * A new block of a larger class whose blocks are shorter: free frames that raw pages have left lie
+ * one by one, and a disk full of those must take smaller pages in their place.
+ */
+static int alloc_shorter(struct slab *s, struct slab_class *c, struct uz_object *out)
+{
+	uint32_t shortest = c->nr_frames;
+	int err = -UZ_ENOSPC;
+
+	while (err && ++c < &s->class[s->nr_classes]) {
+		if (c->nr_frames >= shortest)
+			continue;
+		shortest = c->nr_frames;
+		err = alloc_in(s, c, UZ_ALLOC_URGENT, out);
+	}
+	return err;
+}
+
+static int alloc_urgent(struct slab *s, struct slab_class *c, unsigned int flags,
+			struct uz_object *out)
+{
+	int err = alloc_larger(s, c, out) ? 0 : alloc_in(s, c, flags, out);
+
+	return err && flags & UZ_ALLOC_URGENT ? alloc_shorter(s, c, out) : err;
+}
+
 int uz__slab_alloc(struct uz_pool *p, uint32_t size, uint32_t owner, unsigned int flags,
 		   unsigned int hint, struct uz_object *out)
 {
@@ -128,7 +154,7 @@ int uz__slab_alloc(struct uz_pool *p, uint32_t size, uint32_t owner, unsigned in
 
 	(void)hint;
 	if (UZ_UNLIKELY(err) && flags & (UZ_ALLOC_URGENT | UZ_ALLOC_MOVE))
-		err = alloc_larger(s, c, out) ? 0 : alloc_in(s, c, flags, out);
+		err = alloc_urgent(s, c, flags, out);
 	if (UZ_LIKELY(!err))
 		uz_store((uint32_t *)out->addr - 1, owner);
 	return err;
