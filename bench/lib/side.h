@@ -37,6 +37,11 @@ void side_zram_discard(struct side *s, uint64_t off, uint64_t len);
  * of them is at the disk's start.
  */
 struct side *side_bare(const char *pages, uint64_t nr);
+/*
+ * The same, and writing copies the compressed bytes to memory that is not in the cache: no store
+ * that keeps what it is given can do less. Its reads give what was there at first.
+ */
+struct side *side_kept(const char *pages, uint64_t nr);
 void side_bare_turn(struct side *s, uint64_t first);
 uint64_t side_bare_bytes(struct side *s);
 

@@ -10,7 +10,7 @@ struct bare {
 	struct side side;
 	LZ4_stream_t state[BENCH_STREAMS];
 	char out[BENCH_STREAMS][OUT_BYTES] __attribute__((aligned(64)));
-	uint64_t nr, first, bytes;
+	uint64_t nr, first, kept;
 	char *packed;
 	uint64_t *start; /* nr + 1 offsets in packed */
 };
@@ -44,6 +44,23 @@ static void bare_read(struct side *s, unsigned int thread, uint64_t off, void *d
 		BENCH_CHECK(LZ4_decompress_safe(b->packed + b->start[k], (char *)dst + i, n,
 						UZ_PAGE_SIZE) == UZ_PAGE_SIZE,
 			    "bare codec: page %llu", (unsigned long long)k);
+	}
+}
+
+/* The same, and keeps the bytes: one behind the other in memory that is not in the cache. */
+static void kept_write(struct side *s, unsigned int thread, uint64_t off, const void *src,
+		       uint64_t len)
+{
+	struct bare *b = (struct bare *)s;
+
+	(void)off;
+	for (uint64_t i = 0; i < len; i += UZ_PAGE_SIZE) {
+		int n = compress(b, thread, (const char *)src + i);
+
+		if (b->kept + OUT_BYTES > b->start[b->nr])
+			b->kept = 0;
+		memcpy(b->packed + b->kept, b->out[thread], (size_t)n);
+		b->kept += (uint64_t)n;
 	}
 }
 
@@ -89,6 +106,15 @@ struct side *side_bare(const char *pages, uint64_t nr)
 		LZ4_initStream(&b->state[i], sizeof(b->state[i]));
 	pack(b, pages);
 	return &b->side;
+}
+
+struct side *side_kept(const char *pages, uint64_t nr)
+{
+	struct side *s = side_bare(pages, nr);
+
+	s->name = "kept";
+	s->write = kept_write;
+	return s;
 }
 
 void side_bare_turn(struct side *s, uint64_t first)

@@ -54,6 +54,10 @@ def engine_rows(c, data, found, why):
                       "MB/s", why, wall_over_cpu=busy)
         c.results.add("engine", name, data, median(ours), median(bare), "bare liblz4",
                       paired(ours, bare), bare_reach, "MB/s", wall_over_cpu=busy)
+        if case == "rewrite":
+            kept = c.rate(found, case=case, who="kept")
+            c.results.add("engine", name, data, median(ours), median(kept), "liblz4 and a copy",
+                          paired(ours, kept), unit="MB/s", bound_of_bare=paired(kept, bare))
 
 
 def scale(c):

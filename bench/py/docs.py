@@ -16,7 +16,7 @@ import subprocess
 import data
 import plot
 import tools
-from result import outcome, summary, text
+from result import median, outcome, summary, text
 
 BEGIN, END = "<!-- made by bench/run: begin -->", "<!-- made by bench/run: end -->"
 COLUMNS = ("write MB/s", "read MB/s", "mixed MB/s", "p99.9 us", "memory/data")
@@ -24,7 +24,8 @@ ABOUT = {
     "engine": "The library on private memory, one thread, lz4, 1 MiB requests, MB/s. All sides take "
               "turns every 16 MiB of a 256 MiB disk. In a rewrite every page gets another page's "
               "content. Bare liblz4: the same library and state, page by page into one warm buffer, "
-              "and out of one packed array. Kernel zram: O_DIRECT. Ratios are medians of the ratios "
+              "and out of one packed array. liblz4 and a copy: the same, and the bytes are copied "
+              "into memory one behind the other; no store can do less. Kernel zram: O_DIRECT. Ratios are medians of the ratios "
               "of each round. Free memory is touched just before a fill, for all sides, because a "
               "virtual machine may have given it back to its host; the row without is there too.",
     "density": "(ram_total - populated reserve) / compressed bytes; at most max(4 MiB, 1%) of reserve "
@@ -61,13 +62,13 @@ def read(path):
         return "-"
 
 
-def machine():
+def machine(rows_of):
     cpu = re.search(r"model name\s*: (.*)", read("/proc/cpuinfo"))
     ram = int(re.search(r"MemTotal:\s*(\d+)", read("/proc/meminfo")).group(1)) >> 20
-    yield "date", datetime.date.today().isoformat()
+    yield "date", datetime.date.fromtimestamp(os.path.getmtime(rows_of)).isoformat()
     yield "CPU", f"{cpu.group(1) if cpu else platform.machine()}, {os.cpu_count()} logical"
     yield "memory", f"{ram} GiB"
-    yield "virtual", first_line(["systemd-detect-virt"])
+    yield "virtual", first_line(["systemd-detect-virt", "--vm"])
     yield "kernel", platform.release()
     for name in ("enabled", "defrag", "shmem_enabled"):
         yield f"THP {name}", f"`{read('/sys/kernel/mm/transparent_hugepage/' + name)}`"
@@ -119,13 +120,16 @@ def pools_plot(figures, path):
         f.write(plot.svg(panels, [d.split("-")[1] + "%" for d in sets]))
 
 
-def sections(rows, folder):
-    yield "## Machine\n\n" + table(("", ""), machine())
+def sections(rows, folder, path):
+    yield "## Machine\n\n" + table(("", ""), machine(path))
     notes = sorted(glob.glob(os.path.join(tools.BUILD, "bench-data", "*.txt")))
     names = [os.path.basename(n)[:-4] for n in notes]
     yield "## Data\n\n" + table(("name", "what"), [(n, data.describe(os.path.dirname(p), n))
                                                   for n, p in zip(names, notes)])
-    yield "## Summary\n\n" + summary(rows) + "."
+    busy = [r["wall_over_cpu"] for r in rows if "wall_over_cpu" in r]
+    yield "## Summary\n\n" + summary(rows) + "." + (
+        f" Wall time over CPU time of the engine's thread: {median(busy):.2f} at the median, "
+        f"{max(busy):.2f} at worst; 1.00 is a machine that does nothing else." if busy else "")
     missed = [r for r in rows if r["pass"] is False]
     if missed:
         yield "### Missed\n\n" + bench_table(missed)
@@ -146,7 +150,7 @@ def write(path):
     folder = os.path.join(tools.ROOT, "docs")
     page = os.path.join(folder, "benchmarks.md")
     os.makedirs(folder, exist_ok=True)
-    made = "\n".join([BEGIN, "", "\n\n".join(sections(rows, folder)), "", END])
+    made = "\n".join([BEGIN, "", "\n\n".join(sections(rows, folder, path)), "", END])
     before, after = "# Benchmarks\n\n", "\n"
     old = read(page)
     if BEGIN in old and END in old:
