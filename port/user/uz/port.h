@@ -21,6 +21,13 @@ void *memmove(void *dst, const void *src, size_t n);
 void *memset(void *dst, int c, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
 
+/* Freestanding compilers call these even for 8 bytes; by their other name they are inlined. */
+#if !__STDC_HOSTED__
+#define memcpy(dst, src, n) __builtin_memcpy(dst, src, n)
+#define memset(dst, c, n) __builtin_memset(dst, c, n)
+#define memcmp(a, b, n) __builtin_memcmp(a, b, n)
+#endif
+
 /* Linux numbers; host/ asserts that they equal <errno.h>. */
 #define UZ_ENOENT 2
 #define UZ_EINTR 4
