@@ -24,7 +24,7 @@ static int compress(struct bare *b, unsigned int thread, const void *page)
 static void bare_write(struct side *s, unsigned int thread, uint64_t off, const void *src,
 		       uint64_t len)
 {
-	struct bare *b = (struct bare *)s;
+	struct bare *b = (void *)s;
 
 	(void)off;
 	for (uint64_t i = 0; i < len; i += UZ_PAGE_SIZE)
@@ -33,7 +33,7 @@ static void bare_write(struct side *s, unsigned int thread, uint64_t off, const 
 
 static void bare_read(struct side *s, unsigned int thread, uint64_t off, void *dst, uint64_t len)
 {
-	struct bare *b = (struct bare *)s;
+	struct bare *b = (void *)s;
 	uint64_t page = (off >> UZ_PAGE_SHIFT) + b->first;
 
 	(void)thread;
@@ -51,7 +51,7 @@ static void bare_read(struct side *s, unsigned int thread, uint64_t off, void *d
 static void kept_write(struct side *s, unsigned int thread, uint64_t off, const void *src,
 		       uint64_t len)
 {
-	struct bare *b = (struct bare *)s;
+	struct bare *b = (void *)s;
 
 	(void)off;
 	for (uint64_t i = 0; i < len; i += UZ_PAGE_SIZE) {
@@ -71,7 +71,7 @@ static void bare_reset(struct side *s)
 
 static void bare_close(struct side *s)
 {
-	struct bare *b = (struct bare *)s;
+	struct bare *b = (void *)s;
 
 	bench_memory_free(b->packed, b->start[b->nr]);
 	free(b->start);
@@ -119,12 +119,12 @@ struct side *side_kept(const char *pages, uint64_t nr)
 
 void side_bare_turn(struct side *s, uint64_t first)
 {
-	((struct bare *)s)->first = first;
+	((struct bare *)(void *)s)->first = first;
 }
 
 uint64_t side_bare_bytes(struct side *s)
 {
-	struct bare *b = (struct bare *)s;
+	struct bare *b = (void *)s;
 
 	return b->start[b->nr];
 }

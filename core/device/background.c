@@ -58,7 +58,8 @@ bool uz_dev_background(struct uz_dev *d, uint64_t now_ns, uint64_t budget_ns)
 	bool more = uz_arena_background(s->arena, budget_ns / 4);
 
 	uz_lock(pl, &s->background);
-	more |= step(d, now_ns, end) | uz__evacuate_step(s);
+	more |= step(d, now_ns, end);
+	more |= uz__evacuate_step(s);
 	uz_unlock(pl, &s->background);
 	return more;
 }

@@ -360,4 +360,6 @@ static struct nbdkit_plugin plugin = {
 	.cache = uzram_cache,
 };
 
+struct nbdkit_plugin *plugin_init(void); /* the macro defines it without */
+
 NBDKIT_REGISTER_PLUGIN(plugin)

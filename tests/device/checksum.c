@@ -48,14 +48,15 @@ static void check_damaged(struct dev_rig *rig, uint32_t page, bool checksum, boo
 {
 	unsigned char got[UZ_PAGE_SIZE];
 	uint64_t bad = 0, before = dev_rig_stats(rig).bad_pages;
-	int r = uz_dev_read(rig->dev, rig->st, (uint64_t)page << UZ_PAGE_SHIFT, got, sizeof(got), 0);
+	int r = uz_dev_read(rig->dev, rig->st, (uint64_t)page << UZ_PAGE_SHIFT, got, sizeof(got),
+			    0);
 
 	if (checksum) {
 		CHECK_EQ(r, -EIO);
 		CHECK(uz_dev_last_bad(rig->dev, &bad) && bad == page);
 		CHECK_EQ(dev_rig_stats(rig).bad_pages, before + 1);
-		CHECK_EQ(uz_dev_write(rig->dev, rig->st, ((uint64_t)page << UZ_PAGE_SHIFT) + 1, "x", 1,
-				      0),
+		CHECK_EQ(uz_dev_write(rig->dev, rig->st, ((uint64_t)page << UZ_PAGE_SHIFT) + 1, "x",
+				      1, 0),
 			 -EIO);
 	} else if (raw) {
 		CHECK_EQ(r, 0);
@@ -64,7 +65,8 @@ static void check_damaged(struct dev_rig *rig, uint32_t page, bool checksum, boo
 
 static void test_pages(bool checksum, enum self_mix mix)
 {
-	struct dev_rig_config c = { .size_bytes = PAGES * UZ_PAGE_SIZE, .limit_bytes = 32 << 20,
+	struct dev_rig_config c = { .size_bytes = PAGES * UZ_PAGE_SIZE,
+				    .limit_bytes = 32 << 20,
 				    .checksum = checksum };
 	unsigned char buf[UZ_PAGE_SIZE], got[UZ_PAGE_SIZE];
 	struct dev_rig rig;
@@ -73,7 +75,8 @@ static void test_pages(bool checksum, enum self_mix mix)
 	dev_rig_open(&rig, &c);
 	for (uint32_t p = 0; p < PAGES; p++) {
 		self_page_make(buf, p, 9, test_seed(), mix);
-		CHECK_EQ(uz_dev_write(rig.dev, rig.st, (uint64_t)p << UZ_PAGE_SHIFT, buf, sizeof(buf), 0),
+		CHECK_EQ(uz_dev_write(rig.dev, rig.st, (uint64_t)p << UZ_PAGE_SHIFT, buf,
+				      sizeof(buf), 0),
 			 0);
 	}
 	CHECK_EQ(dev_rig_stats(&rig).huge_pages, mix == SELF_HARD ? PAGES : 0);
@@ -84,7 +87,8 @@ static void test_pages(bool checksum, enum self_mix mix)
 		toggle(&rig, at + p % 64);
 		check_damaged(&rig, p, checksum, mix == SELF_HARD);
 		toggle(&rig, at + p % 64);
-		CHECK_EQ(uz_dev_read(rig.dev, rig.st, (uint64_t)p << UZ_PAGE_SHIFT, got, sizeof(got), 0),
+		CHECK_EQ(uz_dev_read(rig.dev, rig.st, (uint64_t)p << UZ_PAGE_SHIFT, got,
+				     sizeof(got), 0),
 			 0);
 		CHECK_MEM(got, buf, sizeof(got));
 	}

@@ -43,7 +43,9 @@ static void check_pages(void)
 	uint32_t seq;
 
 	for (unsigned int e = 0; e < UZ_CODEC_MAX; e++) {
-		CHECK_EQ(uz_dev_read(rig.dev, rig.st, (uint64_t)e * UZ_PAGE_SIZE, buf, sizeof(buf), 0), 0);
+		CHECK_EQ(uz_dev_read(rig.dev, rig.st, (uint64_t)e * UZ_PAGE_SIZE, buf, sizeof(buf),
+				     0),
+			 0);
 		CHECK_EQ(self_page_read(buf, e, test_seed(), SELF_EASY, &seq),
 			 there[e] ? SELF_OK : SELF_ZERO);
 	}
@@ -97,14 +99,16 @@ static void test_retire(void)
 static void test_migrate(void)
 {
 	for (int i = 0; i < 100 && (uz_dev_background(rig.dev, 0, 10000000) ||
-				    dev_rig_stats(&rig).migrate_left); i++)
+				    dev_rig_stats(&rig).migrate_left);
+	     i++)
 		;
 	CHECK_EQ(dev_rig_stats(&rig).migrate_left, 0);
 	check_pages();
 	for (int32_t level = 1; level < UZ_CODEC_MAX; level++)
 		CHECK(entry(&uz_codec_zstd, -level, true) > 0);
 	CHECK_EQ(uz_store_codec(rig.store, &uz_codec_lz4,
-				&(struct uz_codec_params){ .level = UZ_LEVEL_DEFAULT }, false), 0);
+				&(struct uz_codec_params){ .level = UZ_LEVEL_DEFAULT }, false),
+		 0);
 	check_pages();
 }
 

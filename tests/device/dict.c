@@ -33,7 +33,8 @@ static void check_pages(struct dev_rig *rig)
 
 	for (uint32_t p = 0; p < PAGES; p++) {
 		make_page(p, want);
-		CHECK_EQ(uz_dev_read(rig->dev, rig->st, (uint64_t)p * UZ_PAGE_SIZE, got, sizeof(got), 0),
+		CHECK_EQ(uz_dev_read(rig->dev, rig->st, (uint64_t)p * UZ_PAGE_SIZE, got,
+				     sizeof(got), 0),
 			 0);
 		CHECK_MEM(got, want, sizeof(got));
 	}
@@ -46,7 +47,8 @@ static void write_pages(struct dev_rig *rig)
 
 	for (uint32_t p = 0; p < PAGES; p++) {
 		make_page(p, buf);
-		CHECK_EQ(uz_dev_write(rig->dev, rig->st, (uint64_t)p * UZ_PAGE_SIZE, buf, sizeof(buf), 0),
+		CHECK_EQ(uz_dev_write(rig->dev, rig->st, (uint64_t)p * UZ_PAGE_SIZE, buf,
+				      sizeof(buf), 0),
 			 0);
 	}
 }
@@ -79,13 +81,15 @@ static void check_info(struct dev_rig *rig, unsigned int e, struct uz_codec_info
 
 	CHECK_EQ(uz_store_codec_info(rig->store, e, &info), 0);
 	CHECK(info.dict_bytes > 0 && info.dict_hash != 0);
-	CHECK(!was->name || (info.dict_bytes == was->dict_bytes && info.dict_hash == was->dict_hash));
+	CHECK(!was->name ||
+	      (info.dict_bytes == was->dict_bytes && info.dict_hash == was->dict_hash));
 	*was = info;
 }
 
 static void test_codec(const struct uz_codec_ops *ops)
 {
-	struct dev_rig_config c = { .size_bytes = (PAGES + 8) * UZ_PAGE_SIZE, .limit_bytes = 64 << 20,
+	struct dev_rig_config c = { .size_bytes = (PAGES + 8) * UZ_PAGE_SIZE,
+				    .limit_bytes = 64 << 20,
 				    .codec = ops->name };
 	struct uz_codec_info info = { 0 };
 	struct dev_rig rig;
@@ -101,8 +105,8 @@ static void test_codec(const struct uz_codec_ops *ops)
 	for (int i = 0; i < 1000 && dev_rig_stats(&rig).migrate_left; i++)
 		uz_dev_background(rig.dev, 0, 10000000);
 	after = dev_rig_stats(&rig).compr_data_size;
-	printf("%s: %llu bytes, with a dictionary of %u: %llu\n", ops->name, (unsigned long long)before,
-	       info.dict_bytes, (unsigned long long)after);
+	printf("%s: %llu bytes, with a dictionary of %u: %llu\n", ops->name,
+	       (unsigned long long)before, info.dict_bytes, (unsigned long long)after);
 	CHECK(after < before / 2);
 	check_pages(&rig);
 	dev_rig_adopt(&rig);

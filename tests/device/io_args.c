@@ -11,7 +11,8 @@
 static struct dev_rig rig;
 static unsigned char buf[2 * UZ_PAGE_SIZE];
 
-static int create(const char *name, uint64_t size, const struct uz_pool_ops *pool, unsigned int codec)
+static int create(const char *name, uint64_t size, const struct uz_pool_ops *pool,
+		  unsigned int codec)
 {
 	struct uz_dev_config c = { .name = name, .size_bytes = size, .pool = pool, .codec = codec };
 	struct uz_dev *d = NULL;
@@ -115,7 +116,9 @@ static void test_codec_args(void)
 	struct uz_codec_ops old = uz_codec_lz4;
 
 	CHECK_EQ(uz_store_codec(rig.store, &uz_codec_zstd, &p, false), -EINVAL);
-	p = (struct uz_codec_params){ .level = UZ_LEVEL_DEFAULT, .dict = dict, .dict_bytes = sizeof(dict) };
+	p = (struct uz_codec_params){ .level = UZ_LEVEL_DEFAULT,
+				      .dict = dict,
+				      .dict_bytes = sizeof(dict) };
 	CHECK_EQ(uz_store_codec(rig.store, &uz_codec_zstd, &p, false), -EINVAL);
 	p.dict_bytes = 100;
 	CHECK_EQ(uz_store_codec(rig.store, &uz_codec_deflate, &p, false), -EINVAL);

@@ -50,7 +50,8 @@ static void refused(struct dev_rig *rig, const char *name)
 {
 	static const struct uz_registry some = { find_codec, find_pool };
 	struct uz_host_config hc = { .backing = UZ_HOST_MEMFD, .fd = dup(rig->memfd) };
-	struct uz_store_config sc = { .arena = { .limit_bytes = 32 << 20 }, .registry = &some,
+	struct uz_store_config sc = { .arena = { .limit_bytes = 32 << 20 },
+				      .registry = &some,
 				      .attach = true };
 	struct uz_store_error err = { "" };
 	struct uz_store *s;
@@ -76,7 +77,8 @@ static void each_name(struct dev_rig *rig, const char *const *names, const char 
 int main(void)
 {
 	static const char *const names[] = { "zstd", "lz4", "zbud", "zsmalloc", NULL };
-	struct dev_rig_config c = { .size_bytes = 64 * UZ_PAGE_SIZE, .limit_bytes = 32 << 20,
+	struct dev_rig_config c = { .size_bytes = 64 * UZ_PAGE_SIZE,
+				    .limit_bytes = 32 << 20,
 				    .pool = "zsmalloc" };
 	unsigned char buf[UZ_PAGE_SIZE];
 	struct dev_rig rig;
@@ -87,10 +89,12 @@ int main(void)
 	for (uint32_t p = 0; p < 64; p++) {
 		if (p == 32) {
 			CHECK_EQ(uz_dev_set_pool(rig.dev, &uz_pool_zbud), 0);
-			CHECK_EQ(uz_dev_set_codec(rig.dev, dev_rig_codec(&rig, "zstd", 1, false)), 0);
+			CHECK_EQ(uz_dev_set_codec(rig.dev, dev_rig_codec(&rig, "zstd", 1, false)),
+				 0);
 		}
 		self_page_make(buf, p, 1, test_seed(), SELF_EASY);
-		CHECK_EQ(uz_dev_write(rig.dev, rig.st, (uint64_t)p << UZ_PAGE_SHIFT, buf, sizeof(buf), 0),
+		CHECK_EQ(uz_dev_write(rig.dev, rig.st, (uint64_t)p << UZ_PAGE_SHIFT, buf,
+				      sizeof(buf), 0),
 			 0);
 	}
 	uz_stream_close(rig.st);
@@ -103,7 +107,9 @@ int main(void)
 	each_name(&rig, names, &changed);
 	dev_rig_adopt(&rig);
 	for (uint32_t p = 0; p < 64; p++) {
-		CHECK_EQ(uz_dev_read(rig.dev, rig.st, (uint64_t)p << UZ_PAGE_SHIFT, buf, sizeof(buf), 0), 0);
+		CHECK_EQ(uz_dev_read(rig.dev, rig.st, (uint64_t)p << UZ_PAGE_SHIFT, buf,
+				     sizeof(buf), 0),
+			 0);
 		CHECK_EQ(self_page_read(buf, p, test_seed(), SELF_EASY, &seq), SELF_OK);
 	}
 	dev_rig_close(&rig);

@@ -7,7 +7,8 @@
 static void check_fields(struct test_rng *rng)
 {
 	uint64_t handle = test_random(rng) >> 24;
-	unsigned int codec = (unsigned int)test_below(rng, 16), age = (unsigned int)test_below(rng, 16);
+	unsigned int codec = (unsigned int)test_below(rng, 16),
+		     age = (unsigned int)test_below(rng, 16);
 	uint32_t size = 1 + (uint32_t)test_below(rng, 4096);
 	enum uz_slot_state state = (enum uz_slot_state)test_below(rng, 8);
 	uint64_t w = uz__slot_with_age(uz__slot_make(state, codec, size, handle), age);
@@ -16,7 +17,8 @@ static void check_fields(struct test_rng *rng)
 		    (uint64_t)age << 20 | handle << 24));
 	CHECK(uz__slot_state(w) == state && uz__slot_codec(w) == codec && uz__slot_size(w) == size);
 	CHECK(uz__slot_age(w) == age && uz__slot_handle(w) == handle);
-	CHECK(uz__slot_same(w, w | UZ_SLOT_LOCK) && uz__slot_same(w, uz__slot_with_age(w, age ^ 5)));
+	CHECK(uz__slot_same(w, w | UZ_SLOT_LOCK) &&
+	      uz__slot_same(w, uz__slot_with_age(w, age ^ 5)));
 	for (unsigned int bit = 1; bit < 64; bit++)
 		CHECK(uz__slot_same(w, w ^ 1ull << bit) == (bit >= 20 && bit < 24));
 }

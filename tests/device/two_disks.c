@@ -40,7 +40,9 @@ static void check(unsigned int d)
 	uint32_t got;
 
 	for (uint32_t p = 0; p < PAGES; p++) {
-		CHECK_EQ(uz_dev_read(disk[d], rig.st, (uint64_t)p << UZ_PAGE_SHIFT, buf, sizeof(buf), 0), 0);
+		CHECK_EQ(uz_dev_read(disk[d], rig.st, (uint64_t)p << UZ_PAGE_SHIFT, buf,
+				     sizeof(buf), 0),
+			 0);
 		got = 0;
 		CHECK_MSG(self_page_read(buf, p, test_seed() + d, SELF_ANY, &got) ==
 					  (seq[d][p] ? SELF_OK : SELF_ZERO) &&
@@ -57,7 +59,8 @@ static void write_some(unsigned int d, struct test_rng *rng)
 		uint32_t p = (uint32_t)test_below(rng, PAGES);
 
 		self_page_make(buf, p, ++seq[d][p], test_seed() + d, SELF_ANY);
-		CHECK_EQ(uz_dev_write(disk[d], rig.st, (uint64_t)p << UZ_PAGE_SHIFT, buf, sizeof(buf), 0),
+		CHECK_EQ(uz_dev_write(disk[d], rig.st, (uint64_t)p << UZ_PAGE_SHIFT, buf,
+				      sizeof(buf), 0),
 			 0);
 	}
 }
@@ -67,7 +70,8 @@ static void zero(unsigned int d, bool all)
 	if (all)
 		CHECK_EQ(uz_dev_reset(disk[d]), 0);
 	else
-		CHECK_EQ(uz_dev_discard(disk[d], rig.st, 0, (uint64_t)PAGES / 2 << UZ_PAGE_SHIFT), 0);
+		CHECK_EQ(uz_dev_discard(disk[d], rig.st, 0, (uint64_t)PAGES / 2 << UZ_PAGE_SHIFT),
+			 0);
 	memset(seq[d], 0, sizeof(seq[d][0]) * (all ? PAGES : PAGES / 2));
 }
 

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The volatile state of a store: its codecs, streams and disks, and what they count.
+ */
+#ifndef UZ_STATE_H
+#define UZ_STATE_H
+
+#include <uz/device.h>
+
+#include "meta.h"
+#include "slot.h"
+
+#define SLOTS_SHIFT 9
+#define SLOTS_PER_TABLE (1u << SLOTS_SHIFT)
+#define TABLE_BAD UINT32_MAX /* root entry whose table frame was damaged */
+#define CHECK_BYTES 4u /* behind an object, where the codec entry has checksums */
+/* Objects above this stay uncompressed; docs/benchmarks.md has the measurement behind it. */
+#define RAW_ABOVE (UZ_PAGE_SIZE - UZ_PAGE_SIZE / 8)
+#define NR_POOLS META_POOLS
+
+struct uz__counters {
+	int64_t pages; /* stored: objects and raw */
+	int64_t compressed_bytes;
+	int64_t same_pages, huge_pages, idle_pages;
+	/* from here to codec_pages: since creation or reset */
+	uint64_t huge_since, notify_free, enospc, bad_pages, recompressed;
+	uint64_t failed_reads, failed_writes, invalid_io;
+	uint64_t reads, writes, read_bytes, write_bytes;
+	int64_t codec_pages[UZ_CODEC_MAX]; /* stored pages by codec entry */
+};
+
+/* Values in buckets of 1/8 octave: 8 * 40 covers 1 ns to 18 minutes. */
+#define HIST_SUB 8
+#define HIST_BUCKETS (HIST_SUB * 40)
+
+struct uz__hist {
+	uint32_t bucket[HIST_BUCKETS];
+	uint64_t max_ns;
+};
+
+/* One stream's counters of one disk: written by that stream only, read by all. */
+struct uz__shard {
+	struct uz__counters c;
+	struct uz__hist hist[UZ_OP_NR];
+};
+
+struct uz__codec {
+	const struct uz_codec_ops *ops; /* NULL: entry not in use */
+	void *shared;
+	uint64_t shared_bytes;
+	uint64_t state_bytes;
+	bool checksum;
+};
+
+struct uz_stream {
+	struct uz_store *store;
+	unsigned int index;
+	void *state[UZ_CODEC_MAX]; /* of each codec entry */
+	unsigned char *page; /* a page being built or taken apart */
+	unsigned char *out; /* compressor output */
+	unsigned char *copy; /* stored bytes being looked at outside the lock */
+};
+
+/* NOTHING: the last try found nothing, and nothing was freed since it began. */
+enum uz__reclaim_state { UZ__RECLAIM_MAYBE, UZ__RECLAIM_TRYING, UZ__RECLAIM_NOTHING };
+
+/* Slots that evacuation holds at once: the objects of one block. Blocks with more are left. */
+#define UZ__TAKEN_MAX 256u
+
+struct uz__taken {
+	uint64_t *slot, word;
+};
+
+/* One stream's: the grace counter when its request began, 0 when quiet. */
+struct uz__seen {
+	uint64_t grace;
+} UZ_ALIGNED(UZ_CACHE_LINE);
+
+struct uz_store {
+	struct uz_arena *arena;
+	struct uz_plat *plat;
+	const struct uz_registry *registry;
+	struct uz_blocktab tab;
+	struct uz_area meta_area, root_area;
+	struct uz__meta *meta;
+
+	struct uz_lock control; /* streams, codec entries, the set of disks */
+	struct uz__codec codec[UZ_CODEC_MAX];
+	struct uz_stream *stream[UZ_STREAM_MAX];
+	struct uz_dev *disk[UZ_DISK_MAX];
+	uint64_t grace;
+	struct uz__seen seen[UZ_STREAM_MAX]; /* not in the stream: a stream may close meanwhile */
+
+	struct uz_lock background; /* one background step at a time; owns the stream below */
+	struct uz_stream *bg;
+	struct uz__taken taken[UZ__TAKEN_MAX];
+	uint32_t reclaim; /* enum uz__reclaim_state */
+};
+
+/* A cursor of background work over the slots of a disk. */
+struct uz__walk {
+	uint64_t page;
+	uint64_t end; /* 0: the end of the disk */
+	bool active;
+};
+
+struct uz_dev {
+	struct uz_store *store;
+	unsigned int index; /* in store->disk and the persistent table */
+	char name[UZ_DISK_NAME_MAX];
+	uint64_t size_bytes;
+	uint64_t mem_limit_bytes, mem_used_max;
+	struct uz_lock control; /* control operations */
+	struct uz_lock root_lock; /* changes of root entries and of the root itself */
+	uint32_t *root;
+	uint64_t nr_root; /* entries */
+	uint64_t root_off, root_bytes;
+
+	struct uz_pool *pool; /* takes new objects */
+	struct uz_pool *only_pool; /* == pool when no other has objects, else NULL */
+	struct uz_pool *pools[NR_POOLS]; /* by persistent entry */
+	unsigned int codec;
+	struct uz__shard *shard[UZ_STREAM_MAX];
+
+	uint64_t nr_tables, nr_raw; /* frames */
+	uint64_t moved, compacted; /* objects and frames, by compaction and migration */
+	uint64_t last_bad; /* page + 1 */
+
+	struct uz__walk migrate, tables, aging, recompress;
+	uint32_t tables_hint; /* something was freed that may have emptied a table */
+	uint64_t age_tick, age_next_ns;
+	int recompress_codec; /* -1: off */
+	uint32_t recompress_idle_s, recompress_min_bytes, recompress_cpu;
+	uint64_t recompress_next_ns;
+};
+
+#endif
