@@ -42,10 +42,23 @@ static bool entry_in_use(struct uz_store *s, unsigned int e)
 		if (!d)
 			continue;
 		uz__count_sum(d, &c);
-		if (c.codec_pages[e] || d->codec == e || d->recompress_codec == (int)e)
+		if (c.codec_pages[e] || uz_load(&d->codec) == e || d->recompress_codec == (int)e ||
+		    d->command_codec == e + 1)
 			return true;
 	}
 	return false;
+}
+
+/*
+ * A write that began when the entry was still set may publish a page of it at its end. With the
+ * control lock held nobody sets it again, so after a grace period the answer stays.
+ */
+static bool entry_unused(struct uz_store *s, unsigned int e)
+{
+	if (entry_in_use(s, e))
+		return false;
+	uz__grace_wait(s);
+	return !entry_in_use(s, e);
 }
 
 static void codec_close(struct uz_store *s, struct uz__codec *c)
@@ -61,7 +74,6 @@ static void codec_close(struct uz_store *s, struct uz__codec *c)
 static void entry_retire(struct uz_store *s, unsigned int e)
 {
 	uz_store_release(&s->meta->codec[e].valid, 0);
-	uz__grace_wait(s);
 	uz__stream_states_close(s, e);
 	codec_close(s, &s->codec[e]);
 	if (s->meta->codec[e].dict_bytes)
@@ -75,7 +87,7 @@ static int entry_free(struct uz_store *s)
 		if (!s->codec[e].ops)
 			return (int)e;
 	for (unsigned int e = 0; e < UZ_CODEC_MAX; e++)
-		if (!entry_in_use(s, e)) {
+		if (entry_unused(s, e)) {
 			entry_retire(s, e);
 			return (int)e;
 		}

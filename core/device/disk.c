@@ -208,7 +208,7 @@ int uz_dev_create(struct uz_store *s, const struct uz_dev_config *c, struct uz_d
 	int r;
 
 	if (!c->name || !name_ok(c->name) || !size_ok(c->size_bytes) || !c->pool ||
-	    c->codec >= UZ_CODEC_MAX || !s->codec[c->codec].ops)
+	    c->codec >= UZ_CODEC_MAX)
 		return -UZ_EINVAL;
 	r = uz_pool_ops_check(c->pool);
 	if (r < 0)
@@ -216,7 +216,9 @@ int uz_dev_create(struct uz_store *s, const struct uz_dev_config *c, struct uz_d
 	uz_lock(s->plat, &s->control);
 	while (i < UZ_DISK_MAX && s->disk[i])
 		i++;
-	if (uz_store_disk(s, c->name))
+	if (!s->codec[c->codec].ops)
+		r = -UZ_EINVAL;
+	else if (uz_store_disk(s, c->name))
 		r = -UZ_EEXIST;
 	else
 		r = i < UZ_DISK_MAX ? disk_make(s, c, i, out) : -UZ_ENOSPC;
@@ -328,17 +330,21 @@ int uz_dev_set_pool(struct uz_dev *d, const struct uz_pool_ops *pool)
 int uz_dev_set_codec(struct uz_dev *d, unsigned int codec)
 {
 	struct uz_store *s = d->store;
+	int r = -UZ_EINVAL;
 
-	if (codec >= UZ_CODEC_MAX || !s->codec[codec].ops)
-		return -UZ_EINVAL;
 	uz_lock(s->plat, &d->control);
-	uz_lock(s->plat, &s->background);
-	uz_store(&d->codec, codec);
-	uz__disk_save(d);
-	uz__migrate_start(d);
-	uz_unlock(s->plat, &s->background);
+	uz_lock(s->plat, &s->control);
+	if (codec < UZ_CODEC_MAX && s->codec[codec].ops) {
+		uz_lock(s->plat, &s->background);
+		uz_store_release(&d->codec, codec);
+		uz__disk_save(d);
+		uz__migrate_start(d);
+		uz_unlock(s->plat, &s->background);
+		r = 0;
+	}
+	uz_unlock(s->plat, &s->control);
 	uz_unlock(s->plat, &d->control);
-	return 0;
+	return r;
 }
 
 int uz_dev_resize(struct uz_dev *d, uint64_t size_bytes)

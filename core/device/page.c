@@ -159,7 +159,7 @@ static int store_last(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, ui
 
 int uz__page_store(struct uz_dev *d, struct uz_stream *st, uint64_t page, const void *src)
 {
-	unsigned int codec = uz_load(&d->codec), flags = 0;
+	unsigned int codec = uz_load_acquire(&d->codec), flags = 0;
 	uint32_t fill, size;
 	uint64_t *slot, w;
 	int r;
@@ -186,7 +186,7 @@ int uz__page_store(struct uz_dev *d, struct uz_stream *st, uint64_t page, const 
 static int make_word(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t page,
 		     uint64_t *old, unsigned int flags, uint64_t *w)
 {
-	unsigned int codec = uz_load(&d->codec);
+	unsigned int codec = uz_load_acquire(&d->codec);
 	uint32_t fill, size;
 	int r;
 

@@ -49,6 +49,28 @@ static bool finished(const struct pass *p)
 	return p->error || (p->rule.max_pages && p->done >= p->rule.max_pages);
 }
 
+/* While a command uses an entry it is not taken for another codec: 0, or -EINVAL. */
+static int hold_codec(struct uz_dev *d, unsigned int codec)
+{
+	struct uz_store *s = d->store;
+	int r = -UZ_EINVAL;
+
+	uz_lock(s->plat, &s->control);
+	if (codec < UZ_CODEC_MAX && s->codec[codec].ops) {
+		d->command_codec = codec + 1;
+		r = 0;
+	}
+	uz_unlock(s->plat, &s->control);
+	return r;
+}
+
+static void release_codec(struct uz_dev *d)
+{
+	uz_lock(d->store->plat, &d->store->control);
+	d->command_codec = 0;
+	uz_unlock(d->store->plat, &d->store->control);
+}
+
 int64_t uz_dev_recompress(struct uz_dev *d, const struct uz_recompress *r)
 {
 	struct uz_store *s = d->store;
@@ -56,36 +78,47 @@ int64_t uz_dev_recompress(struct uz_dev *d, const struct uz_recompress *r)
 	struct uz__walk w = { 0 };
 	bool end = false;
 
-	if (r->codec >= UZ_CODEC_MAX || !s->codec[r->codec].ops)
-		return -UZ_EINVAL;
 	uz_lock(s->plat, &d->control);
+	p.error = hold_codec(d, r->codec);
 	while (!end && !finished(&p)) {
 		uz_lock(s->plat, &s->background);
 		end = uz__walk(d, &w, s->plat->ops->now(s->plat) + SLICE_NS, visit, &p);
 		uz_unlock(s->plat, &s->background);
 	}
+	release_codec(d);
 	uz_unlock(s->plat, &d->control);
 	return p.done || !p.error ? (int64_t)p.done : p.error;
+}
+
+static bool rule_ok(const struct uz_store *s, int codec, uint32_t min_bytes, uint32_t cpu_percent)
+{
+	if (codec < 0)
+		return true;
+	return codec < UZ_CODEC_MAX && s->codec[codec].ops && cpu_percent >= 1 &&
+	       cpu_percent <= 100 && min_bytes <= UZ_PAGE_SIZE;
 }
 
 int uz_dev_set_recompress(struct uz_dev *d, int codec, uint32_t idle_s, uint32_t min_bytes,
 			  uint32_t cpu_percent)
 {
 	struct uz_store *s = d->store;
+	bool ok;
 
-	if (codec >= 0 && (codec >= UZ_CODEC_MAX || !s->codec[codec].ops || cpu_percent < 1 ||
-			   cpu_percent > 100 || min_bytes > UZ_PAGE_SIZE))
-		return -UZ_EINVAL;
 	uz_lock(s->plat, &d->control);
+	uz_lock(s->plat, &s->control);
 	uz_lock(s->plat, &s->background);
-	d->recompress_codec = codec < 0 ? -1 : codec;
-	d->recompress_idle_s = idle_s;
-	d->recompress_min_bytes = min_bytes;
-	d->recompress_cpu = cpu_percent;
-	d->recompress_next_ns = 0;
+	ok = rule_ok(s, codec, min_bytes, cpu_percent);
+	if (ok) {
+		d->recompress_codec = codec < 0 ? -1 : codec;
+		d->recompress_idle_s = idle_s;
+		d->recompress_min_bytes = min_bytes;
+		d->recompress_cpu = cpu_percent;
+		d->recompress_next_ns = 0;
+	}
 	uz_unlock(s->plat, &s->background);
+	uz_unlock(s->plat, &s->control);
 	uz_unlock(s->plat, &d->control);
-	return 0;
+	return ok ? 0 : -UZ_EINVAL;
 }
 
 /* Work for t is followed by t * (100 - cpu) / cpu of rest. */

@@ -84,7 +84,7 @@ struct uz_store {
 	struct uz_area meta_area, root_area;
 	struct uz__meta *meta;
 
-	struct uz_lock control; /* streams, codec entries, the set of disks */
+	struct uz_lock control; /* streams, codec entries and their use, the set of disks */
 	struct uz__codec codec[UZ_CODEC_MAX];
 	struct uz_stream *stream[UZ_STREAM_MAX];
 	struct uz_dev *disk[UZ_DISK_MAX];
@@ -130,6 +130,7 @@ struct uz_dev {
 	uint32_t tables_hint; /* something was freed that may have emptied a table */
 	uint64_t age_tick, age_next_ns;
 	int recompress_codec; /* -1: off */
+	unsigned int command_codec; /* entry + 1 that uz_dev_recompress is busy with */
 	uint32_t recompress_idle_s, recompress_min_bytes, recompress_cpu;
 	uint64_t recompress_next_ns;
 };
