@@ -32,9 +32,13 @@ static void *writer(void *arg)
 		uint32_t page = (uint32_t)test_below(&rng, PAGES);
 
 		self_page_make(buf, page, ++seq, test_seed(), SELF_EASY);
-		CHECK_EQ(uz_dev_write(rig.dev, st, (uint64_t)page << UZ_PAGE_SHIFT, buf, sizeof(buf), 0), 0);
+		CHECK_EQ(uz_dev_write(rig.dev, st, (uint64_t)page << UZ_PAGE_SHIFT, buf,
+				      sizeof(buf), 0),
+			 0);
 		page = (uint32_t)test_below(&rng, PAGES);
-		CHECK_EQ(uz_dev_read(rig.dev, st, (uint64_t)page << UZ_PAGE_SHIFT, buf, sizeof(buf), 0), 0);
+		CHECK_EQ(uz_dev_read(rig.dev, st, (uint64_t)page << UZ_PAGE_SHIFT, buf, sizeof(buf),
+				     0),
+			 0);
 		CHECK(self_page_read(buf, page, test_seed(), SELF_EASY, &got) != SELF_TORN);
 		__atomic_add_fetch(&nr_writes, 1, __ATOMIC_RELAXED);
 	}
@@ -102,7 +106,9 @@ int main(void)
 	for (unsigned int i = 0; i < WRITERS + 2; i++)
 		CHECK_EQ(pthread_join(id[i], NULL), 0);
 	for (uint32_t p = 0; p < PAGES; p++)
-		CHECK_EQ(uz_dev_read(rig.dev, rig.st, (uint64_t)p << UZ_PAGE_SHIFT, buf, sizeof(buf), 0), 0);
+		CHECK_EQ(uz_dev_read(rig.dev, rig.st, (uint64_t)p << UZ_PAGE_SHIFT, buf,
+				     sizeof(buf), 0),
+			 0);
 	CHECK_EQ(uz_store_check(rig.store), 0);
 	CHECK(nr_changes > UZ_CODEC_MAX);
 	test_count("writes", nr_writes);
