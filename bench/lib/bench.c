@@ -82,6 +82,14 @@ uint64_t bench_ticks_cost(void)
 	return gap[500];
 }
 
+void *bench_alloc(size_t bytes)
+{
+	void *p = aligned_alloc(64, UZ_ALIGN_UP(bytes, (size_t)64));
+
+	BENCH_CHECK(p, "no memory for %zu bytes", bytes);
+	return memset(p, 0, bytes);
+}
+
 void *bench_memory(uint64_t bytes)
 {
 	uint64_t whole = UZ_ALIGN_UP(bytes, 2u << 20);

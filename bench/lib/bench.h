@@ -102,6 +102,9 @@ uint64_t bench_data_pages(void); /* pages of the file itself */
 void *bench_memory(uint64_t bytes);
 void bench_memory_free(void *p, uint64_t bytes);
 
+/* Zeroed and aligned to a cache line; the program ends when there is none. For free(). */
+void *bench_alloc(size_t bytes) __attribute__((returns_nonnull));
+
 /* Takes that much memory from the system, touches it, gives it back. */
 void bench_warm(uint64_t bytes);
 

@@ -94,14 +94,11 @@ static void pack(struct bare *b, const char *pages)
 
 struct side *side_bare(const char *pages, uint64_t nr)
 {
-	struct bare *b = aligned_alloc(64, UZ_ALIGN_UP(sizeof(*b), 64));
+	struct bare *b = bench_alloc(sizeof(*b));
 
-	BENCH_CHECK(b, "no memory");
-	memset(b, 0, sizeof(*b));
 	b->side = (struct side){ "bare", bare_reset, bare_write, bare_read, bare_close };
 	b->nr = nr;
-	b->start = calloc(nr + 1, sizeof(*b->start));
-	BENCH_CHECK(b->start, "no memory");
+	b->start = bench_alloc((nr + 1) * sizeof(*b->start));
 	for (unsigned int i = 0; i < BENCH_STREAMS; i++)
 		LZ4_initStream(&b->state[i], sizeof(b->state[i]));
 	pack(b, pages);

@@ -49,9 +49,8 @@ static void ours_close(struct side *s)
 
 struct side *side_ours(const struct bench_disk_config *c)
 {
-	struct ours *o = calloc(1, sizeof(*o));
+	struct ours *o = bench_alloc(sizeof(*o));
 
-	BENCH_CHECK(o, "no memory");
 	o->config = *c;
 	o->side = (struct side){ "ours", ours_reset, ours_write, ours_read, ours_close };
 	return &o->side;

@@ -84,8 +84,7 @@ struct side *side_zram(uint64_t size_bytes)
 
 	if (!bench_text("zram", NULL))
 		return NULL;
-	z = calloc(1, sizeof(*z));
-	BENCH_CHECK(z, "no memory");
+	z = bench_alloc(sizeof(*z));
 	z->side = (struct side){ "zram", zram_reset, zram_write, zram_read, zram_close };
 	z->number = (unsigned int)bench_number("zram", 0);
 	z->size_bytes = size_bytes;
