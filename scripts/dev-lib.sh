@@ -12,6 +12,7 @@ declare -A PACKAGES=(
 	[build]="gcc make libc6-dev liblz4-dev libzstd-dev libdeflate-dev liblzo2-dev pkg-config"
 	[clang]="clang libclang-rt-dev llvm"
 	[test]="python3 libnbd-bin python3-libnbd nbdkit qemu-utils jq"
+	[guest]="qemu-system-x86 busybox-static cpio kmod xz-utils e2fsprogs xfsprogs btrfs-progs libnbd-bin jq python3"
 	[run]="libnbd-bin e2fsprogs python3"
 	[bench]="python3 libnbd-bin nbdkit qemu-utils fio"
 	[lint]="shellcheck clang-format universal-ctags cppcheck git"
