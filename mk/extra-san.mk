@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+#
+# san/: libkmsan.a, built by the build's compiler without instrumentation and without any
+# -I of the project. mem* calls that a compiler makes by itself become the runtime's own.
+
+# libkmsan.a is the runtime; libkmsan-libc.a, for hosted programs, what stands in front of libc.
+KMSAN_A := $(BUILD)/kmsan/libkmsan.a
+KMSAN_LIBC_A := $(BUILD)/kmsan/libkmsan-libc.a
+KMSAN_SRC := $(sort $(wildcard san/src/*.c))
+KMSAN_LIBC_SRC := $(sort $(wildcard san/libc/*.c san/global/*.c))
+KMSAN_CC ?= $(if $(findstring kmsan-cc,$(CC)),gcc,$(CC))
+KMSAN_BACKTRACE := $(wildcard $(shell gcc -print-file-name=libbacktrace.a 2>/dev/null))
+
+KMSAN_FLAGS := -std=gnu11 -O2 -g -fPIC $(WARN) -Isan/include -D_GNU_SOURCE -DKMSAN_RUNTIME=1 \
+	-fno-omit-frame-pointer -fno-optimize-sibling-calls -fno-builtin -fno-stack-protector \
+	-ftls-model=initial-exec -fvisibility=hidden \
+	$(if $(KMSAN_BACKTRACE),-DKMSAN_LIBBACKTRACE \
+	-I$(dir $(shell gcc -print-file-name=include/backtrace.h)))
+
+KMSAN_OBJ := $(patsubst san/%.c,$(BUILD)/kmsan/obj/%.o,$(KMSAN_SRC))
+KMSAN_LIBC_OBJ := $(patsubst san/%.c,$(BUILD)/kmsan/obj/%.o,$(KMSAN_LIBC_SRC)) \
+	$(BUILD)/kmsan/obj/libc/wrap_table.o
+
+$(BUILD)/kmsan/obj/global/%.o: san/global/%.c mk/extra-san.mk
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	@$(KMSAN_CC) $(KMSAN_FLAGS) -Isan/src -MMD -MP -c -o $@ $<
+
+$(BUILD)/kmsan/obj/src/%.o: san/src/%.c mk/extra-san.mk
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	@$(KMSAN_CC) $(KMSAN_FLAGS) -MMD -MP -c -o $@ $<
+	@objcopy --redefine-sym memcpy=kmsan__memcpy --redefine-sym memset=kmsan__memset \
+		--redefine-sym memmove=kmsan__memmove --redefine-sym memcmp=kmsan__memcmp $@
+
+# The wrappers reach libc's own functions by the names that --wrap gives them.
+$(BUILD)/kmsan/obj/libc/%.o: san/libc/%.c mk/extra-san.mk $(BUILD)/kmsan/redefine
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	@$(KMSAN_CC) $(KMSAN_FLAGS) -Isan/src -MMD -MP -c -o $@ $<
+	@objcopy --redefine-syms=$(BUILD)/kmsan/redefine $@
+
+$(BUILD)/kmsan/wrap_table.c $(BUILD)/kmsan/wrap $(BUILD)/kmsan/redefine &: san/libc/wrap.list san/libc/generate
+	@mkdir -p $(@D)
+	@echo "  GEN   $(BUILD)/kmsan/wrap_table.c"
+	@san/libc/generate san/libc/wrap.list $(BUILD)/kmsan
+
+$(BUILD)/kmsan/obj/libc/wrap_table.o: $(BUILD)/kmsan/wrap_table.c $(BUILD)/kmsan/redefine
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	@$(KMSAN_CC) $(KMSAN_FLAGS) -Isan/src -Isan/libc -MMD -MP -c -o $@ $<
+	@objcopy --redefine-syms=$(BUILD)/kmsan/redefine $@
+
+# libbacktrace's objects are members, so that a program links one archive.
+$(KMSAN_A): $(KMSAN_OBJ)
+	@mkdir -p $(@D)
+	@echo "  AR    $@"
+	@rm -rf $@ $(BUILD)/kmsan/backtrace
+	@$(if $(KMSAN_BACKTRACE),mkdir -p $(BUILD)/kmsan/backtrace && cd $(BUILD)/kmsan/backtrace && \
+		$(AR) x $(KMSAN_BACKTRACE))
+	@$(AR) rcs $@ $^ $(if $(KMSAN_BACKTRACE),$(BUILD)/kmsan/backtrace/*.o)
+
+$(KMSAN_LIBC_A): $(KMSAN_LIBC_OBJ)
+	@echo "  AR    $@"
+	@rm -f $@
+	@$(AR) rcs $@ $^
+
+.PHONY: san
+san: $(KMSAN_A) $(KMSAN_LIBC_A)
+
+$(BUILD)/obj/tests/san/%.o: CPPFLAGS += -Isan/include -Isan/src -DKMSAN_RUNTIME=1
+$(filter $(BUILD)/tests/san/%,$(TESTS)): $(KMSAN_A)
+
+-include $(KMSAN_OBJ:.o=.d) $(KMSAN_LIBC_OBJ:.o=.d)

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Signals and jumps. A handler runs in a context of its own: what the program installs is
+ * a trampoline, and it finds the program's handler in a table when the signal comes.
+ *
+ * A jump out of handlers leaves their contexts; which, the stack pointer in the jump buffer
+ * says, which glibc hides by a rotation and a per-process number (x86_64). What lies between
+ * the two stack pointers is no longer anybody's.
+ */
+#include "wrap.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+union handler {
+	void (*simple)(int);
+	void (*full)(int, siginfo_t *, void *);
+};
+
+static struct sigaction actions[NSIG]; /* as the program gave them */
+
+int __wrap_sigaction(int sig, const struct sigaction *act, struct sigaction *old);
+sighandler_t __wrap_signal(int sig, sighandler_t fn);
+_Noreturn void __wrap_longjmp(jmp_buf b, int v);
+_Noreturn void __wrap__longjmp(jmp_buf b, int v);
+_Noreturn void __wrap_siglongjmp(sigjmp_buf b, int v);
+_Noreturn void __wrap___longjmp_chk(jmp_buf b, int v);
+_Noreturn void __real_longjmp(jmp_buf b, int v);
+_Noreturn void __real__longjmp(jmp_buf b, int v);
+_Noreturn void __real_siglongjmp(sigjmp_buf b, int v);
+_Noreturn void __real___longjmp_chk(jmp_buf b, int v);
+pid_t __wrap_vfork(void);
+
+static uintptr_t stack_pointer(const ucontext_t *uc)
+{
+#if defined(__x86_64__)
+	return (uintptr_t)uc->uc_mcontext.gregs[REG_RSP];
+#else
+	return (uintptr_t)uc->uc_mcontext.sp;
+#endif
+}
+
+static void trampoline(int sig, siginfo_t *info, void *uc)
+{
+	int token = kmsan__intr_enter_at(stack_pointer(uc));
+	union handler h;
+
+	K_OUT(info, sizeof(*info));
+	K_OUT(uc, sizeof(ucontext_t));
+	h.full = kmsan__load_acquire(&actions[sig].sa_sigaction);
+	if (actions[sig].sa_flags & SA_SIGINFO)
+		h.full(sig, info, uc);
+	else
+		h.simple(sig);
+	kmsan_intr_leave(token);
+}
+
+static bool is_function(const struct sigaction *a)
+{
+	return a->sa_handler != SIG_DFL && a->sa_handler != SIG_IGN;
+}
+
+int __wrap_sigaction(int sig, const struct sigaction *act, struct sigaction *old)
+{
+	struct sigaction real, before;
+	int ret;
+
+	K_ENTER;
+	if (sig <= 0 || sig >= NSIG || !act) {
+		before = actions[sig > 0 && sig < NSIG ? sig : 0];
+		ret = sigaction(sig, act, old);
+	} else {
+		K_IN(&act->sa_handler, sizeof(act->sa_handler));
+		real = *act;
+		before = actions[sig];
+		if (is_function(act)) {
+			actions[sig] = *act;
+			real.sa_sigaction = trampoline;
+			real.sa_flags |= SA_SIGINFO;
+		}
+		ret = sigaction(sig, &real, old);
+	}
+	if (ret || !old)
+		return ret;
+	if (old->sa_sigaction == trampoline)
+		*old = before;
+	K_OUT(old, sizeof(*old));
+	return 0;
+}
+
+sighandler_t __wrap_signal(int sig, sighandler_t fn)
+{
+	struct sigaction act = { .sa_handler = fn, .sa_flags = SA_RESTART }, old;
+
+	if (fn == SIG_ERR) {
+		errno = EINVAL;
+		return SIG_ERR;
+	}
+	sigemptyset(&act.sa_mask);
+	sigaddset(&act.sa_mask, sig);
+	return __wrap_sigaction(sig, &act, &old) ? SIG_ERR : old.sa_handler;
+}
+
+static uintptr_t target_sp(const jmp_buf b)
+{
+#if defined(__x86_64__)
+	uintptr_t sp = (uintptr_t)b[0].__jmpbuf[6];
+
+	__asm__("ror $17, %0\n\txor %%fs:0x30, %0" : "+r"(sp));
+	return sp;
+#else
+	(void)b;
+	return 0;
+#endif
+}
+
+static void before_jump(const jmp_buf b)
+{
+	uintptr_t sp = target_sp(b), here = (uintptr_t)__builtin_frame_address(0);
+
+	if (!sp)
+		return;
+	kmsan__jump_to(sp);
+	if (sp > here && sp < kmsan__self.stack_high && here >= kmsan__self.stack_low)
+		kmsan__set((void *)here, sp - here, 0, 0);
+}
+
+void __wrap_longjmp(jmp_buf b, int v)
+{
+	before_jump(b);
+	__real_longjmp(b, v);
+}
+
+void __wrap__longjmp(jmp_buf b, int v)
+{
+	before_jump(b);
+	__real__longjmp(b, v);
+}
+
+void __wrap_siglongjmp(sigjmp_buf b, int v)
+{
+	before_jump(b);
+	__real_siglongjmp(b, v);
+}
+
+void __wrap___longjmp_chk(jmp_buf b, int v)
+{
+	before_jump(b);
+	__real___longjmp_chk(b, v);
+}
+
+/* The child would overwrite the context of its parent: it gets memory of its own. */
+pid_t __wrap_vfork(void)
+{
+	return fork();
+}
