@@ -1,0 +1,25 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+# uz-test: timeout 300
+"""The kernel's own scenarios, and text of every report, at -O0, -O1, -O2 with each clang."""
+
+import os
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+import cases  # noqa: E402
+
+clangs = cases.compilers()
+if not clangs:
+    cases.skip("no clang is installed")
+if not os.path.exists(os.path.join(cases.BUILD, "kmsan/libkmsan.a")):
+    cases.skip("libkmsan.a is not built: make san")
+failed = done = 0
+folder = os.environ.get("TMPDIR") or tempfile.mkdtemp()
+for clang in clangs:
+    for name in ("kernel",):
+        f, d = cases.check_file(name, folder, clang)
+        failed, done = failed + f, done + d
+print(f"COUNT comparisons={done} clangs={len(clangs)}")
+sys.exit(1 if failed or not done else 0)
