@@ -169,7 +169,8 @@ static int attach_disk(struct uz_dev *d)
 	}
 	if (old)
 		d->only_pool = NULL;
-	uz__migrate_start(d);
+	if (old || uz__disk_record(d->store->meta, d->index)->migrating)
+		uz__migrate_start(d);
 	d->tables_hint = 1;
 	return 0;
 }

@@ -104,17 +104,21 @@ bool uz__disk_over(struct uz_dev *d, unsigned int flags)
 
 void uz__disk_save(struct uz_dev *d)
 {
-	struct uz__disk_record rec = {
-		.size_bytes = d->size_bytes,
-		.mem_limit_bytes = d->mem_limit_bytes,
-		.root_off = d->root_off,
-		.root_bytes = d->root_bytes,
-		.pool = d->pool->entry,
-		.codec = d->codec,
-	};
+	struct uz__disk_record rec;
 
+	uz_lock(d->store->plat, &d->save_lock);
+	rec = (struct uz__disk_record){
+		.size_bytes = uz_load(&d->size_bytes),
+		.mem_limit_bytes = uz_load(&d->mem_limit_bytes),
+		.root_off = d->root_off,
+		.root_bytes = uz_load(&d->root_bytes),
+		.pool = uz_load(&d->pool)->entry,
+		.codec = uz_load(&d->codec),
+		.migrating = uz_load(&d->migrate.active),
+	};
 	memcpy(rec.name, d->name, sizeof(rec.name));
 	uz__disk_publish(d->store->meta, d->index, &rec);
+	uz_unlock(d->store->plat, &d->save_lock);
 }
 
 static int fill_in(struct uz_dev *d, const struct uz__disk_record *rec)
@@ -303,8 +307,8 @@ static int switch_pool(struct uz_dev *d, unsigned int entry)
 	uz__grace_wait(s);
 	uz_store_release(&d->pool, d->pools[entry]);
 	uz__grace_wait(s);
-	uz__disk_save(d);
 	uz__migrate_start(d);
+	uz__disk_save(d);
 	return 0;
 }
 
@@ -337,8 +341,8 @@ int uz_dev_set_codec(struct uz_dev *d, unsigned int codec)
 	if (codec < UZ_CODEC_MAX && s->codec[codec].ops) {
 		uz_lock(s->plat, &s->background);
 		uz_store_release(&d->codec, codec);
-		uz__disk_save(d);
 		uz__migrate_start(d);
+		uz__disk_save(d);
 		uz_unlock(s->plat, &s->background);
 		r = 0;
 	}

@@ -43,9 +43,11 @@ struct uz__disk_record {
 	uint64_t size_bytes, mem_limit_bytes;
 	uint64_t root_off, root_bytes; /* in the ROOT area */
 	uint32_t pool, codec; /* entries */
+	uint32_t migrating; /* pages may be in another pool or codec by a change, not by choice */
+	uint32_t pad;
 	uint64_t check;
 };
-static_assert(sizeof(struct uz__disk_record) == 80, "store format");
+static_assert(sizeof(struct uz__disk_record) == 88, "store format");
 
 struct uz__disk_slot {
 	uint32_t current; /* 0: no disk; META_COPY(i): copy[i] counts */

@@ -98,8 +98,11 @@ bool uz__migrate_step(struct uz_dev *d, struct uz_stream *st, uint64_t end_ns)
 	d->migrate.page = 0;
 	if (uz__migrate_left(d) != 0)
 		return false; /* lost races and damaged pages: again at the next call */
-	d->migrate.active = false;
+	uz_store(&d->migrate.active, false);
 	if (!d->only_pool)
 		settle_pools(d);
+	uz_lock(d->store->plat, &d->root_lock);
+	uz__disk_save(d);
+	uz_unlock(d->store->plat, &d->root_lock);
 	return false;
 }

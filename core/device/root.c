@@ -80,7 +80,7 @@ static void switch_root(struct uz_dev *d, uint64_t off, uint64_t bytes, uint64_t
 	uz_lock(pl, &d->root_lock);
 	memcpy(neu, d->root, UZ_MIN(d->root_bytes, bytes));
 	d->root_off = off;
-	d->root_bytes = bytes;
+	uz_store(&d->root_bytes, bytes);
 	d->nr_root = bytes / sizeof(uint32_t);
 	uz_store_release(&d->root, neu);
 	uz_store_release(&d->size_bytes, size_bytes);

@@ -90,7 +90,7 @@ static void sizes(struct uz_dev *d, const struct uz__counters *c, struct uz_dev_
 	out->mem_limit = uz_load(&d->mem_limit_bytes);
 	out->mem_used_max = UZ_MAX(uz_load(&d->mem_used_max), out->mem_used_total);
 	uz_store(&d->mem_used_max, out->mem_used_max);
-	out->table_size = (uz_load(&d->nr_tables) << UZ_FRAME_SHIFT) + d->root_bytes;
+	out->table_size = (uz_load(&d->nr_tables) << UZ_FRAME_SHIFT) + uz_load(&d->root_bytes);
 	out->ram_total = as.ram_total_bytes;
 	out->ram_limit = as.limit_bytes;
 	out->ram_reserve = as.reserve_bytes;
