@@ -134,14 +134,18 @@ static void say_disks(struct serve *v)
 	}
 }
 
+/* Clients are served already: what they can change is read under its lock. */
 static void say(struct serve *v)
 {
 	const struct uz_section *o = &v->config.server;
 	char size[UZ_SIZE_TEXT];
+	uint64_t ram_bytes;
 
 	say_disks(v);
-	printf("RAM budget of all disks together: %s%s\n",
-	       uz__size_human(v->server.ram_bytes, size),
+	pthread_mutex_lock(&v->server.admin);
+	ram_bytes = v->server.ram_bytes;
+	pthread_mutex_unlock(&v->server.admin);
+	printf("RAM budget of all disks together: %s%s\n", uz__size_human(ram_bytes, size),
 	       o->value[OPT_RAM] ? "" : " (choose another with --ram)");
 	if (o->value[OPT_MEMORY])
 		printf("memory: %s%s\n", o->value[OPT_MEMORY],

@@ -166,8 +166,8 @@ int uz__server_set_ram(struct uz_server *s, uint64_t bytes, struct uz_error *e)
 			"RAM budget %s: this server was started for at most %s: start it with a larger "
 			"--ram",
 			uz__size_exact(bytes, text), uz__size_exact(s->capacity_bytes, max));
-	uz_arena_set_limit(uz_store_arena(s->store), bytes);
 	pthread_mutex_lock(&s->admin);
+	uz_arena_set_limit(uz_store_arena(s->store), bytes);
 	s->ram_bytes = bytes;
 	pthread_mutex_unlock(&s->admin);
 	return 0;
