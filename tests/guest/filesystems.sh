@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# uz-test: timeout 150
+# uz-test: timeout 240
+# uz-test: no-asan nearly all of its time is qemu's; guest/kill and guest/full run
+# uz-test: no-tsan nearly all of its time is qemu's; guest/kill and guest/full run
 # ext4, xfs and btrfs under a real kernel, each on a disk of its own: what the host put there is
 # read, what the guest writes while pool and codec change stays, discards free memory, fsck is clean.
 # shellcheck source=tests/lib/sh.sh

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# uz-test: timeout 150
+# uz-test: timeout 240
 # The RAM budget is reached while a guest writes: qemu pauses it. Once the budget is raised and the
 # guest told to go on, it sees neither an error nor a wrong byte.
 # shellcheck source=tests/lib/sh.sh

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# uz-test: timeout 150
+# uz-test: timeout 240
 # The server is killed again and again while a guest writes: qemu connects to the next one, which
 # adopts the store, and the guest notices nothing but a delay. Every file is what was written.
 # shellcheck source=tests/lib/sh.sh

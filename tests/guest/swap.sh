@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# uz-test: timeout 150
+# uz-test: timeout 240
+# uz-test: no-asan nearly all of its time is qemu's; guest/kill and guest/full run
+# uz-test: no-tsan nearly all of its time is qemu's; guest/kill and guest/full run
 # A guest swaps on our disk: a program with more memory than the guest has finds every word of it
 # again, while pool and codec of the disk change. No swap is ever added to the host.
 # shellcheck source=tests/lib/sh.sh

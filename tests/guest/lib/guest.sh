@@ -59,7 +59,7 @@ start_guest() {
 	mkfifo "$fifo"
 	: >"$dir/$name.report"
 	exec {in}<>"$fifo"
-	nice timeout -k 2 "$limit_s" qemu-system-x86_64 -accel tcg -smp 1 -m "$memory" \
+	timeout -k 2 "$limit_s" qemu-system-x86_64 -accel tcg -smp 1 -m "$memory" \
 		-nodefaults -no-user-config -display none -no-reboot \
 		-kernel "$guest_kernel/vmlinuz" -initrd "$dir/$initrd.initrd" -append "console=ttyS0 loglevel=5 panic=-1" \
 		-serial "file:$dir/$name.console" -chardev stdio,id=report,signal=off -serial chardev:report \
