@@ -44,8 +44,9 @@ static int map_store(struct uz__arena *a, bool attach)
 	if (r < 0)
 		return r;
 	a->pub.base = base;
-	if (!attach)
-		r = uz__super_write(a);
+	if (attach) /* the epoch is raised when all of it has been accepted */
+		return pl->ops->commit(pl, base, UZ_FRAME_SIZE);
+	r = uz__super_write(a);
 	return r < 0 ? r : uz__super_raise_epoch(a);
 }
 

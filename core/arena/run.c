@@ -174,5 +174,5 @@ int uz_arena_settle(struct uz_arena *pub)
 	if (r == 0 && rest)
 		r = pub->plat->ops->decommit(pub->plat, uz_frame_addr(pub, end * UZ_ABLOCK_FRAMES),
 					     rest);
-	return r;
+	return r < 0 ? r : uz__super_raise_epoch(a);
 }

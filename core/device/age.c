@@ -83,7 +83,7 @@ uint64_t uz_dev_idle(struct uz_dev *d, uint32_t age_s)
 	struct uz__walk w = { 0 };
 
 	uz_lock(s->plat, &d->control);
-	uz_lock(s->plat, &s->background);
+	uz__claim_background(s);
 	uz__walk(d, &w, UZ_FOREVER, mark, &m);
 	uz_unlock(s->plat, &s->background);
 	uz_unlock(s->plat, &d->control);

@@ -6,6 +6,8 @@
 #include "device_i.h"
 
 #define TIDY_OBJECTS 64
+#define NAP_NS 100000ull
+#define NAPS 100
 
 static bool tidy(struct uz_dev *d)
 {
@@ -30,6 +32,28 @@ static bool compact(struct uz_dev *d)
 	freed = uz__compact(d, 1, false);
 	uz__leave(d->store->bg);
 	return freed != 0;
+}
+
+/*
+ * The lock for a command. The lock alone is not fair: whoever does background work in a loop has
+ * it again before a sleeper has woken up; so it looks here first.
+ */
+void uz__claim_background(struct uz_store *s)
+{
+	uz_fetch_add(&s->claims, 1);
+	uz_lock(s->plat, &s->background);
+	uz_fetch_sub(&s->claims, 1);
+}
+
+/* The lock for background work, which lets commands go first. */
+static void lock_behind(struct uz_store *s)
+{
+	struct uz_plat *pl = s->plat;
+	const uint32_t never = 0;
+
+	for (int i = 0; i < NAPS && uz_load(&s->claims); i++)
+		pl->ops->wait(pl, &never, 0, pl->ops->now(pl) + NAP_NS);
+	uz_lock(pl, &s->background);
 }
 
 /* Background lock held. */
@@ -57,7 +81,7 @@ bool uz_dev_background(struct uz_dev *d, uint64_t now_ns, uint64_t budget_ns)
 	uint64_t end = pl->ops->now(pl) + budget_ns;
 	bool more = uz_arena_background(s->arena, budget_ns / 4);
 
-	uz_lock(pl, &s->background);
+	lock_behind(s);
 	more |= step(d, now_ns, end);
 	more |= uz__evacuate_step(s);
 	uz_unlock(pl, &s->background);
@@ -73,12 +97,12 @@ bool uz_store_background(struct uz_store *s, uint64_t now_ns, uint64_t budget_ns
 	for (unsigned int i = 0; i < UZ_DISK_MAX; i++) {
 		if (!uz_load_acquire(&s->disk[i]))
 			continue;
-		uz_lock(pl, &s->background);
+		lock_behind(s);
 		if (s->disk[i])
 			more |= step(s->disk[i], now_ns, pl->ops->now(pl) + budget_ns);
 		uz_unlock(pl, &s->background);
 	}
-	uz_lock(pl, &s->background);
+	lock_behind(s);
 	more |= uz__evacuate_step(s);
 	uz_unlock(pl, &s->background);
 	return more;
@@ -91,7 +115,7 @@ int64_t uz_dev_compact(struct uz_dev *d)
 
 	uz_lock(s->plat, &d->control);
 	do {
-		uz_lock(s->plat, &s->background);
+		uz__claim_background(s);
 		uz__enter(s->bg);
 		n = uz__compact(d, 1, true);
 		uz__leave(s->bg);

@@ -99,6 +99,9 @@ static inline bool uz__no_room(int r)
 	return r == -UZ_ENOSPC || r == -UZ_ENOMEM;
 }
 
+/* background.c: takes s->background for a command, before background work */
+void uz__claim_background(struct uz_store *s);
+
 /* reclaim.c, migrate.c, recompress.c, age.c: steps of background work; true: more to do */
 bool uz__reclaim(struct uz_store *s);
 bool uz__try_harder(struct uz_dev *d, unsigned int *flags);

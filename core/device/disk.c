@@ -259,7 +259,7 @@ void uz_dev_destroy(struct uz_dev *d)
 
 	uz_lock(s->plat, &s->control);
 	uz__disk_erase(s->meta, d->index);
-	uz_lock(s->plat, &s->background);
+	uz__claim_background(s);
 	uz_store(&d->tables_hint, 1);
 	clear_all(d);
 	uz_store_release(&s->disk[d->index], NULL);
@@ -323,7 +323,7 @@ int uz_dev_set_pool(struct uz_dev *d, const struct uz_pool_ops *pool)
 	uz_lock(s->plat, &s->control);
 	r = uz__pool_entry(s, pool);
 	uz_unlock(s->plat, &s->control);
-	uz_lock(s->plat, &s->background);
+	uz__claim_background(s);
 	if (r >= 0 && d->pools[r] != d->pool)
 		r = switch_pool(d, (unsigned int)r);
 	uz_unlock(s->plat, &s->background);
@@ -339,7 +339,7 @@ int uz_dev_set_codec(struct uz_dev *d, unsigned int codec)
 	uz_lock(s->plat, &d->control);
 	uz_lock(s->plat, &s->control);
 	if (codec < UZ_CODEC_MAX && s->codec[codec].ops) {
-		uz_lock(s->plat, &s->background);
+		uz__claim_background(s);
 		uz_store_release(&d->codec, codec);
 		uz__migrate_start(d);
 		uz__disk_save(d);
@@ -379,7 +379,7 @@ int uz_dev_reset(struct uz_dev *d)
 	struct uz_store *s = d->store;
 
 	uz_lock(s->plat, &d->control);
-	uz_lock(s->plat, &s->background);
+	uz__claim_background(s);
 	uz_store(&d->tables_hint, 1);
 	clear_all(d);
 	uz__count_reset(d);

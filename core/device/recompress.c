@@ -81,7 +81,7 @@ int64_t uz_dev_recompress(struct uz_dev *d, const struct uz_recompress *r)
 	uz_lock(s->plat, &d->control);
 	p.error = hold_codec(d, r->codec);
 	while (!end && !finished(&p)) {
-		uz_lock(s->plat, &s->background);
+		uz__claim_background(s);
 		end = uz__walk(d, &w, s->plat->ops->now(s->plat) + SLICE_NS, visit, &p);
 		uz_unlock(s->plat, &s->background);
 	}
@@ -106,7 +106,7 @@ int uz_dev_set_recompress(struct uz_dev *d, int codec, uint32_t idle_s, uint32_t
 
 	uz_lock(s->plat, &d->control);
 	uz_lock(s->plat, &s->control);
-	uz_lock(s->plat, &s->background);
+	uz__claim_background(s);
 	ok = rule_ok(s, codec, min_bytes, cpu_percent);
 	if (ok) {
 		d->recompress_codec = codec < 0 ? -1 : codec;

@@ -136,7 +136,7 @@ static void shrink(struct uz_dev *d, uint64_t size_bytes)
 	uz_store_release(&d->size_bytes, size_bytes);
 	uz__disk_save(d);
 	uz__grace_wait(d->store);
-	uz_lock(d->store->plat, &d->store->background);
+	uz__claim_background(d->store);
 	cut(d, size_bytes >> UZ_PAGE_SHIFT, end);
 	uz_unlock(d->store->plat, &d->store->background);
 }

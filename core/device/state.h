@@ -93,6 +93,7 @@ struct uz_store {
 
 	struct uz_lock background; /* one background step at a time; owns the stream below */
 	struct uz_stream *bg;
+	uint32_t claims; /* atomic: commands that wait for it */
 	struct uz__taken taken[UZ__TAKEN_MAX];
 	uint32_t reclaim; /* enum uz__reclaim_state */
 };

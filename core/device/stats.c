@@ -124,7 +124,7 @@ void uz_dev_stats(struct uz_dev *d, struct uz_dev_stats *out)
 	struct uz__counters c;
 
 	memset(out, 0, sizeof(*out));
-	uz_lock(pl, &d->store->background);
+	uz__claim_background(d->store);
 	uz__count_sum(d, &c);
 	sizes(d, &c, out);
 	counts(d, &c, out);

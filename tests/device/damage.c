@@ -198,7 +198,7 @@ static void restore(struct image *im)
 			 im->part[i].len);
 }
 
-/* A sum over all that is not a hole, but the epoch: every attach raises it. */
+/* A sum over all that is not a hole. */
 static uint64_t sum_of(struct image *im)
 {
 	static unsigned char buf[1 << 16];
@@ -209,8 +209,6 @@ static uint64_t sum_of(struct image *im)
 	while ((at = lseek(im->memfd, at, SEEK_DATA)) >= 0) {
 		n = pread(im->memfd, buf, 4096, at);
 		CHECK(n > 0);
-		if (at == 0)
-			memset(buf + 104, 0, 8);
 		for (ssize_t i = 0; i < n; i++)
 			sum += buf[i] * (((uint64_t)at + (uint64_t)i) * 0x9e3779b97f4a7c15ull | 1);
 		at += n;

@@ -62,7 +62,7 @@ wait_for() {
 start_server() {
 	local socket=$1 limit_s=$2 end
 	shift 2
-	timeout -k 2 "$limit_s" "$@" >>"$dir/server.log" 2>&1 &
+	timeout -k 20 "$limit_s" "$@" >>"$dir/server.log" 2>&1 &
 	server_pid=$!
 	server_pids+=("$server_pid")
 	end=$((SECONDS + 20))

@@ -64,7 +64,7 @@ int uz_arena_open(struct uz_plat *pl, const struct uz_arena_config *c, bool atta
 /* Releases everything; a store's content stays. No thread may be inside. Accepts NULL. */
 void uz_arena_close(struct uz_arena *a);
 
-/* How often this store has been opened; raised by every open. */
+/* How often this store has been opened; raised when it is made and when an attach settles. */
 uint64_t uz_arena_epoch(const struct uz_arena *a);
 
 static inline void *uz_frame_addr(const struct uz_arena *a, uint32_t frame)
@@ -91,7 +91,7 @@ void uz_run_free(struct uz_arena *a, uint32_t first, uint32_t nr);
  * Attach only, one thread, before the first allocation: the run is in use. -EINVAL when it is
  * outside, crosses an arena block, or overlaps one already claimed; -ENOMEM, -ENOSPC: no memory for
  * bookkeeping, which says nothing of the run. @flags: UZ_ALLOC_PINNED or 0. uz_arena_settle ends it:
- * everything not claimed goes back to the system.
+ * everything not claimed goes back to the system, the epoch is raised.
  */
 int uz_run_claim(struct uz_arena *a, uint32_t first, uint32_t nr, unsigned int flags);
 int uz_arena_settle(struct uz_arena *a);
