@@ -9,7 +9,7 @@
 struct bare {
 	struct side side;
 	LZ4_stream_t state[BENCH_STREAMS];
-	char out[BENCH_STREAMS][OUT_BYTES] __attribute__((aligned(64)));
+	char *out[BENCH_STREAMS];
 	uint64_t nr, first, kept;
 	char *packed;
 	uint64_t *start; /* nr + 1 offsets in packed */
@@ -74,6 +74,8 @@ static void bare_close(struct side *s)
 	struct bare *b = (void *)s;
 
 	bench_memory_free(b->packed, b->start[b->nr]);
+	for (unsigned int i = 0; i < BENCH_STREAMS; i++)
+		free(b->out[i]);
 	free(b->start);
 	free(b);
 }
@@ -99,8 +101,10 @@ struct side *side_bare(const char *pages, uint64_t nr)
 	b->side = (struct side){ "bare", bare_reset, bare_write, bare_read, bare_close };
 	b->nr = nr;
 	b->start = bench_alloc((nr + 1) * sizeof(*b->start));
-	for (unsigned int i = 0; i < BENCH_STREAMS; i++)
+	for (unsigned int i = 0; i < BENCH_STREAMS; i++) {
 		LZ4_initStream(&b->state[i], sizeof(b->state[i]));
+		b->out[i] = bench_alloc(OUT_BYTES);
+	}
 	pack(b, pages);
 	return &b->side;
 }
