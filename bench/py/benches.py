@@ -82,7 +82,8 @@ def density(c):
     with tools.zram() as (number, why):
         for data, path in c.sets.items():
             kernel = {}
-            for pool in dict.fromkeys([c.default, "zsmalloc"] + c.pool_names):
+            real = data in ("R1", "R2", "data") or c.options.full
+            for pool in dict.fromkeys([c.default, "zsmalloc"] + (c.pool_names if real else [])):
                 barred = pool in (c.default, "zsmalloc")
                 found = tools.lines("density", data=path, pool=pool,
                                     object_mib=512 if barred or c.options.full else 64,

@@ -30,7 +30,8 @@ ABOUT = {
               "virtual machine may have given it back to its host; the row without is there too.",
     "density": "(ram_total - populated reserve) / compressed bytes; at most max(4 MiB, 1%) of reserve "
                "is taken off. Kernel: mem_used_total + 16 bytes a page, over compr_data_size. At least "
-               "512 MiB of compressed bytes for the pools with a bar, 64 MiB for the others.",
+               "512 MiB of compressed bytes for the pools with a bar, 64 MiB for the others, which "
+               "are measured on R1 and R2 (with --full: on all, as large).",
     "scale": "Throughput of two threads over that of one, and the same of two bare codecs in the same "
              "run.",
     "overhead": "Time between two calls of the codec inside a request of 128 KiB: all that a store or "
