@@ -25,7 +25,8 @@ ABOUT = {
               "turns every 16 MiB of a 256 MiB disk. In a rewrite every page gets another page's "
               "content. Bare liblz4: the same library and state, page by page into one warm buffer, "
               "and out of one packed array. liblz4 and a copy: the same, and the bytes are copied "
-              "into memory one behind the other; no store can do less. Kernel zram: O_DIRECT. Ratios are medians of the ratios "
+              "into memory one behind the other; a store that copies cannot do less. Bound is the "
+              "ratio that this (or for reads bare liblz4) reaches against the peer. Kernel zram: O_DIRECT. Ratios are medians of the ratios "
               "of each round. Free memory is touched just before a fill, for all sides, because a "
               "virtual machine may have given it back to its host; the row without is there too.",
     "density": "(ram_total - populated reserve) / compressed bytes; at most max(4 MiB, 1%) of reserve "
@@ -84,9 +85,10 @@ def table(head, rows):
 
 
 def bench_table(rows):
-    head = ("case", "data", "ours", "peer", "", "ratio", "reach", "")
+    head = ("case", "data", "ours", "peer", "", "ratio", "reach", "bound", "")
     return table(head, [(r["case"], r["data"] or "", f"{text(r['ours'])} {r['unit']}", text(r["peer"]),
-                         r["peer_name"] or "", text(r["ratio"]), text(r["reach"]), outcome(r))
+                         r["peer_name"] or "", text(r["ratio"]), text(r["reach"]), text(r.get("bound")),
+                         outcome(r))
                         for r in rows])
 
 
