@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include <uz/host.h>
+#include <uz/san.h>
 
 #include "codec_i.h"
 
@@ -106,9 +107,12 @@ static int deflate_compress(const void *shared, void *state, const void *src, vo
 			    uint32_t cap)
 {
 	struct deflate_state *st = state;
-	size_t n = libdeflate_deflate_compress(st->c, src, UZ_PAGE_SIZE, dst, cap);
+	size_t n;
 
 	(void)shared;
+	uz_san_check(src, UZ_PAGE_SIZE);
+	n = libdeflate_deflate_compress(st->c, src, UZ_PAGE_SIZE, dst, cap);
+	uz_san_unpoison(dst, n);
 	return n ? (int)n : -ENOSPC;
 }
 
@@ -119,9 +123,13 @@ static int deflate_decompress(const void *shared, void *state, const void *src, 
 	size_t used, got;
 
 	(void)shared;
+	uz_san_check(src, len);
 	if (libdeflate_deflate_decompress_ex(st->d, src, len, dst, UZ_PAGE_SIZE, &used, &got) !=
 	    LIBDEFLATE_SUCCESS)
 		return -EBADMSG;
+	uz_san_unpoison(&used, sizeof(used));
+	uz_san_unpoison(&got, sizeof(got));
+	uz_san_unpoison(dst, got);
 	return used == len && got == UZ_PAGE_SIZE ? 0 : -EBADMSG;
 }
 

@@ -15,6 +15,7 @@
 #include <lz4.h>
 
 #include <uz/host.h>
+#include <uz/san.h>
 
 #include "codec_i.h"
 
@@ -62,6 +63,7 @@ static int lz4_compress(const void *shared, void *state, const void *src, void *
 	const struct lz4_shared *sh = shared;
 	int n;
 
+	uz_san_check(src, UZ_PAGE_SIZE);
 	if (sh->dict_bytes) {
 		LZ4_resetStream_fast(state);
 		LZ4_attach_dictionary(state, &sh->prepared);
@@ -71,7 +73,10 @@ static int lz4_compress(const void *shared, void *state, const void *src, void *
 		n = LZ4_compress_fast_extState_fastReset(state, src, dst, UZ_PAGE_SIZE, (int)cap,
 							 sh->acceleration);
 	}
-	return n > 0 ? n : -ENOSPC;
+	if (n <= 0)
+		return -ENOSPC;
+	uz_san_unpoison(dst, (uint32_t)n);
+	return n;
 }
 
 static int lz4_decompress(const void *shared, void *state, const void *src, uint32_t len, void *dst)
@@ -82,11 +87,13 @@ static int lz4_decompress(const void *shared, void *state, const void *src, uint
 	(void)state;
 	if (len > INT32_MAX)
 		return -EBADMSG;
+	uz_san_check(src, len);
 	if (sh->dict_bytes)
 		n = LZ4_decompress_safe_usingDict(src, dst, (int)len, UZ_PAGE_SIZE, sh->dict,
 						  sh->dict_bytes);
 	else
 		n = LZ4_decompress_safe(src, dst, (int)len, UZ_PAGE_SIZE);
+	uz_san_unpoison(dst, n > 0 ? (uint32_t)n : 0);
 	return n == UZ_PAGE_SIZE ? 0 : -EBADMSG;
 }
 

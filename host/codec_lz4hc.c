@@ -10,6 +10,7 @@
 #include <lz4hc.h>
 
 #include <uz/host.h>
+#include <uz/san.h>
 
 #include "codec_i.h"
 
@@ -61,6 +62,7 @@ static int lz4hc_compress(const void *shared, void *state, const void *src, void
 	const struct lz4hc_shared *sh = shared;
 	int n;
 
+	uz_san_check(src, UZ_PAGE_SIZE);
 	if (sh->dict_bytes) {
 		LZ4_resetStreamHC_fast(state, sh->level);
 		LZ4_attach_HC_dictionary(state, &sh->prepared);
@@ -69,7 +71,10 @@ static int lz4hc_compress(const void *shared, void *state, const void *src, void
 		n = LZ4_compress_HC_extStateHC_fastReset(state, src, dst, UZ_PAGE_SIZE, (int)cap,
 							 sh->level);
 	}
-	return n > 0 ? n : -ENOSPC;
+	if (n <= 0)
+		return -ENOSPC;
+	uz_san_unpoison(dst, (uint32_t)n);
+	return n;
 }
 
 static int lz4hc_decompress(const void *shared, void *state, const void *src, uint32_t len,
@@ -81,11 +86,13 @@ static int lz4hc_decompress(const void *shared, void *state, const void *src, ui
 	(void)state;
 	if (len > INT32_MAX)
 		return -EBADMSG;
+	uz_san_check(src, len);
 	if (sh->dict_bytes)
 		n = LZ4_decompress_safe_usingDict(src, dst, (int)len, UZ_PAGE_SIZE, sh->dict,
 						  sh->dict_bytes);
 	else
 		n = LZ4_decompress_safe(src, dst, (int)len, UZ_PAGE_SIZE);
+	uz_san_unpoison(dst, n > 0 ? (uint32_t)n : 0);
 	return n == UZ_PAGE_SIZE ? 0 : -EBADMSG;
 }
 

@@ -15,6 +15,7 @@
 #include <zstd.h>
 
 #include <uz/host.h>
+#include <uz/san.h>
 
 #include "codec_i.h"
 
@@ -46,7 +47,11 @@ static size_t ddict_bytes(const struct uz_codec_params *p)
 
 static ZSTD_compressionParameters dict_params(const struct uz_codec_params *p)
 {
-	return ZSTD_getCParams(uz__level(p, LEVEL_DEFAULT), UZ_PAGE_SIZE, p->dict_bytes);
+	ZSTD_compressionParameters c =
+		ZSTD_getCParams(uz__level(p, LEVEL_DEFAULT), UZ_PAGE_SIZE, p->dict_bytes);
+
+	uz_san_unpoison(&c, sizeof(c));
+	return c;
 }
 
 static size_t zstd_shared_bytes(const struct uz_codec_params *p)
@@ -74,6 +79,7 @@ static int zstd_open(void *shared, const struct uz_codec_params *p)
 
 	*sh = (struct zstd_shared){ .level = uz__level(p, LEVEL_DEFAULT) };
 	sh->page = ZSTD_getCParams(sh->level, UZ_PAGE_SIZE, 0);
+	uz_san_unpoison(&sh->page, sizeof(sh->page));
 	if (p->dict_bytes) {
 		sh->dict = dict_params(p);
 		with_dict = ZSTD_estimateCCtxSize_usingCParams(sh->dict);
@@ -137,10 +143,15 @@ static int zstd_state_open(const void *shared, void *state)
 
 static int zstd_compress(const void *shared, void *state, const void *src, void *dst, uint32_t cap)
 {
-	size_t n = ZSTD_compress2(state, dst, cap, src, UZ_PAGE_SIZE);
+	size_t n;
 
 	(void)shared;
-	return ZSTD_isError(n) ? -ENOSPC : (int)n;
+	uz_san_check(src, UZ_PAGE_SIZE);
+	n = ZSTD_compress2(state, dst, cap, src, UZ_PAGE_SIZE);
+	if (ZSTD_isError(n))
+		return -ENOSPC;
+	uz_san_unpoison(dst, n);
+	return (int)n;
 }
 
 static int zstd_decompress(const void *shared, void *state, const void *src, uint32_t len,
@@ -148,10 +159,16 @@ static int zstd_decompress(const void *shared, void *state, const void *src, uin
 {
 	const struct zstd_shared *sh = shared;
 	ZSTD_DCtx *d = (void *)((char *)state + sh->cctx_bytes);
+	size_t n;
 
 	if (len == 0 || *(const unsigned char *)src != 0)
 		return -EBADMSG;
-	return ZSTD_decompressDCtx(d, dst, UZ_PAGE_SIZE, src, len) == UZ_PAGE_SIZE ? 0 : -EBADMSG;
+	uz_san_check(src, len);
+	n = ZSTD_decompressDCtx(d, dst, UZ_PAGE_SIZE, src, len);
+	if (ZSTD_isError(n))
+		return -EBADMSG;
+	uz_san_unpoison(dst, n);
+	return n == UZ_PAGE_SIZE ? 0 : -EBADMSG;
 }
 
 const struct uz_codec_ops uz_codec_zstd = {

@@ -5,6 +5,7 @@
  */
 #include "host_i.h"
 
+#include <uz/san.h>
 #include <zdict.h>
 
 #include "codec_i.h"
@@ -20,7 +21,10 @@ int uz__train_zstd(const void *pages, uint32_t nr, void *dict, uint32_t cap)
 		sizes[i] = UZ_PAGE_SIZE;
 	n = ZDICT_trainFromBuffer(dict, UZ_MIN(cap, UZ_DICT_MAX), pages, sizes, nr);
 	free(sizes);
-	return ZDICT_isError(n) ? -EINVAL : (int)n;
+	if (ZDICT_isError(n))
+		return -EINVAL;
+	uz_san_unpoison(dict, n);
+	return (int)n;
 }
 
 int uz__train_content(const void *pages, uint32_t nr, void *dict, uint32_t cap)

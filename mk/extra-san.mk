@@ -4,8 +4,8 @@
 # -I of the project. mem* calls that a compiler makes by itself become the runtime's own.
 
 # libkmsan.a is the runtime; libkmsan-libc.a, for hosted programs, what stands in front of libc.
-KMSAN_A := $(BUILD)/kmsan/libkmsan.a
-KMSAN_LIBC_A := $(BUILD)/kmsan/libkmsan-libc.a
+KMSAN_A := $(BUILD)/libkmsan/libkmsan.a
+KMSAN_LIBC_A := $(BUILD)/libkmsan/libkmsan-libc.a
 KMSAN_SRC := $(sort $(wildcard san/src/*.c))
 KMSAN_LIBC_SRC := $(sort $(wildcard san/libc/*.c san/global/*.c))
 KMSAN_CC ?= $(if $(findstring kmsan-cc,$(CC)),gcc,$(CC))
@@ -17,16 +17,16 @@ KMSAN_FLAGS := -std=gnu11 -O2 -g -fPIC $(WARN) -Isan/include -D_GNU_SOURCE -DKMS
 	$(if $(KMSAN_BACKTRACE),-DKMSAN_LIBBACKTRACE \
 	-I$(dir $(shell gcc -print-file-name=include/backtrace.h)))
 
-KMSAN_OBJ := $(patsubst san/%.c,$(BUILD)/kmsan/obj/%.o,$(KMSAN_SRC))
-KMSAN_LIBC_OBJ := $(patsubst san/%.c,$(BUILD)/kmsan/obj/%.o,$(KMSAN_LIBC_SRC)) \
-	$(BUILD)/kmsan/obj/libc/wrap_table.o
+KMSAN_OBJ := $(patsubst san/%.c,$(BUILD)/libkmsan/obj/%.o,$(KMSAN_SRC))
+KMSAN_LIBC_OBJ := $(patsubst san/%.c,$(BUILD)/libkmsan/obj/%.o,$(KMSAN_LIBC_SRC)) \
+	$(BUILD)/libkmsan/obj/libc/wrap_table.o
 
-$(BUILD)/kmsan/obj/global/%.o: san/global/%.c mk/extra-san.mk
+$(BUILD)/libkmsan/obj/global/%.o: san/global/%.c mk/extra-san.mk
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
-	@$(KMSAN_CC) $(KMSAN_FLAGS) -Isan/src -MMD -MP -c -o $@ $<
+	@$(KMSAN_CC) $(KMSAN_FLAGS) -fvisibility=default -Isan/src -MMD -MP -c -o $@ $<
 
-$(BUILD)/kmsan/obj/src/%.o: san/src/%.c mk/extra-san.mk
+$(BUILD)/libkmsan/obj/src/%.o: san/src/%.c mk/extra-san.mk
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	@$(KMSAN_CC) $(KMSAN_FLAGS) -MMD -MP -c -o $@ $<
@@ -34,31 +34,31 @@ $(BUILD)/kmsan/obj/src/%.o: san/src/%.c mk/extra-san.mk
 		--redefine-sym memmove=kmsan__memmove --redefine-sym memcmp=kmsan__memcmp $@
 
 # The wrappers reach libc's own functions by the names that --wrap gives them.
-$(BUILD)/kmsan/obj/libc/%.o: san/libc/%.c mk/extra-san.mk $(BUILD)/kmsan/redefine
+$(BUILD)/libkmsan/obj/libc/%.o: san/libc/%.c mk/extra-san.mk $(BUILD)/libkmsan/redefine
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
-	@$(KMSAN_CC) $(KMSAN_FLAGS) -Isan/src -MMD -MP -c -o $@ $<
-	@objcopy --redefine-syms=$(BUILD)/kmsan/redefine $@
+	@$(KMSAN_CC) $(KMSAN_FLAGS) -fvisibility=default -Isan/src -MMD -MP -c -o $@ $<
+	@objcopy --redefine-syms=$(BUILD)/libkmsan/redefine $@
 
-$(BUILD)/kmsan/wrap_table.c $(BUILD)/kmsan/wrap $(BUILD)/kmsan/redefine &: san/libc/wrap.list san/libc/generate
+$(BUILD)/libkmsan/wrap_table.c $(BUILD)/libkmsan/wrap $(BUILD)/libkmsan/redefine &: san/libc/wrap.list san/libc/generate
 	@mkdir -p $(@D)
-	@echo "  GEN   $(BUILD)/kmsan/wrap_table.c"
-	@san/libc/generate san/libc/wrap.list $(BUILD)/kmsan
+	@echo "  GEN   $(BUILD)/libkmsan/wrap_table.c"
+	@san/libc/generate san/libc/wrap.list $(BUILD)/libkmsan
 
-$(BUILD)/kmsan/obj/libc/wrap_table.o: $(BUILD)/kmsan/wrap_table.c $(BUILD)/kmsan/redefine
+$(BUILD)/libkmsan/obj/libc/wrap_table.o: $(BUILD)/libkmsan/wrap_table.c $(BUILD)/libkmsan/redefine
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
-	@$(KMSAN_CC) $(KMSAN_FLAGS) -Isan/src -Isan/libc -MMD -MP -c -o $@ $<
-	@objcopy --redefine-syms=$(BUILD)/kmsan/redefine $@
+	@$(KMSAN_CC) $(KMSAN_FLAGS) -fvisibility=default -Isan/src -Isan/libc -MMD -MP -c -o $@ $<
+	@objcopy --redefine-syms=$(BUILD)/libkmsan/redefine $@
 
 # libbacktrace's objects are members, so that a program links one archive.
 $(KMSAN_A): $(KMSAN_OBJ)
 	@mkdir -p $(@D)
 	@echo "  AR    $@"
-	@rm -rf $@ $(BUILD)/kmsan/backtrace
-	@$(if $(KMSAN_BACKTRACE),mkdir -p $(BUILD)/kmsan/backtrace && cd $(BUILD)/kmsan/backtrace && \
+	@rm -rf $@ $(BUILD)/libkmsan/backtrace
+	@$(if $(KMSAN_BACKTRACE),mkdir -p $(BUILD)/libkmsan/backtrace && cd $(BUILD)/libkmsan/backtrace && \
 		$(AR) x $(KMSAN_BACKTRACE))
-	@$(AR) rcs $@ $^ $(if $(KMSAN_BACKTRACE),$(BUILD)/kmsan/backtrace/*.o)
+	@$(AR) rcs $@ $^ $(if $(KMSAN_BACKTRACE),$(BUILD)/libkmsan/backtrace/*.o)
 
 $(KMSAN_LIBC_A): $(KMSAN_LIBC_OBJ)
 	@echo "  AR    $@"
@@ -70,5 +70,10 @@ san: $(KMSAN_A) $(KMSAN_LIBC_A)
 
 $(BUILD)/obj/tests/san/%.o: CPPFLAGS += -Isan/include -Isan/src -DKMSAN_RUNTIME=1
 $(filter $(BUILD)/tests/san/%,$(TESTS)): $(KMSAN_A)
+
+# A test of the runtime itself is not built with the runtime under it.
+ifneq ($(findstring kmsan-cc,$(CC)),)
+TESTS := $(filter-out $(BUILD)/tests/san/%,$(TESTS))
+endif
 
 -include $(KMSAN_OBJ:.o=.d) $(KMSAN_LIBC_OBJ:.o=.d)

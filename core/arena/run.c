@@ -4,6 +4,8 @@
  * when no resident run fits does the caller commit memory itself, and that is
  * counted as a stall: background work should have done it before.
  */
+#include <uz/san.h>
+
 #include "arena_i.h"
 
 /* Free ones and those that the budget still allows, with their bookkeeping. */
@@ -86,6 +88,8 @@ int uz_run_alloc(struct uz_arena *pub, uint32_t nr, unsigned int flags, uint32_t
 	r = run_alloc(a, nr, flags, first);
 	low = a->nr_free_frames < uz__reserve_frames(a) / 2;
 	uz_unlock(pub->plat, &a->lock);
+	if (r == 0)
+		uz_san_poison(uz_frame_addr(pub, *first), (size_t)nr << UZ_FRAME_SHIFT);
 	if (low)
 		uz_arena_background_wake(pub);
 	return r;
@@ -96,6 +100,7 @@ void uz_run_free(struct uz_arena *pub, uint32_t first, uint32_t nr)
 	struct uz__arena *a = uz__arena(pub);
 	uint32_t i = first / UZ_ABLOCK_FRAMES, at = first % UZ_ABLOCK_FRAMES;
 
+	uz_san_poison_freed(uz_frame_addr(pub, first), (size_t)nr << UZ_FRAME_SHIFT);
 	uz_lock(pub->plat, &a->lock);
 	UZ_ASSERT_DEBUG(uz__ablock_is(uz__ablock(a, i), at, nr, true));
 	uz__ablock_unfile(a, i);

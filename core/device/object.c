@@ -4,6 +4,7 @@
  * one, dropping one. The slot itself is the caller's business.
  */
 #include <uz/hash.h>
+#include <uz/san.h>
 
 #include "device_i.h"
 
@@ -157,6 +158,7 @@ int uz__object_decode(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64
 		memcpy(dst, bytes, UZ_PAGE_SIZE);
 		return 0;
 	}
+	uz_san_poison(dst, UZ_PAGE_SIZE);
 	return c->ops->decompress(c->shared, st->state[codec], bytes, uz__slot_size(w), dst) < 0
 		       ? -UZ_EIO
 		       : 0;

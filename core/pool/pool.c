@@ -8,6 +8,8 @@
  * the block table is that list, and what needs every block (fini, attach, check)
  * reads the table, 16 bytes a block.
  */
+#include <uz/san.h>
+
 #include "pool_i.h"
 
 const struct uz_pool_ops *const uz_pools[] = {
@@ -90,14 +92,28 @@ int uz_pool_alloc(struct uz_pool *p, uint32_t size, uint32_t owner, unsigned int
 
 	UZ_ASSERT(size - 1 < p->ops->max_object && owner < UZ_OWNER_MAX);
 	err = p->ops->alloc(p, size, owner, flags, hint, out);
+	if (UZ_SAN && !err)
+		uz_san_poison(out->addr, size);
 	UZ_ASSERT(err ? err == -UZ_ENOSPC || err == -UZ_ENOMEM
 		      : uz_handle_block(out->handle) && out->addr);
 	return err;
 }
 
+/* Poisoned before the pool takes it back, since a pool may keep its own words in free objects. */
+static void poison_freed(struct uz_pool *p, uint64_t handle, uint32_t size)
+{
+	const void *addr = p->ops->read_begin(p, handle, size);
+
+	uz_san_poison_freed(addr, size);
+	if (p->ops->read_end)
+		p->ops->read_end(p, handle, addr);
+}
+
 void uz_pool_free(struct uz_pool *p, uint64_t handle, uint32_t size)
 {
 	UZ_ASSERT(uz_handle_block(handle) && size - 1 < p->ops->max_object);
+	if (UZ_SAN)
+		poison_freed(p, handle, size);
 	p->ops->free(p, handle, size);
 }
 

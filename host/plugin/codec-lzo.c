@@ -12,6 +12,7 @@
 #include <lzo/lzo1x.h>
 
 #include <uz/codec.h>
+#include <uz/san.h>
 
 #define OUT_MAX (UZ_PAGE_SIZE + UZ_PAGE_SIZE / 16 + 64 + 3)
 
@@ -52,8 +53,11 @@ static int lzo_compress(const void *shared, void *state, const void *src, void *
 	lzo_uint n = 0;
 
 	(void)shared;
+	uz_san_check(src, UZ_PAGE_SIZE);
 	if (lzo1x_1_compress(src, UZ_PAGE_SIZE, st->out, &n, st->work) != LZO_E_OK || n > cap)
 		return -ENOSPC;
+	uz_san_unpoison(&n, sizeof(n));
+	uz_san_unpoison(st->out, n);
 	memcpy(dst, st->out, n);
 	return (int)n;
 }
@@ -64,8 +68,11 @@ static int lzo_decompress(const void *shared, void *state, const void *src, uint
 
 	(void)shared;
 	(void)state;
+	uz_san_check(src, len);
 	if (lzo1x_decompress_safe(src, len, dst, &n, NULL) != LZO_E_OK)
 		return -EBADMSG;
+	uz_san_unpoison(&n, sizeof(n));
+	uz_san_unpoison(dst, n);
 	return n == UZ_PAGE_SIZE ? 0 : -EBADMSG;
 }
 

@@ -64,14 +64,14 @@ struct kmsan__level {
 	struct kmsan__state state;
 	struct kmsan__bounce *bounce; /* taken by the first store over a chunk's edge */
 	uintptr_t interrupted_sp; /* 0 in the thread's own level */
-	int slot; /* in the pool of levels, -1 for the thread's own */
 };
+
+#define KMSAN__DEPTH_MAX 15
 
 struct kmsan__thread {
 	struct kmsan__level own;
-	struct kmsan__level *current; /* NULL: own */
-	struct kmsan__level *outer[15];
-	int depth;
+	int depth; /* 0: own; else nested[depth] */
+	struct kmsan__level *nested[KMSAN__DEPTH_MAX + 1];
 	int in_runtime;
 	int disabled;
 	uintptr_t stack_low, stack_high; /* 0: not known */
@@ -81,7 +81,8 @@ extern __thread struct kmsan__thread kmsan__self;
 
 static inline struct kmsan__level *kmsan__level(void)
 {
-	return kmsan__self.current ? kmsan__self.current : &kmsan__self.own;
+	return kmsan_likely(!kmsan__self.depth) ? &kmsan__self.own
+						: kmsan__self.nested[kmsan__self.depth];
 }
 
 static inline bool kmsan__quiet(void)

@@ -34,7 +34,7 @@ def probe(clang, folder):
 
 
 clangs = cases.compilers()
-library = os.path.join(cases.BUILD, "kmsan/libkmsan.a")
+library = os.path.join(cases.BUILD, "libkmsan/libkmsan.a")
 if not clangs or not os.path.exists(library):
     cases.skip("no clang, or libkmsan.a is not built")
 have = symbols(library, False)

@@ -25,7 +25,7 @@ def skip(reason):
 
 
 def environment(**more):
-    env = dict(os.environ, KMSAN_LIB=os.path.join(BUILD, "kmsan"), **more)
+    env = dict(os.environ, KMSAN_LIB=os.path.join(BUILD, "libkmsan"), **more)
     env.pop("KMSAN_OPTIONS", None)
     env.update(more)
     return env

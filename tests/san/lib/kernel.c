@@ -170,8 +170,7 @@ static void memcpy_aligned_to_unaligned(void)
 	volatile int uninit_src; /*@make*/
 	volatile char dst[8] = { 0 };
 
-	memcpy(HIDE((void *)&dst[1]), HIDE((void *)&uninit_src),
-	       HIDE(sizeof(uninit_src))); /*@store*/
+	memcpy(HIDE((void *)&dst[1]), HIDE((void *)&uninit_src), HIDE(4)); /*@store*/
 	kmsan_check((void *)dst, 4); /*@use*/
 }
 
@@ -180,8 +179,7 @@ static void memcpy_aligned_to_unaligned2(void)
 	volatile int uninit_src; /*@make*/
 	volatile char dst[8] = { 0 };
 
-	memcpy(HIDE((void *)&dst[1]), HIDE((void *)&uninit_src),
-	       HIDE(sizeof(uninit_src))); /*@store*/
+	memcpy(HIDE((void *)&dst[1]), HIDE((void *)&uninit_src), HIDE(4)); /*@store*/
 	kmsan_check((void *)&dst[4], sizeof(uninit_src)); /*@use*/
 }
 

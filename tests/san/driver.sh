@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: MIT
+#
+# What cannot work is said in one sentence, before anything is built or run.
+
+# shellcheck source=tests/lib/sh.sh
+. "${UZ_ROOT:-.}/tests/lib/sh.sh"
+need clang gcc
+[ -e "$UZ_BUILD/libkmsan/libkmsan.a" ] || skip "libkmsan.a is not built: make san"
+
+export KMSAN_LIB=$UZ_BUILD/libkmsan CLANG=clang
+kmsan_cc=$UZ_ROOT/san/kmsan-cc
+echo 'int main(int argc, char **argv) { (void)argv; return argc - 1; }' >"$dir/a.c"
+
+one_sentence() { # TEXT COMMAND...
+	local text=$1
+	shift
+	expect 1 "$@"
+	expect_text "$text"
+	[ "$(wc -l <<<"$output")" = 1 ] || fail "more than one line: $output"
+}
+
+one_sentence "is not clang" env CLANG=gcc "$kmsan_cc" -c "$dir/a.c" -o "$dir/a.o"
+one_sentence "does not run" env CLANG=no-such-clang "$kmsan_cc" -c "$dir/a.c" -o "$dir/a.o"
+one_sentence "-fsanitize=address does not go together" "$kmsan_cc" -fsanitize=address "$dir/a.c" -o "$dir/a"
+one_sentence "-m32: only 64-bit" "$kmsan_cc" -m32 "$dir/a.c" -o "$dir/a"
+one_sentence "target riscv64-linux-gnu is not supported" "$kmsan_cc" --target=riscv64-linux-gnu -c "$dir/a.c"
+one_sentence "-static is not supported" "$kmsan_cc" -static "$dir/a.c" -o "$dir/a"
+one_sentence "libkmsan.a not found" env KMSAN_LIB="$dir" "$kmsan_cc" "$dir/a.c" -o "$dir/a"
+[ ! -e "$dir/a" ] && [ ! -e "$dir/a.o" ] || fail "something was built"
+
+"$kmsan_cc" "$dir/a.c" -o "$dir/a"
+expect 0 "$dir/a"
+expect 1 "$dir/a" one
+for options in foo=1 "on_error=maybe" "max_reports=x" "stack_depth=99" log=; do
+	expect 2 env KMSAN_OPTIONS="$options" "$dir/a"
+	expect_text "kmsan: KMSAN_OPTIONS"
+	[ "$(wc -l <<<"$output")" = 1 ] || fail "more than one line: $output"
+done
+expect 2 env KMSAN_OPTIONS=foo=1 "$dir/a"
+expect_text "no option 'foo'; there are: on_error exit_code"
+expect 0 env KMSAN_OPTIONS="on_error=exit:max_reports=3 dedup=0" "$dir/a"
