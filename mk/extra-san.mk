@@ -45,7 +45,7 @@ $(BUILD)/libkmsan/wrap_table.c $(BUILD)/libkmsan/wrap $(BUILD)/libkmsan/redefine
 	@echo "  GEN   $(BUILD)/libkmsan/wrap_table.c"
 	@san/libc/generate san/libc/wrap.list $(BUILD)/libkmsan
 
-$(BUILD)/libkmsan/obj/libc/wrap_table.o: $(BUILD)/libkmsan/wrap_table.c $(BUILD)/libkmsan/redefine
+$(BUILD)/libkmsan/obj/libc/wrap_table.o: $(BUILD)/libkmsan/wrap_table.c $(BUILD)/libkmsan/redefine mk/extra-san.mk
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	@$(KMSAN_CC) $(KMSAN_FLAGS) -fvisibility=default -Isan/src -Isan/libc -MMD -MP -c -o $@ $<
@@ -65,8 +65,11 @@ $(KMSAN_LIBC_A): $(KMSAN_LIBC_OBJ)
 	@rm -f $@
 	@$(AR) rcs $@ $^
 
+$(BUILD)/libkmsan/built: $(KMSAN_A) $(KMSAN_LIBC_A)
+	@touch $@
+
 .PHONY: san
-san: $(KMSAN_A) $(KMSAN_LIBC_A)
+san: $(BUILD)/libkmsan/built
 
 $(BUILD)/obj/tests/san/%.o: CPPFLAGS += -Isan/include -Isan/src -DKMSAN_RUNTIME=1
 $(filter $(BUILD)/tests/san/%,$(TESTS)): $(KMSAN_A)
@@ -74,6 +77,7 @@ $(filter $(BUILD)/tests/san/%,$(TESTS)): $(KMSAN_A)
 # A test of the runtime itself is not built with the runtime under it.
 ifneq ($(findstring kmsan-cc,$(CC)),)
 TESTS := $(filter-out $(BUILD)/tests/san/%,$(TESTS))
+$(TESTS) $(TEST_HELPERS) $(APP): $(wildcard $(KMSAN_LIB)/built)
 endif
 
 -include $(KMSAN_OBJ:.o=.d) $(KMSAN_LIBC_OBJ:.o=.d)
