@@ -286,7 +286,8 @@ static void arena_open(struct model *m, bool attach)
 				     .reserve_bytes = test_below(m->rng, 3) << 20 };
 
 	CHECK_EQ(uz_arena_open(&m->count.plat, &c, attach, &m->a), 0);
-	CHECK_EQ(uz_arena_epoch(m->a), ++m->epoch);
+	if (!attach)
+		CHECK_EQ(uz_arena_epoch(m->a), ++m->epoch);
 	uz_arena_span(m->a, &m->first_frame, &m->end_frame);
 	CHECK_EQ(m->end_frame - m->first_frame, (64 << 20) / UZ_FRAME_SIZE);
 	uz_arena_area(m->a, UZ_AREA_META, &m->meta);
@@ -331,6 +332,7 @@ static void op_adopt(struct model *m)
 		if (m->meta_committed >> i & 1)
 			CHECK_EQ(uz_area_commit(m->a, &m->meta, i << 16, 1 << 16), 0);
 	CHECK_EQ(uz_arena_settle(m->a), 0);
+	CHECK_EQ(uz_arena_epoch(m->a), ++m->epoch);
 	for (uint32_t i = 0; i < m->nr_runs; i++)
 		run_verify(m, &m->run[i]);
 }
