@@ -4,6 +4,8 @@
  */
 #include "arena_i.h"
 
+#define WORTH_PIECES 4 /* pieces above the reserve that are worth the work of moving */
+
 static int self_alloc(struct uz_plat *pl, struct uz__arena **out)
 {
 	uint64_t bytes = UZ_ALIGN_UP((uint64_t)sizeof(struct uz__arena), (uint64_t)pl->page_bytes);
@@ -180,14 +182,19 @@ void uz_ablock_undo(struct uz_arena *pub, uint32_t ablock)
 	uz_unlock(pub->plat, &a->lock);
 }
 
-/* Emptying it leaves half a reserve at least, and moves at most three frames for one returned. */
+/*
+ * More is free than the reserve, so that something will go back; emptying it leaves half a reserve
+ * at least, and moves at most three frames for one that is free in it.
+ */
 static bool worth_emptying(const struct uz__arena *a, const struct ablock *ab)
 {
 	uint32_t resident = uz_popcount(ab->resident) * PIECE_FRAMES;
+	uint64_t reserve = uz__reserve_frames(a);
 
 	return ab->kind == MOVABLE && !ab->isolated && !ab->busy && ab->nr_used &&
 	       ab->nr_used * 4u <= resident * 3u &&
-	       a->nr_free_frames >= resident + uz__reserve_frames(a) / 2;
+	       a->nr_free_frames >=
+		       UZ_MAX(resident + reserve / 2, reserve + WORTH_PIECES * PIECE_FRAMES);
 }
 
 bool uz_ablock_sparse(struct uz_arena *pub, uint32_t *ablock, uint32_t *nr_used)
