@@ -183,8 +183,9 @@ void uz_ablock_undo(struct uz_arena *pub, uint32_t ablock)
 }
 
 /*
- * More is free than the reserve, so that something will go back; emptying it leaves half a reserve
- * at least, and moves at most three frames for one that is free in it.
+ * More is free than the reserve, so that something will go back, and emptying it leaves half a
+ * reserve at least. However full it is, all of its 2 MiB are won: the runs go where free frames
+ * are that cannot be returned.
  */
 static bool worth_emptying(const struct uz__arena *a, const struct ablock *ab)
 {
@@ -192,7 +193,6 @@ static bool worth_emptying(const struct uz__arena *a, const struct ablock *ab)
 	uint64_t reserve = uz__reserve_frames(a);
 
 	return ab->kind == MOVABLE && !ab->isolated && !ab->busy && ab->nr_used &&
-	       ab->nr_used * 4u <= resident * 3u &&
 	       a->nr_free_frames >=
 		       UZ_MAX(resident + reserve / 2, reserve + WORTH_PIECES * PIECE_FRAMES);
 }

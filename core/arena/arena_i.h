@@ -105,7 +105,7 @@ void uz__ablock_unfile(struct uz__arena *a, uint32_t i);
 
 /* commit.c: pieces to and from the system. Lock held; dropped during the system call. */
 int uz__piece_commit(struct uz__arena *a, enum ablock_kind kind, uint32_t max_pieces);
-uint64_t uz__piece_return(struct uz__arena *a, uint32_t max_pieces);
+uint64_t uz__piece_return(struct uz__arena *a, uint32_t max_pieces, bool whole);
 
 /* background.c: the size of the populated reserve. Lock held. */
 uint64_t uz__reserve_frames(const struct uz__arena *a);

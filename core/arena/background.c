@@ -6,15 +6,27 @@
  */
 #include "arena_i.h"
 
-#define RESERVE_MIN (4ull << 20)
+/* Below the 4 MiB or 1% that are promised: a commit of 2 MiB and what compaction frees come on top. */
+#define RESERVE_MIN (3ull << 20)
+#define RESERVE_PART 160
 
 uint64_t uz__reserve_frames(const struct uz__arena *a)
 {
 	uint64_t bytes = a->reserve_bytes;
 
 	if (!bytes)
-		bytes = UZ_MAX(RESERVE_MIN, (a->nr_used_frames << UZ_FRAME_SHIFT) / 100);
+		bytes = UZ_MAX(RESERVE_MIN, (a->nr_used_frames << UZ_FRAME_SHIFT) / RESERVE_PART);
 	return bytes >> UZ_FRAME_SHIFT;
+}
+
+/* Gives back what is above the reserve; false when nothing can be. */
+static bool return_some(struct uz__arena *a, bool whole)
+{
+	uint64_t target = uz__reserve_frames(a);
+	uint64_t pieces =
+		a->nr_free_frames > target ? (a->nr_free_frames - target) / PIECE_FRAMES : 0;
+
+	return uz__piece_return(a, (uint32_t)UZ_MIN(pieces, (uint64_t)ABLOCK_PIECES), whole) != 0;
 }
 
 /* One step: true when something was done and more may be needed. */
@@ -24,13 +36,20 @@ static bool step(struct uz__arena *a)
 	uint32_t chunk = a->pub.plat->commit_bytes / PIECE_BYTES;
 	uint64_t after = a->nr_free_frames + (uint64_t)chunk * PIECE_FRAMES;
 
-	if (a->nr_free_frames > target)
-		return uz__piece_return(
-			       a, (uint32_t)UZ_MIN((a->nr_free_frames - target) / PIECE_FRAMES,
-						   ABLOCK_PIECES)) != 0;
 	if (a->nr_free_frames < target / 2 && after <= target)
 		return uz__piece_commit(a, MOVABLE, chunk) == 0;
-	return false;
+	return return_some(a, true);
+}
+
+/* Returning a piece cuts the free runs around it, so this is for when nothing can be moved. */
+void uz_arena_trim(struct uz_arena *pub)
+{
+	struct uz__arena *a = uz__arena(pub);
+
+	uz_lock(pub->plat, &a->lock);
+	while (return_some(a, false))
+		;
+	uz_unlock(pub->plat, &a->lock);
 }
 
 bool uz_arena_background(struct uz_arena *pub, uint64_t budget_ns)

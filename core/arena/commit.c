@@ -105,26 +105,30 @@ static bool free_stretch(struct uz__arena *a, enum ablock_kind kind, uint32_t ma
 	for (; i != NO_ABLOCK; i = uz__ablock(a, i)->next) {
 		uint32_t pieces = uz__ablock_free_pieces(uz__ablock(a, i));
 
-		if (!pieces || (t->nr && pieces != UINT32_MAX))
+		bool all = !uz__ablock(a, i)->nr_used;
+
+		if (!pieces || (t->nr && !all))
 			continue;
 		*t = first_stretch(i, pieces, max);
-		if (pieces == UINT32_MAX)
+		if (all)
 			return true;
 	}
 	return false;
 }
 
-/* Gives up to @max_pieces neighbouring free pieces back; the bytes that went. */
-uint64_t uz__piece_return(struct uz__arena *a, uint32_t max_pieces)
+/* Gives up to @max_pieces neighbouring free pieces back, @whole: of an arena block that is free. */
+uint64_t uz__piece_return(struct uz__arena *a, uint32_t max_pieces, bool whole)
 {
 	struct uz_plat *pl = a->pub.plat;
 	struct transit t = { 0 };
 	uint64_t bytes;
+	bool all;
 	int r;
 
-	if (max_pieces && !free_stretch(a, MOVABLE, max_pieces, &t))
-		free_stretch(a, PINNED, max_pieces, &t);
-	if (!t.nr)
+	if (!max_pieces)
+		return 0;
+	all = free_stretch(a, MOVABLE, max_pieces, &t) || free_stretch(a, PINNED, max_pieces, &t);
+	if (!t.nr || (whole && !all))
 		return 0;
 	bytes = (uint64_t)t.nr * PIECE_BYTES;
 	mark(a, t, true);

@@ -44,7 +44,7 @@ static int commit_one_more(struct uz__arena *a, enum ablock_kind kind)
 
 	a->commit_stalls++;
 	r = uz__piece_commit(a, kind, a->pub.plat->commit_bytes / PIECE_BYTES);
-	if (r == -UZ_ENOSPC && uz__piece_return(a, 1))
+	if (r == -UZ_ENOSPC && uz__piece_return(a, 1, false))
 		r = uz__piece_commit(a, kind, 1);
 	return r;
 }

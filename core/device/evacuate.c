@@ -11,6 +11,7 @@
 #include "device_i.h"
 
 #define BATCH 32
+#define REST_NS 100000000ull /* after one that could not be emptied */
 
 struct evacuation {
 	struct uz_store *s;
@@ -107,8 +108,9 @@ bool uz__evacuate_step(struct uz_store *s)
 {
 	struct evacuation ev = { .s = s };
 	uint32_t ablock, left, nr = uz_load_acquire(&s->tab.nr);
+	uint64_t now = s->plat->ops->now(s->plat);
 
-	if (!uz_ablock_sparse(s->arena, &ablock, &left))
+	if (now < s->evacuate_next_ns || !uz_ablock_sparse(s->arena, &ablock, &left))
 		return false;
 	uz__enter(s->bg);
 	for (uint32_t b = 1; b < nr && left; b++) {
@@ -122,5 +124,9 @@ bool uz__evacuate_step(struct uz_store *s)
 	}
 	uz__leave(s->bg);
 	uz_ablock_undo(s->arena, ablock);
+	if (left) {
+		s->evacuate_next_ns = now + REST_NS;
+		uz_arena_trim(s->arena);
+	}
 	return left == 0;
 }

@@ -95,6 +95,7 @@ struct uz_store {
 	struct uz_stream *bg;
 	uint32_t claims; /* atomic: commands that wait for it */
 	struct uz__taken taken[UZ__TAKEN_MAX];
+	uint64_t evacuate_next_ns;
 	uint32_t reclaim; /* enum uz__reclaim_state */
 };
 

@@ -32,7 +32,8 @@ struct uz_arena {
 struct uz_arena_config {
 	uint64_t capacity_bytes; /* address space for frames, at most 1 TiB; rounded up to 2 MiB */
 	uint64_t limit_bytes; /* the RAM budget: no more than this is ever committed */
-	uint64_t reserve_bytes; /* populated ahead of demand; 0: max(4 MiB, 1% of use) */
+	uint64_t
+		reserve_bytes; /* populated ahead of demand; 0: as large as max(4 MiB, 1% of use) allows */
 };
 
 /*
@@ -127,10 +128,13 @@ void uz_scratch_free(struct uz_arena *a, void *p, uint64_t bytes);
 void uz_arena_charge(struct uz_arena *a, int64_t bytes);
 
 /*
- * Keeps the populated reserve full and gives free memory above it back, for at most about
+ * Keeps the populated reserve full and gives free arena blocks above it back, for at most about
  * @budget_ns. True when there is more to do. One thread at a time; others wait.
  */
 bool uz_arena_background(struct uz_arena *a, uint64_t budget_ns);
+
+/* Gives back what is free above the reserve in pieces of 64 KiB too. */
+void uz_arena_trim(struct uz_arena *a);
 
 /*
  * For the thread that does that work: sleeps until the reserve is half empty, somebody calls wake,
@@ -148,8 +152,7 @@ void uz_ablock_undo(struct uz_arena *a, uint32_t ablock);
 
 /*
  * Isolates the arena block that is most worth emptying, so that its 2 MiB can go back: the others
- * have free frames for all that is in it and half the reserve, and it is at most three quarters
- * used. *nr_used: frames in use. False when there is none. Then uz_ablock_undo.
+ * have free frames for all that is in it and for half the reserve. *nr_used: frames in use. False when there is none. Then uz_ablock_undo.
  */
 bool uz_ablock_sparse(struct uz_arena *a, uint32_t *ablock, uint32_t *nr_used);
 
