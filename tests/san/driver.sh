@@ -39,3 +39,14 @@ done
 expect 2 env KMSAN_OPTIONS=foo=1 "$dir/a"
 expect_text "no option 'foo'; there are: on_error exit_code"
 expect 0 env KMSAN_OPTIONS="on_error=exit:max_reports=3 dedup=0" "$dir/a"
+
+# The audit knows what a program imports: nothing here, one function there.
+KMSAN_AUDIT=1 "$kmsan_cc" "$dir/a.c" -o "$dir/a"
+cat >"$dir/b.c" <<'C'
+#include <sys/types.h>
+#include <fts.h>
+int main(int argc, char **argv) { (void)argc; return fts_open(argv, 0, 0) == 0; }
+C
+"$kmsan_cc" "$dir/b.c" -o "$dir/b"
+expect 1 "$UZ_ROOT/san/audit" "$dir/b"
+expect_text "fts_open"
