@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
 # What cannot work is said in one sentence, before anything is built or run.
@@ -26,7 +27,8 @@ one_sentence "-m32: only 64-bit" "$kmsan_cc" -m32 "$dir/a.c" -o "$dir/a"
 one_sentence "target riscv64-linux-gnu is not supported" "$kmsan_cc" --target=riscv64-linux-gnu -c "$dir/a.c"
 one_sentence "-static is not supported" "$kmsan_cc" -static "$dir/a.c" -o "$dir/a"
 one_sentence "libkmsan.a not found" env KMSAN_LIB="$dir" "$kmsan_cc" "$dir/a.c" -o "$dir/a"
-[ ! -e "$dir/a" ] && [ ! -e "$dir/a.o" ] || fail "something was built"
+[ ! -e "$dir/a" ] || fail "a was built"
+[ ! -e "$dir/a.o" ] || fail "a.o was built"
 
 "$kmsan_cc" "$dir/a.c" -o "$dir/a"
 expect 0 "$dir/a"
