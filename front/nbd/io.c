@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <time.h>
+#include <uz/san.h>
 
 #include "nbd_i.h"
 
@@ -132,5 +133,6 @@ char *uz__nbd_room(struct uz_nbd_conn *c, uint32_t bytes)
 	UZ_ASSERT_DEBUG(bytes <= UZ_NBD_TX_BYTES);
 	if (UZ_NBD_TX_BYTES - c->tx_end < bytes)
 		uz__nbd_flush(c);
+	uz_san_poison(c->tx + c->tx_end, bytes);
 	return c->tx + c->tx_end;
 }
