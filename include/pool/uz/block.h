@@ -10,8 +10,8 @@
 
 #include <uz/arena.h>
 
-#define UZ_BLOCK_BITS 28
-#define UZ_INDEX_BITS 12
+#define UZ_BLOCK_BITS 26 /* 256 GiB of single frames, 4 TiB of the longest runs */
+#define UZ_INDEX_BITS 14
 #define UZ_INDEX_NR (1u << UZ_INDEX_BITS)
 
 /* A handle names an object: block index above, object index below. 0 is none (block 0 is). */
