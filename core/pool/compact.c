@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Compaction: empties a block that the pool points out by moving its objects,
- * one at a time, into free space that other blocks of the pool have already.
+ * one at a time, into free space of other blocks. The victim's index is the hint, so that moves
+ * spread over whatever the pool divides by hints.
  * The pool finds the victim and takes it out of allocation; how an object's slot is
  * locked and switched is the mover's business; everything between is here, once for all
  * pools.
@@ -18,6 +19,7 @@
 #include "pool_i.h"
 
 #define BATCH 32
+#define TRIES 32u /* victims for each that makes the pool smaller */
 
 /* 0: moved, or nothing to move; otherwise there is no room, and going on is no use. */
 static int move_object(struct uz_pool *p, uint32_t block, const struct uz_resident *r,
@@ -31,7 +33,7 @@ static int move_object(struct uz_pool *p, uint32_t block, const struct uz_reside
 
 	if (!m->lock(m, r->owner, from, &size))
 		return 0;
-	err = uz_pool_alloc(p, size, r->owner, UZ_ALLOC_MOVE, 0, &to);
+	err = uz_pool_alloc(p, size, r->owner, UZ_ALLOC_MOVE, block, &to);
 	if (err)
 		goto out_unlock;
 	addr = p->ops->read_begin(p, from, size);
@@ -66,20 +68,30 @@ static int move_residents(struct uz_pool *p, uint32_t block, struct uz_mover *m)
 	return 0;
 }
 
+/* True if the victim is gone. */
+static bool ended(struct uz_pool *p, uint32_t block)
+{
+	struct uz_resident r;
+
+	if (!p->ops->residents(p, block, 0, &r, 1))
+		return true;
+	p->ops->undo(p, block);
+	return false;
+}
+
 uint32_t uz_pool_compact(struct uz_pool *p, uint32_t nr_blocks, bool hard, struct uz_mover *m)
 {
-	uint32_t emptied = 0, block;
-	struct uz_resident r;
+	uint32_t emptied = 0, left = nr_blocks * TRIES, block;
 	int err = 0;
 
 	if (!p->ops->victim)
 		return 0;
-	while (nr_blocks-- && !err && (block = p->ops->victim(p, hard))) {
+	while (left-- && nr_blocks && !err && (block = p->ops->victim(p, hard))) {
+		uint64_t frames = uz_load(&p->nr_frames);
+
 		err = move_residents(p, block, m);
-		if (p->ops->residents(p, block, 0, &r, 1))
-			p->ops->undo(p, block);
-		else
-			emptied++;
+		emptied += ended(p, block);
+		nr_blocks -= uz_load(&p->nr_frames) < frames;
 	}
 	return emptied;
 }

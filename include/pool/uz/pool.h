@@ -26,7 +26,7 @@
 #define UZ_POOL_NAME_MAX 16
 #define UZ_OWNER_MAX 0x7fff0000u /* one past the largest page number */
 
-/* Beside UZ_ALLOC_URGENT: compaction is asking, to which only room in blocks that exist is of use. */
+/* Beside UZ_ALLOC_URGENT: compaction is asking, for an object that has a place already. */
 #define UZ_ALLOC_MOVE 0x100u
 
 struct uz_pool_ops;
@@ -87,7 +87,8 @@ struct uz_pool_ops {
 	 * small number that differs between threads. 0, -ENOSPC, -ENOMEM (nothing changed). The
 	 * caller fills out->addr before it publishes the handle; nothing moves the object till then.
 	 * UZ_ALLOC_URGENT: use any fitting room, however wasteful, before failing. UZ_ALLOC_MOVE:
-	 * do that and make no block (a pool may ignore it, its compaction then gains less).
+	 * the same for moves. A pool may begin a block for them and so gain more, several victims'
+	 * objects side by side; it then sees to it that its victim callback comes to an end.
 	 */
 	int (*alloc)(struct uz_pool *p, uint32_t size, uint32_t owner, unsigned int flags,
 		     unsigned int hint, struct uz_object *out);
@@ -169,8 +170,9 @@ int uz_pool_alloc(struct uz_pool *p, uint32_t size, uint32_t owner, unsigned int
 void uz_pool_free(struct uz_pool *p, uint64_t handle, uint32_t size);
 
 /*
- * Empties up to @nr_blocks victims by moving their objects into other blocks of the same pool.
- * Returns the number of blocks that were emptied. Any thread; holds no slot.
+ * Empties victims by moving their objects into other blocks of the same pool, until the pool is
+ * smaller by @nr_blocks blocks or has no more, or too many were emptied for nothing. Returns the
+ * number of blocks that were emptied. Any thread; holds no slot.
  */
 uint32_t uz_pool_compact(struct uz_pool *p, uint32_t nr_blocks, bool hard, struct uz_mover *m);
 
