@@ -15,7 +15,8 @@
 
 static bool head_ok(const struct zslot_head *h, uint32_t units)
 {
-	return h->magic == ZSLOT_MAGIC && h->cap > h->nr_objects && h->cap <= units;
+	return h->magic == ZSLOT_MAGIC && h->cap >= WORD_UNITS * (1u + h->nr_objects) &&
+	       h->cap <= units;
 }
 
 static bool cell_ok(struct zslot_cell c, uint32_t cap, uint32_t units)
@@ -31,7 +32,7 @@ static void adopt(uint64_t *base, uint32_t units)
 	uint32_t nr = 0;
 
 	if (!head_ok(h, units))
-		*h = (struct zslot_head){ .magic = ZSLOT_MAGIC, .cap = 1 };
+		*h = (struct zslot_head){ .magic = ZSLOT_MAGIC, .cap = WORD_UNITS };
 	for (uint32_t i = 1; i <= h->nr_objects; i++)
 		if (cell_ok(zslot_cell_unpack(base[i]), h->cap, units))
 			uz_store_release(&base[++nr], base[i] & ~CELL_SEEN);
@@ -79,13 +80,8 @@ int uz__zslot_attach_object(struct uz_pool *p, uint64_t handle, uint32_t size, u
 	return 0;
 }
 
-/* A bit a unit of one block. */
-struct units_map {
-	uint64_t w[UZ_INDEX_NR / 64];
-};
-
 /* False if one of the bits is set already. */
-static bool map_set(struct units_map *m, uint32_t at, uint32_t len)
+static bool map_set(struct zslot_map *m, uint32_t at, uint32_t len)
 {
 	bool clear = true;
 
@@ -102,7 +98,7 @@ static bool map_set(struct units_map *m, uint32_t at, uint32_t len)
 }
 
 /* The first unit from @at that is set (or not); @end if there is none before it. */
-static uint32_t map_next(const struct units_map *m, uint32_t at, uint32_t end, bool set)
+static uint32_t map_next(const struct zslot_map *m, uint32_t at, uint32_t end, bool set)
 {
 	uint64_t flip = set ? 0 : ~0ull;
 
@@ -117,7 +113,7 @@ static uint32_t map_next(const struct units_map *m, uint32_t at, uint32_t end, b
 }
 
 /* Keeps the seen cells, and marks their units. */
-static void keep_seen(uint64_t *base, struct units_map *map)
+static void keep_seen(uint64_t *base, struct zslot_map *map)
 {
 	struct zslot_head *h = zslot_head(base);
 	uint32_t nr = 0;
@@ -134,7 +130,7 @@ static void keep_seen(uint64_t *base, struct units_map *map)
 }
 
 /* The runs of clear bits: how many, or made holes as well. */
-static uint32_t each_gap(uint64_t *base, const struct units_map *map, uint32_t from, uint32_t units,
+static uint32_t each_gap(uint64_t *base, const struct zslot_map *map, uint32_t from, uint32_t units,
 			 bool add)
 {
 	uint32_t nr = 0, at = map_next(map, from, units, false), end;
@@ -153,20 +149,20 @@ static uint32_t each_gap(uint64_t *base, const struct units_map *map, uint32_t f
  * again: it becomes what cells and holes take, and there is room for that, as what is a hole now
  * had a hole or a cell before.
  */
-static void rebuild(uint64_t *base, uint32_t units)
+static void rebuild(uint64_t *base, uint32_t units, struct zslot_map *map)
 {
 	struct zslot_head *h = zslot_head(base);
-	struct units_map map = { { 0 } };
 	uint32_t lowest, nr, cap;
 
-	keep_seen(base, &map);
-	lowest = map_next(&map, 1, units, true);
-	nr = each_gap(base, &map, lowest, units, false) + 1;
-	cap = UZ_MIN(lowest, 1u + h->nr_objects + UZ_DIV_UP(nr, 2) + 3);
+	*map = (struct zslot_map){ { 0 } };
+	keep_seen(base, map);
+	lowest = map_next(map, WORD_UNITS, units, true);
+	nr = each_gap(base, map, lowest, units, false) + 1;
+	cap = UZ_MIN(lowest, WORD_UNITS * (1u + h->nr_objects) + nr + 6);
 	h->cap = (uint16_t)cap;
 	h->nr_holes = 0;
 	if (h->nr_objects)
-		each_gap(base, &map, cap, units, true);
+		each_gap(base, map, cap, units, true);
 }
 
 void uz__zslot_attach_done(struct uz_pool *p)
@@ -179,7 +175,7 @@ void uz__zslot_attach_done(struct uz_pool *p)
 		uint64_t *base = uz_block_addr(p->tab, block);
 		struct zslot_shard *s = zslot_shard(z, id);
 
-		rebuild(base, id.nr_frames * UNITS_FRAME);
+		rebuild(base, id.nr_frames * UNITS_FRAME, &z->map);
 		p->tab->block[block].u8[B_READY] = 1;
 		s->nr_objects += zslot_head(base)->nr_objects;
 		if (zslot_head(base)->nr_objects)
@@ -190,29 +186,29 @@ void uz__zslot_attach_done(struct uz_pool *p)
 }
 
 /* Every unit belongs to the head, one object or one hole; the cells end before the holes. */
-static bool image_ok(const uint64_t *base, uint32_t units)
+static bool image_ok(const uint64_t *base, uint32_t units, struct zslot_map *map)
 {
 	struct zslot_head *h = zslot_head(base);
 	const uint32_t *hole = zslot_holes(base);
-	struct units_map map = { { 0 } };
 
-	if (!head_ok(h, units) || 8u * (1u + h->nr_objects) + 4u * h->nr_holes > 8u * h->cap)
+	if (!head_ok(h, units) || WORD_UNITS * (1u + h->nr_objects) + h->nr_holes > h->cap)
 		return false;
-	map_set(&map, 0, h->cap);
+	*map = (struct zslot_map){ { 0 } };
+	map_set(map, 0, h->cap);
 	for (uint32_t i = 1; i <= h->nr_objects; i++) {
 		struct zslot_cell c = zslot_cell_unpack(base[i]);
 
 		if (base[i] & CELL_SEEN || !cell_ok(c, h->cap, units) ||
-		    !map_set(&map, c.off, c.len))
+		    !map_set(map, c.off, c.len))
 			return false;
 	}
 	for (uint32_t i = 0; i < h->nr_holes; i++) {
 		uint32_t off = zslot_hole_off(hole[i]), len = zslot_hole_len(hole[i]);
 
-		if (!len || off + len > units || !map_set(&map, off, len))
+		if (!len || off + len > units || !map_set(map, off, len))
 			return false;
 	}
-	return map_next(&map, 0, units, false) == units;
+	return map_next(map, 0, units, false) == units;
 }
 
 static bool touching(const uint32_t *hole, uint32_t nr)
@@ -241,30 +237,34 @@ static bool words_ok(const struct zslot *z, uint32_t block)
 	return b->u16[B_FREE] == r.free && !b->u16[B_BIN] == !r.largest;
 }
 
-static bool sums_ok(const struct zslot *z, uint64_t frames, uint64_t objects, uint64_t nr_free)
+static bool sums_ok(const struct zslot *z, uint64_t frames, uint64_t objects, uint64_t nr_free,
+		    uint64_t usable)
 {
 	for (const struct zslot_shard *s = z->shard; s < &z->shard[NR_SHARDS]; s++) {
 		objects -= s->nr_objects;
 		nr_free -= s->free;
+		usable -= s->usable;
 	}
-	return !objects && !nr_free && frames == uz_load(&z->pool.nr_frames);
+	return !objects && !nr_free && !usable && frames == uz_load(&z->pool.nr_frames);
 }
 
 int uz__zslot_check(struct uz_pool *p)
 {
 	struct zslot *z = zslot_of(p);
-	uint64_t frames = 0, objects = 0, nr_free = 0;
+	uint64_t frames = 0, objects = 0, nr_free = 0, usable = 0;
 	uint32_t block = 0;
 	struct uz_block_id id;
 
 	while ((block = uz__pool_next(p, block, &id))) {
 		const uint64_t *base = uz_block_addr(p->tab, block);
 
-		if (!image_ok(base, id.nr_frames * UNITS_FRAME) || !words_ok(z, block))
+		if (!image_ok(base, id.nr_frames * UNITS_FRAME, &z->map) || !words_ok(z, block))
 			return -UZ_EBADMSG;
 		frames += id.nr_frames;
 		objects += zslot_head(base)->nr_objects;
 		nr_free += p->tab->block[block].u16[B_FREE];
+		if (p->tab->block[block].u8[B_USABLE])
+			usable += p->tab->block[block].u16[B_FREE];
 	}
-	return sums_ok(z, frames, objects, nr_free) && uz__zslot_lists_ok(z) ? 0 : -UZ_EBADMSG;
+	return sums_ok(z, frames, objects, nr_free, usable) && uz__zslot_lists_ok(z) ? 0 : -UZ_EBADMSG;
 }

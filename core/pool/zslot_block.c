@@ -16,10 +16,10 @@
  */
 #include "zslot_i.h"
 
-#define CAP_FIRST 8u
-#define CAP_LOW 24u /* bytes of slack; below, cap moves up if it can */
+#define CAP_FIRST 16u
+#define CAP_LOW 4u /* units of slack; below, cap moves up if it can */
 #define CAP_STEP 4u
-#define CAP_SLACK 16u /* words; more than this go back to the objects */
+#define CAP_SLACK 32u /* more than this goes back to the objects */
 
 void uz__zslot_hole_add(uint64_t *base, uint32_t off, uint32_t len)
 {
@@ -70,7 +70,7 @@ static void cap_up(uint64_t *base)
 static void cap_down(uint64_t *base)
 {
 	uint32_t was = zslot_head(base)->cap;
-	uint32_t step = zslot_slack(zslot_head(base)) / 8 - CAP_STEP;
+	uint32_t step = zslot_slack(zslot_head(base)) - CAP_STEP;
 	uint32_t *hole = hole_at(base, was);
 
 	if (hole)
@@ -85,7 +85,7 @@ static void fit_cap(uint64_t *base, struct zslot_room *room)
 {
 	uint32_t slack = zslot_slack(zslot_head(base));
 
-	if (UZ_LIKELY(slack >= CAP_LOW && slack <= 8 * CAP_SLACK))
+	if (UZ_LIKELY(slack >= CAP_LOW && slack <= CAP_SLACK))
 		return;
 	if (slack < CAP_LOW)
 		cap_up(base);
@@ -111,7 +111,7 @@ struct zslot_room uz__zslot_room(const uint64_t *base)
 		r.free += len;
 		r.largest = UZ_MAX(r.largest, len);
 	}
-	if (zslot_slack(zslot_head(base)) < 8)
+	if (zslot_slack(zslot_head(base)) < WORD_UNITS)
 		r.largest = 0;
 	return r;
 }
@@ -186,7 +186,7 @@ static uint32_t find_cell(const uint64_t *base, uint32_t off)
 {
 	uint32_t i = 1;
 
-	while (base[i] >> 52 != off) {
+	while (base[i] >> CELL_OFF_SHIFT != off) {
 		i++;
 		UZ_ASSERT(i <= zslot_head(base)->nr_objects);
 	}

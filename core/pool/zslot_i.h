@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * zslot, what its files share. Lengths and offsets inside a block are counted in units of
- * 8 bytes, so that the 12 bits of a handle's index name any place in a block of 8 frames.
+ * 4 bytes, so that the 14 bits of a handle's index name any place in a block of 16 frames.
  *
- *	unit 0      head word
- *	1 ..        cells, one word an object, in no order
- *	.. cap      holes, half a word each, downwards from cap, in no order
+ *	units 0, 1  head word
+ *	2 ..        cells, one word an object, in no order
+ *	.. cap      holes, one unit each, downwards from cap, in no order
  *	cap ..      objects and holes
  *
- *	8 * (1 + nr_objects) + 4 * nr_holes <= 8 * cap
+ *	2 * (1 + nr_objects) + nr_holes <= cap
  *	cap + units of all objects + units of all holes == units of the block
  *	no two holes touch
  */
@@ -17,23 +17,26 @@
 
 #include "pool_i.h"
 
-#define UNIT_BYTES 8u
+#define UNIT_BYTES 4u
 #define UNITS_FRAME (UZ_FRAME_SIZE / UNIT_BYTES)
 #define FRAMES_MAX (UZ_INDEX_NR / UNITS_FRAME)
+#define WORD_UNITS 2u /* of the head and of a cell */
 #define UNITS_OBJECT UNITS_FRAME /* of the largest object */
 
 #define ZSLOT_MAGIC 0x5a53
 
-/* The head is unit 0; a block made by a process that died before it wrote one has no magic. */
+/* The first word; a block made by a process that died before it wrote one has no magic. */
 struct zslot_head {
 	uint16_t nr_objects; /* the only field that must be right after a crash, with the cells */
 	uint16_t nr_holes;
 	uint16_t cap;
 	uint16_t magic;
 };
-static_assert(sizeof(struct zslot_head) == UNIT_BYTES, "the head is part of the store's format");
+static_assert(sizeof(struct zslot_head) == WORD_UNITS * UNIT_BYTES, "the head is part of the store's format");
 
-/* Cell: offset 52..63 | units 40..51 | seen 32 | owner 0..31 */
+/* Cell: offset 50..63 | units 36..49 | seen 32 | owner 0..31 */
+#define CELL_OFF_SHIFT 50
+#define CELL_LEN_SHIFT 36
 struct zslot_cell {
 	uint32_t off, len, owner;
 };
@@ -52,14 +55,14 @@ static inline uint32_t zslot_units(uint32_t bytes)
 
 static inline uint64_t zslot_cell_pack(uint32_t off, uint32_t len, uint32_t owner)
 {
-	return (uint64_t)off << 52 | (uint64_t)len << 40 | owner;
+	return (uint64_t)off << CELL_OFF_SHIFT | (uint64_t)len << CELL_LEN_SHIFT | owner;
 }
 
 static inline struct zslot_cell zslot_cell_unpack(uint64_t w)
 {
 	return (struct zslot_cell){
-		.off = (uint32_t)(w >> 52),
-		.len = (uint32_t)(w >> 40 & 0xfff),
+		.off = (uint32_t)(w >> CELL_OFF_SHIFT),
+		.len = (uint32_t)(w >> CELL_LEN_SHIFT & 0x3fff),
 		.owner = (uint32_t)w,
 	};
 }
@@ -69,10 +72,10 @@ static inline struct zslot_head *zslot_head(const uint64_t *base)
 	return (struct zslot_head *)(uintptr_t)base;
 }
 
-/* Bytes between the last cell and the last hole. */
+/* Units between the last cell and the last hole. */
 static inline uint32_t zslot_slack(const struct zslot_head *h)
 {
-	return 8u * (h->cap - 1u - h->nr_objects) - 4u * h->nr_holes;
+	return h->cap - WORD_UNITS * (1u + h->nr_objects) - h->nr_holes;
 }
 
 static inline uint32_t zslot_hole(uint32_t off, uint32_t len)
@@ -95,7 +98,7 @@ static inline uint32_t *zslot_holes(const uint64_t *base)
 {
 	const struct zslot_head *h = zslot_head(base);
 
-	return (uint32_t *)(uintptr_t)base + 2 * h->cap - h->nr_holes;
+	return (uint32_t *)(uintptr_t)base + h->cap - h->nr_holes;
 }
 
 /* zslot_block.c: one block's image, of which @base is the first word. Lock held. */
@@ -121,8 +124,10 @@ struct zslot_shard {
 	struct uz_lock lock;
 	uint32_t open; /* the block made last: for this shard's threads only, not worth emptying */
 	uint32_t mean; /* size of objects, moving average in units / 64 */
+	uint32_t spread; /* moving average of how far they are from that, in units / 64 */
 	uint64_t nr_objects;
 	uint64_t free; /* units in holes of blocks that are not isolated */
+	uint64_t usable; /* of those but the open one, where a hole takes half of an average object */
 	uint64_t freed; /* units, since init */
 	uint64_t map[NR_MAPS + 1]; /* bins in use, and a word of none */
 	uint64_t levels; /* levels in use */
@@ -130,23 +135,30 @@ struct zslot_shard {
 	uint32_t level[NR_LEVELS];
 } UZ_ALIGNED(UZ_CACHE_LINE);
 
+/* A bit a unit of one block: too large for the stack. */
+struct zslot_map {
+	uint64_t w[UZ_INDEX_NR / 64];
+};
+
 struct zslot {
 	struct uz_pool pool; /* first */
 	struct uz_plat *plat;
 	/* Emptying that gains nothing comes to rest until enough has been freed; all atomic. */
-	uint64_t best_frames; /* least frames since emptying began */
+	uint64_t taken, made; /* frames of blocks given out; of blocks made for moves */
+	uint64_t best; /* most that taken was above made since emptying began */
 	uint32_t in_vain; /* blocks given out since then */
 	uint32_t sweep; /* level of the last block given out: the next one is not above it */
 	uint32_t turn; /* the shard to be looked at first */
 	uint32_t tidy_at; /* block */
 	uint64_t rest_until; /* sum of the shards' freed units */
+	struct zslot_map map; /* for attach and check, while nobody else is inside */
 	struct zslot_shard shard[NR_SHARDS];
 };
 
 /* The pool's words of struct uz_block. */
 enum { B_LEVEL_NEXT, B_LEVEL_PREV }; /* u32 */
 enum { B_FREE = 4, B_BIN }; /* u16: units; bin */
-enum { B_LEVEL = 12, B_ISOLATED, B_READY }; /* u8; ready: not before its shard knows it */
+enum { B_LEVEL = 12, B_ISOLATED, B_READY, B_USABLE }; /* u8; ready: not before its shard knows it */
 
 static inline struct zslot *zslot_of(struct uz_pool *p)
 {

@@ -4,12 +4,11 @@
  * objects go into holes of other blocks, or side by side into a new one, and either way
  * that free space is won. The emptiest goes first. So a disk that has lost half of its
  * pages at random comes down to about 1.02 times its data with every second object
- * left where it is. Holes alone (no new block for what compaction moves, as the flag for that
- * suggests) would end at 1.03: UZ_ALLOC_MOVE is not looked at.
+ * left where it is. Holes alone, with no new block for what is moved, would end at 1.03.
  *
  * Objects of one awkward size (three eighths of a block, say) leave the same free space wherever
- * they go. So emptying stops when IN_VAIN blocks have been emptied and the pool
- * is no smaller than before, until a 64th of it has been freed.
+ * they go. So emptying stops when IN_VAIN blocks have been emptied and as many made for what was in
+ * them, until a 64th of the pool has been freed.
  *
  * tidy joins holes inside a block: an object with a hole beside it goes to another
  * hole of the block, if that makes the largest one larger.
@@ -100,29 +99,37 @@ uint32_t uz__zslot_residents(struct uz_pool *p, uint32_t block, uint32_t from,
 	return found;
 }
 
-static uint64_t total(const struct zslot *z, bool freed)
+static uint64_t total_freed(const struct zslot *z)
 {
 	uint64_t sum = 0;
 
 	for (const struct zslot_shard *s = z->shard; s < &z->shard[NR_SHARDS]; s++)
-		sum += uz_load(freed ? &s->freed : &s->free);
+		sum += uz_load(&s->freed);
+	return sum;
+}
+
+static uint64_t total_usable(const struct zslot *z)
+{
+	uint64_t sum = 0;
+
+	for (const struct zslot_shard *s = z->shard; s < &z->shard[NR_SHARDS]; s++)
+		sum += uz_load(&s->usable);
 	return sum;
 }
 
 /* True if emptying should not begin, or not go on. */
 static bool resting(struct zslot *z)
 {
-	uint64_t frames = uz_load(&z->pool.nr_frames), rest = uz_load(&z->rest_until);
-	uint32_t in_vain = uz_load(&z->in_vain) + 1;
+	uint64_t gain = uz_load(&z->taken) - uz_load(&z->made), rest = uz_load(&z->rest_until);
 
-	if (rest && total(z, true) < rest)
+	if (rest && total_freed(z) < rest)
 		return true;
-	if (rest || frames < uz_load(&z->best_frames) || !uz_load(&z->best_frames)) {
-		uz_store(&z->best_frames, frames);
-		in_vain = 0;
+	if (rest || (int64_t)(gain - uz_load(&z->best)) > 0) {
+		uz_store(&z->best, gain);
+		uz_store(&z->in_vain, 0u);
 	}
-	uz_store(&z->in_vain, in_vain);
-	rest = in_vain < IN_VAIN ? 0 : total(z, true) + frames * UNITS_FRAME / 64 + 1;
+	rest = uz_load(&z->pool.nr_frames) * UNITS_FRAME / 64 + 1;
+	rest = uz_load(&z->in_vain) < IN_VAIN ? 0 : total_freed(z) + rest;
 	uz_store(&z->rest_until, rest);
 	return rest != 0;
 }
@@ -145,19 +152,11 @@ static struct zslot_shard *sparsest(struct zslot *z, uint64_t mask)
 	return best;
 }
 
-/* The emptiest block among the levels of @mask, but not the open one. Shard locked. */
-static uint32_t emptiest(const struct zslot *z, const struct zslot_shard *s, uint64_t mask)
+/* The emptiest block among the levels of @mask, 0 if there is none. Shard locked. */
+static uint32_t emptiest(const struct zslot_shard *s, uint64_t mask)
 {
-	for (mask &= s->levels; mask;) {
-		uint32_t top = 63 - (uint32_t)__builtin_clzll(mask), block = s->level[top];
-
-		if (block == s->open)
-			block = z->pool.tab->block[block].u32[B_LEVEL_NEXT];
-		if (block != s->open)
-			return block;
-		mask &= ~(1ull << top);
-	}
-	return 0;
+	mask &= s->levels;
+	return mask ? s->level[63 - (uint32_t)__builtin_clzll(mask)] : 0;
 }
 
 /*
@@ -168,7 +167,7 @@ static bool pays(const struct zslot *z, uint32_t block, uint32_t spare)
 {
 	uint32_t units = uz_block_id(z->pool.tab, block).nr_frames * UNITS_FRAME;
 
-	return total(z, false) >= units + spare;
+	return total_usable(z) >= units + spare;
 }
 
 static uint32_t isolate_emptiest(struct zslot *z, uint64_t mask, uint32_t spare)
@@ -179,7 +178,7 @@ static uint32_t isolate_emptiest(struct zslot *z, uint64_t mask, uint32_t spare)
 	if (!s)
 		return 0;
 	uz_lock(z->plat, &s->lock);
-	block = emptiest(z, s, mask);
+	block = emptiest(s, mask);
 	if (block && !pays(z, block, spare))
 		block = 0;
 	if (block) {
@@ -187,6 +186,8 @@ static uint32_t isolate_emptiest(struct zslot *z, uint64_t mask, uint32_t spare)
 		uz_store(&z->sweep, z->pool.tab->block[block].u8[B_LEVEL]);
 		uz__zslot_unfile(z, s, block);
 		z->pool.tab->block[block].u8[B_ISOLATED] = 1;
+		uz_fetch_add(&z->in_vain, 1u);
+		uz_fetch_add(&z->taken, uz_block_id(z->pool.tab, block).nr_frames);
 	}
 	uz_unlock(z->plat, &s->lock);
 	return block;

@@ -3,7 +3,7 @@
  * zslot, a shard: its blocks in bins by their largest hole, one bin a unit up to the
  * largest object, and a bitmap of the bins in use, so that the tightest fit over all blocks
  * is a few words away. Sparse blocks are filed once more, in levels by their free
- * space, so that the emptiest is found as fast; in a pool that is well filled hardly any
+ * space, so that the emptiest is found as fast (the open one is not); in a pool that is well filled hardly any
  * block has a level.
  */
 #include "zslot_i.h"
@@ -86,28 +86,33 @@ static void set_level(struct zslot *z, struct zslot_shard *s, uint32_t block, ui
 	*now = (uint8_t)level;
 }
 
-static void set_free(struct zslot *z, struct zslot_shard *s, uint32_t block, uint32_t units)
+static void set_free(struct zslot *z, struct zslot_shard *s, uint32_t block, struct zslot_room r)
 {
-	uint16_t *now = &z->pool.tab->block[block].u16[B_FREE];
+	struct uz_block *b = &z->pool.tab->block[block];
+	bool usable = block != s->open && r.largest > s->mean >> 7;
 
-	uz_store(&s->free, s->free + units - *now);
-	*now = (uint16_t)units;
+	uz_store(&s->free, s->free + r.free - b->u16[B_FREE]);
+	uz_store(&s->usable, s->usable + (usable ? r.free : 0) -
+				     (b->u8[B_USABLE] ? b->u16[B_FREE] : 0));
+	b->u16[B_FREE] = (uint16_t)r.free;
+	b->u8[B_USABLE] = usable;
 }
 
 void uz__zslot_file(struct zslot *z, struct zslot_shard *s, uint32_t block, struct zslot_room r)
 {
 	uint32_t nr_frames = uz_block_id(z->pool.tab, block).nr_frames;
+	uint32_t level = r.free * NR_LEVELS / UNITS_FRAME / nr_frames;
 
 	if (z->pool.tab->block[block].u8[B_ISOLATED])
 		return;
-	set_free(z, s, block, r.free);
+	set_free(z, s, block, r);
 	set_bin(z, s, block, bin_of(s, block, r.largest));
-	set_level(z, s, block, r.free * NR_LEVELS / UNITS_FRAME / nr_frames);
+	set_level(z, s, block, block == s->open ? 0 : level);
 }
 
 void uz__zslot_unfile(struct zslot *z, struct zslot_shard *s, uint32_t block)
 {
-	set_free(z, s, block, 0);
+	set_free(z, s, block, (struct zslot_room){ 0, 0 });
 	set_bin(z, s, block, 0);
 	set_level(z, s, block, 0);
 }
