@@ -14,7 +14,10 @@
 #define SLOTS_PER_TABLE (1u << SLOTS_SHIFT)
 #define TABLE_BAD UINT32_MAX /* root entry whose table frame was damaged */
 #define CHECK_BYTES 4u /* behind an object, where the codec entry has checksums */
-/* Objects above this stay uncompressed; docs/benchmarks.md has the measurement behind it. */
+/*
+ * Objects above this stay uncompressed. Measured on pages of /usr/lib that lz4 brings to 3584..3711
+ * bytes: a raw read takes 85 ns, a decompression 544 ns, for an eighth of the memory.
+ */
 #define RAW_ABOVE (UZ_PAGE_SIZE - UZ_PAGE_SIZE / 8)
 #define NR_POOLS META_POOLS
 
