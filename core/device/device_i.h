@@ -76,6 +76,7 @@ int uz__encode(struct uz_dev *d, struct uz_stream *st, unsigned int codec, const
 int uz__object_make(struct uz_dev *d, struct uz_stream *st, uint64_t page, unsigned int codec,
 		    const void *bytes, uint32_t size, unsigned int flags, uint64_t *word);
 void uz__object_drop(struct uz_dev *d, uint64_t word);
+void uz__object_prefetch(struct uz_dev *d, const uint64_t *slot, bool drop);
 const void *uz__object_bytes(struct uz_dev *d, uint64_t w, uint32_t *bytes);
 int uz__object_decode(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64_t page,
 		      const void *bytes, void *dst);

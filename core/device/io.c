@@ -93,6 +93,8 @@ int uz_dev_read(struct uz_dev *d, struct uz_stream *st, uint64_t off, void *buf,
 	while (left && r == 0) {
 		struct piece p = first_piece(off, left);
 
+		if (left > p.len)
+			uz__object_prefetch(d, uz__slot_at(d, p.page + 1), false);
 		r = read_piece(d, st, p, dst);
 		off += p.len;
 		dst += p.len;

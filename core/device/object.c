@@ -117,6 +117,19 @@ void uz__object_drop(struct uz_dev *d, uint64_t word)
 		uz_store(&d->store->reclaim, UZ__RECLAIM_MAYBE);
 }
 
+/* What is in the slot will be read soon, or dropped. The slot is not locked: a hint. */
+void uz__object_prefetch(struct uz_dev *d, const uint64_t *slot, bool drop)
+{
+	uint64_t w = slot ? uz_load(slot) : 0, handle = uz__slot_handle(w);
+	struct uz_pool *pool;
+
+	if (!uz__slot_is_object(w))
+		return;
+	pool = uz__pool_of(d, handle);
+	if (pool && pool->ops->prefetch)
+		pool->ops->prefetch(pool, handle, uz__slot_size(w), drop);
+}
+
 /* The stored bytes, checksum behind them included in *bytes. The slot is locked. */
 const void *uz__object_bytes(struct uz_dev *d, uint64_t w, uint32_t *bytes)
 {

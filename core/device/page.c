@@ -166,6 +166,7 @@ int uz__page_store(struct uz_dev *d, struct uz_stream *st, uint64_t page, const 
 
 	if (UZ_UNLIKELY(same_filled(src, &fill)))
 		return store_fill(d, st, page, fill);
+	uz__object_prefetch(d, uz__slot_at(d, page), true);
 	do {
 		r = uz__encode(d, st, codec, src, &size);
 		if (r == 0)

@@ -18,6 +18,11 @@
  * 1.10 instead of 1.02.) The block at which a thread fills fresh memory, its shard's open
  * block, is left to it. The hint says whose shard is whose.
  *
+ * Best fit puts neighbouring pages into unrelated blocks, so nothing guesses what comes next but
+ * the caller. Prefetching an object while the page before it is read takes a third
+ * off the time to read 2 KiB objects, and the one to be dropped while its successor is
+ * compressed a quarter off what a store costs besides the codec.
+ *
  * Blocks have 16 frames, the longest run there is. Small objects get smaller blocks, so that
  * the cells of a block stay few: they are searched by free. Where the sizes of late are nearly
  * equal, nothing fits into what is left at a block's end, so the length is the one that leaves
@@ -28,6 +33,8 @@
 #define MEAN_FIRST (256u << 6)
 #define BLOCK_OBJECTS 64u /* about so many in a block at most, if it has more than a frame */
 #define TIGHT 2u /* units that may be left over before other shards are asked */
+#define AHEAD (8u * UZ_CACHE_LINE) /* the hardware sees the rest coming; more delays the caller */
+#define AHEAD_DROP (12u * UZ_CACHE_LINE)
 #define HEAD_UNITS 32u /* more than the first words of a new block */
 #define ALIKE 64u /* sizes are when they are within such a part of their mean, on average */
 #define REST_UNITS 11u /* of a full block of equal objects: head, a hole, slack */
@@ -274,6 +281,21 @@ static const void *zslot_read_begin(struct uz_pool *p, uint64_t handle, uint32_t
 	       uz_handle_index(handle) * UNIT_BYTES;
 }
 
+/* A place that is given up is often the next to be filled. */
+static void zslot_prefetch(struct uz_pool *p, uint64_t handle, uint32_t size, bool drop)
+{
+	uint32_t block = uz_handle_block(handle), ahead = UZ_MIN(size, drop ? AHEAD_DROP : AHEAD);
+	const char *base = uz_block_addr(p->tab, block);
+	const char *at = base + uz_handle_index(handle) * UNIT_BYTES;
+
+	for (uint32_t i = 0; i < ahead; i += UZ_CACHE_LINE)
+		uz_prefetch(at + i);
+	if (drop) {
+		uz_prefetch(&p->tab->block[block]);
+		prefetch_head((const uint64_t *)(const void *)base);
+	}
+}
+
 static void zslot_stats(struct uz_pool *p, struct uz_pool_stats *st)
 {
 	struct zslot *z = zslot_of(p);
@@ -309,4 +331,5 @@ const struct uz_pool_ops uz_pool_zslot = {
 	.attach_done = uz__zslot_attach_done,
 	.stats = zslot_stats,
 	.check = uz__zslot_check,
+	.prefetch = zslot_prefetch,
 };

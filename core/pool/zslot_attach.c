@@ -266,5 +266,6 @@ int uz__zslot_check(struct uz_pool *p)
 		if (p->tab->block[block].u8[B_USABLE])
 			usable += p->tab->block[block].u16[B_FREE];
 	}
-	return sums_ok(z, frames, objects, nr_free, usable) && uz__zslot_lists_ok(z) ? 0 : -UZ_EBADMSG;
+	return sums_ok(z, frames, objects, nr_free, usable) && uz__zslot_lists_ok(z) ? 0
+										     : -UZ_EBADMSG;
 }

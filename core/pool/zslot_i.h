@@ -32,7 +32,8 @@ struct zslot_head {
 	uint16_t cap;
 	uint16_t magic;
 };
-static_assert(sizeof(struct zslot_head) == WORD_UNITS * UNIT_BYTES, "the head is part of the store's format");
+static_assert(sizeof(struct zslot_head) == WORD_UNITS * UNIT_BYTES,
+	      "the head is part of the store's format");
 
 /* Cell: offset 50..63 | units 36..49 | seen 32 | owner 0..31 */
 #define CELL_OFF_SHIFT 50
@@ -127,7 +128,8 @@ struct zslot_shard {
 	uint32_t spread; /* moving average of how far they are from that, in units / 64 */
 	uint64_t nr_objects;
 	uint64_t free; /* units in holes of blocks that are not isolated */
-	uint64_t usable; /* of those but the open one, where a hole takes half of an average object */
+	uint64_t
+		usable; /* of those but the open one, where a hole takes half of an average object */
 	uint64_t freed; /* units, since init */
 	uint64_t map[NR_MAPS + 1]; /* bins in use, and a word of none */
 	uint64_t levels; /* levels in use */

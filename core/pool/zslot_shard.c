@@ -92,8 +92,8 @@ static void set_free(struct zslot *z, struct zslot_shard *s, uint32_t block, str
 	bool usable = block != s->open && r.largest > s->mean >> 7;
 
 	uz_store(&s->free, s->free + r.free - b->u16[B_FREE]);
-	uz_store(&s->usable, s->usable + (usable ? r.free : 0) -
-				     (b->u8[B_USABLE] ? b->u16[B_FREE] : 0));
+	uz_store(&s->usable,
+		 s->usable + (usable ? r.free : 0) - (b->u8[B_USABLE] ? b->u16[B_FREE] : 0));
 	b->u16[B_FREE] = (uint16_t)r.free;
 	b->u8[B_USABLE] = usable;
 }

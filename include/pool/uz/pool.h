@@ -146,6 +146,12 @@ struct uz_pool_ops {
 	void (*stats)(struct uz_pool *p, struct uz_pool_stats *st);
 	/* Required. Recounts everything: 0 or -EBADMSG. No thread may be inside. */
 	int (*check)(struct uz_pool *p);
+
+	/*
+	 * Optional. The object will soon be read, or freed if @drop: prefetch what that touches. No
+	 * lock is held, so the handle may be stale: look at nothing but the block's descriptor.
+	 */
+	void (*prefetch)(struct uz_pool *p, uint64_t handle, uint32_t size, bool drop);
 };
 
 /* What a pool's shared object exports. */
