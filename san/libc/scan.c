@@ -33,7 +33,8 @@ static void walk(const char *format, struct kmsan__args *a, int ret)
 {
 	struct kmsan__conversion c = kmsan__next_conversion(format, true);
 
-	for (; c.letter && (ret > 0 || c.letter == 'n'); c = kmsan__next_conversion(c.rest, true)) {
+	for (; c.letter && (ret > 0 || c.letter == 'n' || c.skipped);
+	     c = kmsan__next_conversion(c.rest, true)) {
 		if (c.skipped)
 			continue;
 		one_out(&c, va_arg(a->ap, void *));

@@ -18,7 +18,7 @@ if not os.path.exists(os.path.join(cases.BUILD, "libkmsan/libkmsan.a")):
 failed = done = 0
 folder = os.environ.get("TMPDIR") or tempfile.mkdtemp()
 for clang in clangs:
-    for name in ("kernel", "boundary"):
+    for name in ("kernel", "boundary", "behaviour"):
         f, d = cases.check_file(name, folder, clang)
         failed, done = failed + f, done + d
 print(f"COUNT comparisons={done} clangs={len(clangs)}")
