@@ -7,6 +7,8 @@
  * the one with the largest hole, which is about the smallest object; if that fits nowhere,
  * none is worth a try.
  */
+#include <uz/san.h>
+
 #include "fold_i.h"
 
 /* Locks and returns the shard of @block, if the block is (still) one of this pool's. */
@@ -90,6 +92,8 @@ uint32_t uz__fold_residents(struct uz_pool *p, uint32_t block, uint32_t from,
 		uint32_t start = b->u16[FOLD_START + i];
 		uint32_t owner = uz_load(fold_at(f, block, start));
 
+		/* Not written yet by an allocation that goes on: lock() refuses it. */
+		uz_san_unpoison(&owner, sizeof(owner));
 		if (start >= from && owner < UZ_OWNER_MAX)
 			out[found++] = (struct uz_resident){ start, owner };
 	}

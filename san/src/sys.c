@@ -46,11 +46,17 @@ long kmsan__sys(long nr, long a, long b, long c, long d, long e, long f)
 #error "libkmsan knows the system calls of Linux on x86_64 and aarch64 only: add kmsan__sys() in sys.c"
 #endif
 
-/* Zeroed, backed only where touched, not by huge pages: metadata is sparse. NULL: none left. */
+/*
+ * Zeroed, backed only where touched, not by huge pages: metadata is sparse. NULL: none left.
+ * The hint keeps it away from the program's mappings, which the system would join with it;
+ * where the hint does not fit, any place will do.
+ */
 void *kmsan__sys_reserve(size_t size_bytes)
 {
-	long p = kmsan__sys(SYS_mmap, 0, (long)size_bytes, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	static uint64_t hint = 0x200000000000;
+	long p = kmsan__sys(SYS_mmap, (long)kmsan__add(&hint, size_bytes), (long)size_bytes,
+			    PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+			    0);
 
 	if (p < 0 && p > -4096)
 		return NULL;
