@@ -168,8 +168,13 @@ static void linux_release(struct uz_plat *pl, void *base, size_t len)
 /* Kernels before 5.14. Safe: private memory, or file pages that fallocate has made. */
 static void touch(char *p, size_t len, size_t page)
 {
-	for (size_t i = 0; i < len; i += page)
-		__atomic_fetch_or(p + i, 0, __ATOMIC_RELAXED);
+	for (size_t i = 0; i < len; i += page) {
+		char v = __atomic_load_n(p + i, __ATOMIC_RELAXED);
+
+		/* Not fetch_or(0): clang makes a load of that, and a load populates nothing. */
+		__atomic_compare_exchange_n(p + i, &v, v, false, __ATOMIC_RELAXED,
+					    __ATOMIC_RELAXED);
+	}
 }
 
 static int populate(struct uz_host *h, void *p, size_t len)
