@@ -73,6 +73,9 @@ san: $(BUILD)/libkmsan/built
 
 $(BUILD)/obj/tests/san/%.o: CPPFLAGS += -Isan/include -Isan/src -DKMSAN_RUNTIME=1
 $(filter $(BUILD)/tests/san/%,$(TESTS)): $(KMSAN_A)
+ifeq ($(findstring kmsan-cc,$(CC)),)
+tests: san
+endif
 
 # A test of the runtime itself is not built with the runtime under it.
 ifneq ($(findstring kmsan-cc,$(CC)),)

@@ -52,6 +52,15 @@ static bool take_residents(struct evacuation *ev, struct uz__mover *mv, struct u
 	return true;
 }
 
+/*
+ * Whether the block is still the one that @id describes, and not another that was given its index
+ * since. With one of its objects held it stays what it is.
+ */
+static bool still(struct uz_store *s, uint32_t block, struct uz_block_id id)
+{
+	return uz_load_acquire(&s->tab.desc[block].word) == uz_desc_pack(id);
+}
+
 static bool move_pool_block(struct evacuation *ev, struct uz_dev *d, struct uz_block_id id,
 			    uint32_t block, uint32_t to)
 {
@@ -62,16 +71,18 @@ static bool move_pool_block(struct evacuation *ev, struct uz_dev *d, struct uz_b
 	if (!p || !p->ops->move || p->ops->isolate(p, block) < 0)
 		return false;
 	uz__mover_init(&mv, d);
-	moved = take_residents(ev, &mv, p, block) && p->ops->move(p, block, ev->nr, to) == 0;
+	moved = take_residents(ev, &mv, p, block) && ev->nr && still(ev->s, block, id) &&
+		p->ops->move(p, block, ev->nr, to) == 0;
 	release_all(ev);
 	p->ops->undo(p, block);
 	return moved;
 }
 
-static bool move_raw(struct uz_dev *d, uint32_t block, uint32_t to)
+static bool move_raw(struct uz_dev *d, uint32_t block, struct uz_block_id id, uint32_t to)
 {
 	struct uz_blocktab *tab = &d->store->tab;
 	uint64_t *slot, page = tab->desc[block].owner, w;
+	bool moved;
 
 	if (page >= uz_load(&d->size_bytes) >> UZ_PAGE_SHIFT)
 		return false;
@@ -80,9 +91,11 @@ static bool move_raw(struct uz_dev *d, uint32_t block, uint32_t to)
 	if (uz__slot_state(w) != UZ_SLOT_RAW || uz__slot_handle(w) != uz_handle(block, 0) ||
 	    (w & UZ_SLOT_LOCK) || !uz__slot_trylock(slot, w))
 		return false;
-	uz_block_switch(tab, block, to);
+	moved = still(d->store, block, id);
+	if (moved)
+		uz_block_switch(tab, block, to);
 	uz__slot_unlock(slot, w);
-	return true;
+	return moved;
 }
 
 static bool move_block(struct evacuation *ev, uint32_t block, struct uz_block_id id)
@@ -94,7 +107,7 @@ static bool move_block(struct evacuation *ev, uint32_t block, struct uz_block_id
 
 	if (!d || uz_run_alloc(s->arena, id.nr_frames, UZ_ALLOC_RESIDENT, &to) < 0)
 		return false;
-	moved = id.kind == UZ_BLOCK_RAW ? move_raw(d, block, to)
+	moved = id.kind == UZ_BLOCK_RAW ? move_raw(d, block, id, to)
 					: move_pool_block(ev, d, id, block, to);
 	uz_run_free(s->arena, moved ? id.start : to, id.nr_frames);
 	return moved;
