@@ -18,7 +18,7 @@
 
 #define PAGES 16384u
 #define BATCH 64u
-#define LIMIT (test_scale(10ull, 24ull, 48ull) << 20)
+#define LIMIT (test_scale(10ull, 14ull, 18ull) << 20)
 
 struct known {
 	uint32_t seq; /* 0: zeros */
