@@ -115,6 +115,15 @@ static uint64_t take_own(struct zslot *z, struct zslot_shard *s, uint32_t len, u
 	return handle;
 }
 
+/* As uz__zslot_peek if the bin is one of the next 64, else NR_BINS. */
+static uint32_t peek_near(const struct zslot_shard *s, uint32_t len)
+{
+	const uint64_t *map = &s->map[len / 64];
+	uint64_t w = uz_load(&map[0]) >> len % 64 | uz_load(&map[1]) << 1 << (63 - len % 64);
+
+	return w ? len + (uint32_t)__builtin_ctzll(w) : NR_BINS;
+}
+
 /* The shard with the tightest fit among @nr from @first on, open blocks left out, or NULL. */
 static struct zslot_shard *tightest(struct zslot *z, uint32_t first, uint32_t nr, uint32_t len,
 				    uint32_t (*peek)(const struct zslot_shard *, uint32_t))
@@ -135,7 +144,7 @@ static struct zslot_shard *tightest(struct zslot *z, uint32_t first, uint32_t nr
 /* From that shard; if it is busy, only when there is nothing else to do than @wait. */
 static uint64_t take_tight(struct zslot *z, uint32_t nr, uint32_t len, uint32_t owner, bool wait)
 {
-	struct zslot_shard *s = tightest(z, owner, nr, len, zslot_peek_near);
+	struct zslot_shard *s = tightest(z, owner, nr, len, peek_near);
 	uint64_t handle;
 
 	if (!s)
@@ -234,7 +243,7 @@ static int zslot_alloc(struct uz_pool *p, uint32_t size, uint32_t owner, unsigne
 	uint64_t handle = 0;
 	int err = 0;
 
-	if (active > 1 && zslot_peek_near(s, len) > len + TIGHT)
+	if (active > 1 && peek_near(s, len) > len + TIGHT)
 		handle = take_tight(z, active, len, owner, false);
 	if (!handle)
 		handle = take_own(z, s, len, owner);

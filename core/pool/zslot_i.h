@@ -173,15 +173,6 @@ static inline struct zslot_shard *zslot_shard(struct zslot *z, struct uz_block_i
 	return &z->shard[id.class % NR_SHARDS];
 }
 
-/* As uz__zslot_peek if the bin is one of the next 64, else NR_BINS. */
-static inline uint32_t zslot_peek_near(const struct zslot_shard *s, uint32_t len)
-{
-	const uint64_t *map = &s->map[len / 64];
-	uint64_t w = uz_load(&map[0]) >> len % 64 | uz_load(&map[1]) << 1 << (63 - len % 64);
-
-	return w ? len + (uint32_t)__builtin_ctzll(w) : NR_BINS;
-}
-
 /* zslot_shard.c: the lists. Lock held, but for peek. */
 void uz__zslot_file(struct zslot *z, struct zslot_shard *s, uint32_t block, struct zslot_room r);
 void uz__zslot_unfile(struct zslot *z, struct zslot_shard *s, uint32_t block);

@@ -231,15 +231,15 @@ static void test_shards(void)
 	for (uint32_t i = 0; i < r.nr_slots; i++)
 		CHECK_EQ(rig_write(&r, i, 3500, 0, i / 100), 0);
 	CHECK(r.pool->nr_frames >= 4 * SHARD_FRAMES);
+	while ((block = uz__pool_next(r.pool, block, &id)))
+		seen |= 1u << id.class;
+	CHECK_EQ(seen, 15);
 	for (uint32_t i = 0; i < 4; i++) {
 		w[i] = (struct writer){ .rig = &r, .id = i };
 		CHECK(pthread_create(&w[i].thread, NULL, write_some, &w[i]) == 0);
 	}
 	for (uint32_t i = 0; i < 4; i++)
 		CHECK(pthread_join(w[i].thread, NULL) == 0);
-	while ((block = uz__pool_next(r.pool, block, &id)))
-		seen |= 1u << id.class;
-	CHECK_EQ(seen, 15);
 	rig_check(&r);
 	rig_verify_all(&r);
 	rig_reattach(&r, NULL);
