@@ -258,8 +258,8 @@ void uz_dev_destroy(struct uz_dev *d)
 	uint64_t off = d->root_off, bytes = d->root_bytes;
 
 	uz_lock(s->plat, &s->control);
+	uz__claim_background(s); /* before the record goes: the end of a migration saves it */
 	uz__disk_erase(s->meta, d->index);
-	uz__claim_background(s);
 	uz_store(&d->tables_hint, 1);
 	clear_all(d);
 	uz_store_release(&s->disk[d->index], NULL);

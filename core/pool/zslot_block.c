@@ -16,6 +16,12 @@
  */
 #include "zslot_i.h"
 
+/* Units between the last cell and the last hole. */
+static uint32_t zslot_slack(const struct zslot_head *h)
+{
+	return h->cap - WORD_UNITS * (1u + h->nr_objects) - h->nr_holes;
+}
+
 #define CAP_FIRST 16u
 #define CAP_LOW 4u /* units of slack; below, cap moves up if it can */
 #define CAP_STEP 4u

@@ -73,12 +73,6 @@ static inline struct zslot_head *zslot_head(const uint64_t *base)
 	return (struct zslot_head *)(uintptr_t)base;
 }
 
-/* Units between the last cell and the last hole. */
-static inline uint32_t zslot_slack(const struct zslot_head *h)
-{
-	return h->cap - WORD_UNITS * (1u + h->nr_objects) - h->nr_holes;
-}
-
 static inline uint32_t zslot_hole(uint32_t off, uint32_t len)
 {
 	return off << 16 | len;
