@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "dev_rig.h"
 #include "pages.h"
@@ -74,7 +75,7 @@ static void discard_half(struct dev_rig *rig)
 		}
 }
 
-/* Ages and the reader's moves may keep it from ever being quiet: at most 15 seconds. */
+/* Quiet for 400 ms: an arena block that could not be emptied is tried again after 100 ms. */
 static void work_until_quiet(struct dev_rig *rig)
 {
 	struct uz_plat *pl = &rig->fault.plat;
@@ -82,6 +83,8 @@ static void work_until_quiet(struct dev_rig *rig)
 
 	for (int quiet = 0; quiet < 20 && pl->ops->now(pl) < end;) {
 		quiet = uz_store_background(rig->store, pl->ops->now(pl), 2000000) ? 0 : quiet + 1;
+		if (quiet)
+			usleep(20000);
 	}
 }
 
