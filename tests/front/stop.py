@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# uz-test: serial its clients must be quick enough to have something in flight all the time
 """Stopping: requests that were sent are answered, later ones get ESHUTDOWN, idle clients do
 not delay it, clients that go on or take no replies are cut at the timeout. Dropping a disk ends
 its clients only. Neither leaves threads, file descriptors or memory behind."""
