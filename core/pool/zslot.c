@@ -23,20 +23,21 @@
  * off the time to read 2 KiB objects, and the one to be dropped while its successor is
  * compressed a quarter off what a store costs besides the codec.
  *
- * Blocks have 16 frames, the longest run there is. Small objects get smaller blocks, so that
- * the cells of a block stay few: they are searched by free. Where the sizes of late are nearly
- * equal, nothing fits into what is left at a block's end, so the length is the one that leaves
- * least: 1.3% of 1425-byte objects instead of 4.
+ * Blocks have 8 frames; small objects get smaller ones, so that the cells of a block stay few:
+ * they are searched by free. Where nearly all sizes are alike nothing fits into
+ * what is left at a block's end, and the length of up to 16 frames is taken that leaves least: 1% of
+ * 1.4 KiB objects instead of 4. Mixed sizes would gain 0.2% from 16 frames, and lose more than
+ * that in frames which the arena cannot give back.
  */
 #include "zslot_i.h"
 
-#define MEAN_FIRST (256u << 6)
+#define MEAN_FIRST (256u << MEAN_SHIFT)
 #define BLOCK_OBJECTS 64u /* about so many in a block at most, if it has more than a frame */
 #define TIGHT 2u /* units that may be left over before other shards are asked */
 #define AHEAD (8u * UZ_CACHE_LINE) /* the hardware sees the rest coming; more delays the caller */
 #define AHEAD_DROP (12u * UZ_CACHE_LINE)
+#define MIXED_FRAMES 8u
 #define HEAD_UNITS 32u /* more than the first words of a new block */
-#define ALIKE 64u /* sizes are when they are within such a part of their mean, on average */
 #define REST_UNITS 11u /* of a full block of equal objects: head, a hole, slack */
 #define DESC_UNITS ((sizeof(struct uz_desc) + sizeof(struct uz_block)) / UNIT_BYTES)
 
@@ -70,13 +71,13 @@ static void prefetch_head(const uint64_t *base)
 		uz_prefetch(base + i * UZ_CACHE_LINE / UNIT_BYTES);
 }
 
-/* Averages over about 64 objects, of those that found no hole. */
+/* From objects that found no hole: others are a choice. */
 static void learn(struct zslot_shard *s, uint32_t len)
 {
-	uint32_t mean = s->mean >> 6;
+	uint32_t mean = s->mean >> MEAN_SHIFT, off = len > mean ? len - mean : mean - len;
 
 	uz_store(&s->mean, s->mean + len - mean);
-	uz_store(&s->spread, s->spread + (len > mean ? len - mean : mean - len) - (s->spread >> 6));
+	uz_store(&s->spread, s->spread + off - (s->spread >> SPREAD_SHIFT));
 }
 
 /* The smallest hole of the block at the head of @bin. Shard locked. */
@@ -176,20 +177,21 @@ static bool halves(uint32_t nr, uint32_t len)
 /* For mixed sizes: what is left over at a block's end is one hole for any of them. */
 static uint32_t mixed_frames(uint32_t mean, uint32_t len)
 {
-	uint32_t nr = FRAMES_MAX;
+	uint32_t nr = MIXED_FRAMES;
 
 	while (nr * UNITS_FRAME > mean * BLOCK_OBJECTS && halves(nr, len))
 		nr /= 2;
 	return nr;
 }
 
-/* For objects of nearly one size, in units / 64: the length that costs least for each of them. */
+/* For objects of nearly one size, times 64: the length that costs least for each of them. */
 static uint32_t alike_frames(uint32_t mean)
 {
 	uint32_t best = 1, best_fit = 0;
 
 	for (uint32_t nr = 1; nr <= FRAMES_MAX; nr++) {
-		uint32_t fit = (nr * UNITS_FRAME - REST_UNITS) * 64 / (mean + WORD_UNITS * 64);
+		uint32_t fit = ((nr * UNITS_FRAME - REST_UNITS) << MEAN_SHIFT) /
+			       (mean + (WORD_UNITS << MEAN_SHIFT));
 
 		if (fit > BLOCK_OBJECTS)
 			break;
@@ -206,8 +208,8 @@ static uint32_t block_frames(const struct zslot_shard *s, uint32_t len)
 {
 	uint32_t mean = uz_load(&s->mean), nr;
 
-	if (uz_load(&s->spread) > mean / ALIKE)
-		return mixed_frames(mean >> 6, len);
+	if (!zslot_alike(s))
+		return mixed_frames(mean >> MEAN_SHIFT, len);
 	nr = alike_frames(mean);
 	return nr * UNITS_FRAME < len + HEAD_UNITS ? FRAMES_MAX : nr;
 }
@@ -224,7 +226,6 @@ static int take_new(struct zslot *z, struct zslot_shard *s, uint32_t len, uint32
 		nr /= 2;
 	if (err)
 		return err;
-	uz_fetch_add(&z->made, flags & UZ_ALLOC_MOVE ? nr : 0);
 	uz__zslot_format(uz_block_addr(z->pool.tab, block), nr * UNITS_FRAME);
 	uz_lock(z->plat, &s->lock);
 	z->pool.tab->block[block].u8[B_READY] = 1;

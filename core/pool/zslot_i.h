@@ -15,13 +15,7 @@
 #ifndef UZ_ZSLOT_I_H
 #define UZ_ZSLOT_I_H
 
-#include "pool_i.h"
-
-#define UNIT_BYTES 4u
-#define UNITS_FRAME (UZ_FRAME_SIZE / UNIT_BYTES)
-#define FRAMES_MAX (UZ_INDEX_NR / UNITS_FRAME)
-#define WORD_UNITS 2u /* of the head and of a cell */
-#define UNITS_OBJECT UNITS_FRAME /* of the largest object */
+#include "zslot_shard_i.h"
 
 #define ZSLOT_MAGIC 0x5a53
 
@@ -107,30 +101,6 @@ void uz__zslot_release(uint64_t *base, uint32_t off, struct zslot_room *room);
 /* A better place in the same block for an object that has holes beside it: carved; false if none. */
 bool uz__zslot_gather(uint64_t *base, struct zslot_cell *from, uint32_t *to);
 
-/* A shard: blocks filed by their largest hole, and once more by free space. */
-#define NR_SHARDS 8u
-#define SHARD_FRAMES 4096u /* of the pool, for each shard in use beyond the first */
-#define BIN_OPEN (UNITS_OBJECT + 4) /* the open block while its hole is larger than any object */
-#define NR_BINS (BIN_OPEN + 1) /* 0: not filed; by unit; by power of two above */
-#define NR_MAPS UZ_DIV_UP(NR_BINS, 64)
-#define NR_LEVELS 64u /* free space in 64ths of the block; 0: not filed */
-
-struct zslot_shard {
-	struct uz_lock lock;
-	uint32_t open; /* the block made last: for this shard's threads only, not worth emptying */
-	uint32_t mean; /* size of objects, moving average in units / 64 */
-	uint32_t spread; /* moving average of how far they are from that, in units / 64 */
-	uint64_t nr_objects;
-	uint64_t free; /* units in holes of blocks that are not isolated */
-	uint64_t
-		usable; /* of those but the open one, where a hole takes half of an average object */
-	uint64_t freed; /* units, since init */
-	uint64_t map[NR_MAPS + 1]; /* bins in use, and a word of none */
-	uint64_t levels; /* levels in use */
-	uint32_t bin[NR_BINS];
-	uint32_t level[NR_LEVELS];
-} UZ_ALIGNED(UZ_CACHE_LINE);
-
 /* A bit a unit of one block: too large for the stack. */
 struct zslot_map {
 	uint64_t w[UZ_INDEX_NR / 64];
@@ -140,8 +110,7 @@ struct zslot {
 	struct uz_pool pool; /* first */
 	struct uz_plat *plat;
 	/* Emptying that gains nothing comes to rest until enough has been freed; all atomic. */
-	uint64_t taken, made; /* frames of blocks given out; of blocks made for moves */
-	uint64_t best; /* most that taken was above made since emptying began */
+	uint64_t best_frames; /* least frames since emptying began */
 	uint32_t in_vain; /* blocks given out since then */
 	uint32_t sweep; /* level of the last block given out: the next one is not above it */
 	uint32_t turn; /* the shard to be looked at first */

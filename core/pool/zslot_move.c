@@ -7,8 +7,9 @@
  * left where it is. Holes alone, with no new block for what is moved, would end at 1.03.
  *
  * Objects of one awkward size (three eighths of a block, say) leave the same free space wherever
- * they go. So emptying stops when IN_VAIN blocks have been emptied and as many made for what was in
- * them, until a 64th of the pool has been freed.
+ * they go. So emptying stops when IN_VAIN blocks have been emptied and the pool
+ * is no smaller than before, be it for what moves or what writers made, until a 64th of it has
+ * been freed.
  *
  * tidy joins holes inside a block: an object with a hole beside it goes to another
  * hole of the block, if that makes the largest one larger.
@@ -18,6 +19,7 @@
 #define LEVEL_SOFT 2u
 #define LEVEL_HARD 1u
 #define IN_VAIN 128u
+#define SPARE_UNITS (2u * FRAMES_MAX * UNITS_FRAME)
 #define TIDY_LOOK 16u /* blocks looked at for each object that may be moved */
 
 int uz__zslot_isolate(struct uz_pool *p, uint32_t block)
@@ -120,18 +122,17 @@ static uint64_t total_usable(const struct zslot *z)
 /* True if emptying should not begin, or not go on. */
 static bool resting(struct zslot *z)
 {
-	uint64_t gain = uz_load(&z->taken) - uz_load(&z->made), rest = uz_load(&z->rest_until);
+	uint64_t frames = uz_load(&z->pool.nr_frames), rest = uz_load(&z->rest_until);
 
 	if (rest && total_freed(z) < rest)
 		return true;
-	if (rest || (int64_t)(gain - uz_load(&z->best)) > 0) {
-		uz_store(&z->best, gain);
+	if (rest || frames < uz_load(&z->best_frames) || !uz_load(&z->best_frames)) {
+		uz_store(&z->best_frames, frames);
 		uz_store(&z->in_vain, 0u);
 	}
-	rest = uz_load(&z->pool.nr_frames) * UNITS_FRAME / 64 + 1;
-	rest = uz_load(&z->in_vain) < IN_VAIN ? 0 : total_freed(z) + rest;
-	uz_store(&z->rest_until, rest);
-	return rest != 0;
+	rest = total_freed(z) + frames * UNITS_FRAME / 64 + 1;
+	uz_store(&z->rest_until, uz_load(&z->in_vain) < IN_VAIN ? 0 : rest);
+	return uz_load(&z->rest_until) != 0;
 }
 
 /* The shard with the highest level among those of @mask; each in its turn among equals. */
@@ -160,17 +161,17 @@ static uint32_t emptiest(const struct zslot_shard *s, uint64_t mask)
 }
 
 /*
- * Free space elsewhere for all that the block holds, and @spare units more: objects that find no
+ * Free space elsewhere for all that the block holds, and unasked some more: objects that find no
  * hole begin a new block, which the next victims fill.
  */
-static bool pays(const struct zslot *z, uint32_t block, uint32_t spare)
+static bool pays(const struct zslot *z, uint32_t block, bool hard)
 {
 	uint32_t units = uz_block_id(z->pool.tab, block).nr_frames * UNITS_FRAME;
 
-	return total_usable(z) >= units + spare;
+	return total_usable(z) >= units + (hard ? 0 : SPARE_UNITS);
 }
 
-static uint32_t isolate_emptiest(struct zslot *z, uint64_t mask, uint32_t spare)
+static uint32_t isolate_emptiest(struct zslot *z, uint64_t mask, bool hard)
 {
 	struct zslot_shard *s = sparsest(z, mask);
 	uint32_t block;
@@ -179,7 +180,7 @@ static uint32_t isolate_emptiest(struct zslot *z, uint64_t mask, uint32_t spare)
 		return 0;
 	uz_lock(z->plat, &s->lock);
 	block = emptiest(s, mask);
-	if (block && !pays(z, block, spare))
+	if (block && !pays(z, block, hard))
 		block = 0;
 	if (block) {
 		uz_store(&z->turn, (uint32_t)(s - z->shard) + 1);
@@ -187,7 +188,6 @@ static uint32_t isolate_emptiest(struct zslot *z, uint64_t mask, uint32_t spare)
 		uz__zslot_unfile(z, s, block);
 		z->pool.tab->block[block].u8[B_ISOLATED] = 1;
 		uz_fetch_add(&z->in_vain, 1u);
-		uz_fetch_add(&z->taken, uz_block_id(z->pool.tab, block).nr_frames);
 	}
 	uz_unlock(z->plat, &s->lock);
 	return block;
@@ -197,13 +197,12 @@ uint32_t uz__zslot_victim(struct uz_pool *p, bool hard)
 {
 	struct zslot *z = zslot_of(p);
 	uint64_t mask = ~0ull << (hard ? LEVEL_HARD : LEVEL_SOFT);
-	uint32_t spare = hard ? 0 : 2 * FRAMES_MAX * UNITS_FRAME;
 	uint32_t block;
 
 	if (!sparsest(z, mask) || resting(z))
 		return 0;
-	block = isolate_emptiest(z, mask & ((2ull << uz_load(&z->sweep)) - 1), spare);
-	return block ? block : isolate_emptiest(z, mask, spare);
+	block = isolate_emptiest(z, mask & ((2ull << uz_load(&z->sweep)) - 1), hard);
+	return block ? block : isolate_emptiest(z, mask, hard);
 }
 
 /* A move inside the block that is worth it: the new place is taken. */

@@ -86,10 +86,16 @@ static void set_level(struct zslot *z, struct zslot_shard *s, uint32_t block, ui
 	*now = (uint8_t)level;
 }
 
+/* What is left over beside objects of nearly one size is of use to none of them. */
+static bool is_usable(const struct zslot_shard *s, uint32_t block, struct zslot_room r)
+{
+	return block != s->open && r.largest > s->mean >> (MEAN_SHIFT + (zslot_alike(s) ? 1 : 2));
+}
+
 static void set_free(struct zslot *z, struct zslot_shard *s, uint32_t block, struct zslot_room r)
 {
 	struct uz_block *b = &z->pool.tab->block[block];
-	bool usable = block != s->open && r.largest > s->mean >> 7;
+	bool usable = r.free && is_usable(s, block, r);
 
 	uz_store(&s->free, s->free + r.free - b->u16[B_FREE]);
 	uz_store(&s->usable,
