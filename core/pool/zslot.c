@@ -19,7 +19,7 @@
  * block, is left to it. The hint says whose shard is whose.
  *
  * Best fit puts neighbouring pages into unrelated blocks, so nothing guesses what comes next but
- * the caller. Prefetching an object while the page before it is read takes a third
+ * the caller. Prefetching an object while the page before it is read takes a fifth
  * off the time to read 2 KiB objects, and the one to be dropped while its successor is
  * compressed a quarter off what a store costs besides the codec.
  *
