@@ -56,6 +56,7 @@ int uz__root_alloc(struct uz_store *s, uint64_t size_bytes, uint64_t *off, uint6
 void uz__root_free(struct uz_store *s, uint64_t off, uint64_t bytes);
 int uz__root_settle(struct uz_store *s);
 int uz__root_set(struct uz_dev *d, uint64_t size_bytes); /* grow or shrink; control held */
+void uz__cut(struct uz_dev *d, uint64_t page, uint64_t end); /* background lock held */
 
 /* page.c: one page; between enter and leave */
 int uz__page_load(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t page, void *dst);

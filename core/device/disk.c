@@ -230,24 +230,10 @@ int uz_dev_create(struct uz_store *s, const struct uz_dev_config *c, struct uz_d
 	return r;
 }
 
-static bool clear_slot(void *ctx, uint64_t *slot, uint64_t page)
-{
-	struct uz_dev *d = ctx;
-
-	(void)page;
-	uz__page_clear(d, d->store->bg, slot);
-	return true;
-}
-
 /* Background lock held. */
 static void clear_all(struct uz_dev *d)
 {
-	struct uz__walk w = { 0 };
-
-	uz__walk(d, &w, UZ_FOREVER, clear_slot, d);
-	for (uint64_t i = 0; i < d->nr_root; i++)
-		if (d->root[i] == TABLE_BAD)
-			uz_store_release(&d->root[i], 0);
+	uz__cut(d, 0, 0);
 	while (uz__tables_step(d, UZ_FOREVER))
 		;
 }

@@ -114,8 +114,8 @@ static bool clear_slot(void *ctx, uint64_t *slot, uint64_t page)
 	return true;
 }
 
-/* Frees the pages [page, end). Background lock held. */
-static void cut(struct uz_dev *d, uint64_t page, uint64_t end)
+/* Frees the pages [page, end), end 0: to the end of the disk. Background lock held. */
+void uz__cut(struct uz_dev *d, uint64_t page, uint64_t end)
 {
 	struct uz__walk w = { .page = page, .end = end };
 
@@ -137,7 +137,7 @@ static void shrink(struct uz_dev *d, uint64_t size_bytes)
 	uz__disk_save(d);
 	uz__grace_wait(d->store);
 	uz__claim_background(d->store);
-	cut(d, size_bytes >> UZ_PAGE_SHIFT, end);
+	uz__cut(d, size_bytes >> UZ_PAGE_SHIFT, end);
 	uz_unlock(d->store->plat, &d->store->background);
 }
 
