@@ -47,7 +47,7 @@ static int fresh_commit(struct uz__arena *a)
 }
 
 /* The next arena block that was never used; its bookkeeping is committed here. */
-int uz__ablock_fresh(struct uz__arena *a, enum ablock_kind kind, uint32_t *i)
+int uz__ablock_fresh(struct uz__arena *a, uint32_t *i)
 {
 	uint32_t n = a->nr_ablocks;
 	int r;
@@ -59,7 +59,7 @@ int uz__ablock_fresh(struct uz__arena *a, enum ablock_kind kind, uint32_t *i)
 		return r;
 	a->nr_ablocks++;
 	*i = a->first_ablock + n;
-	uz__ablock(a, *i)->kind = (uint8_t)kind;
+	uz__ablock(a, *i)->kind = EMPTY;
 	uz__ablock_file(a, *i);
 	return 0;
 }
@@ -127,7 +127,7 @@ static uint64_t run_mask(uint32_t bit, uint32_t nr)
 	return (nr == 64 ? ~0ull : (1ull << nr) - 1) << bit;
 }
 
-void uz__ablock_set(struct ablock *ab, uint32_t first, uint32_t nr, bool used)
+static void set(struct ablock *ab, uint32_t first, uint32_t nr, bool used)
 {
 	for (uint32_t done = 0; done < nr;) {
 		uint32_t bit = (first + done) % 64, n = UZ_MIN(nr - done, 64 - bit);
@@ -140,6 +140,19 @@ void uz__ablock_set(struct ablock *ab, uint32_t first, uint32_t nr, bool used)
 		done += n;
 	}
 	ab->nr_used = (uint16_t)(used ? ab->nr_used + nr : ab->nr_used - nr);
+}
+
+void uz__ablock_take(struct ablock *ab, enum ablock_kind kind, uint32_t first, uint32_t nr)
+{
+	set(ab, first, nr, true);
+	ab->kind = (uint8_t)kind;
+}
+
+void uz__ablock_put(struct ablock *ab, uint32_t first, uint32_t nr)
+{
+	set(ab, first, nr, false);
+	if (!ab->nr_used)
+		ab->kind = EMPTY;
 }
 
 bool uz__ablock_is(const struct ablock *ab, uint32_t first, uint32_t nr, bool used)

@@ -34,8 +34,11 @@ struct ablock {
 	bool isolated, on_cold;
 };
 
-/* Table frames stay where they are, so they lie apart from blocks, which can be moved. */
-enum ablock_kind { MOVABLE, PINNED, NR_KINDS };
+/*
+ * Table frames stay where they are, and CLEAN frames are dropped, not moved, so they lie apart from
+ * what can be moved. A block that holds nothing is EMPTY, whatever it was, and may become any kind.
+ */
+enum ablock_kind { MOVABLE, PINNED, CLEAN, EMPTY, NR_KINDS };
 
 struct uz__super {
 	char magic[8];
@@ -93,9 +96,10 @@ int uz__super_raise_epoch(struct uz__arena *a);
 /* ablock.c: the bitmaps of one arena block, and its place in the lists. Lock held. */
 struct ablock *uz__ablock(struct uz__arena *a, uint32_t i);
 uint64_t uz__ablock_fresh_bytes(const struct uz__arena *a); /* what the next fresh one costs */
-int uz__ablock_fresh(struct uz__arena *a, enum ablock_kind kind, uint32_t *i);
+int uz__ablock_fresh(struct uz__arena *a, uint32_t *i);
 int uz__ablock_find(const struct ablock *ab, uint32_t nr);
-void uz__ablock_set(struct ablock *ab, uint32_t first, uint32_t nr, bool used);
+void uz__ablock_take(struct ablock *ab, enum ablock_kind kind, uint32_t first, uint32_t nr);
+void uz__ablock_put(struct ablock *ab, uint32_t first, uint32_t nr);
 bool uz__ablock_is(const struct ablock *ab, uint32_t first, uint32_t nr, bool used);
 uint32_t uz__ablock_free_pieces(const struct ablock *ab);
 uint32_t uz__ablock_cold_pieces(const struct ablock *ab);

@@ -18,7 +18,7 @@ static int check_ablock(struct uz__arena *a, uint32_t i, struct count *c)
 	for (unsigned int p = 0; p < ABLOCK_PIECES; p++)
 		if (!(ab->resident >> p & 1) && (ab->used[p / 4] >> (p % 4 * 16) & 0xffff))
 			return -UZ_EBADMSG;
-	if (used != ab->nr_used || ab->busy)
+	if (used != ab->nr_used || ab->busy || (ab->kind == EMPTY) != !used)
 		return -UZ_EBADMSG;
 	c->used += used;
 	c->pieces += uz_popcount(ab->resident);
@@ -53,8 +53,9 @@ int uz_arena_check(struct uz_arena *pub)
 			return -UZ_EBADMSG;
 		filed += !uz__ablock(a, a->first_ablock + i)->isolated;
 	}
-	if (c.used != a->nr_used_frames || c.free != a->nr_free_frames ||
-	    count_filed(a, MOVABLE) + count_filed(a, PINNED) != filed)
+	for (unsigned int k = 0; k < NR_KINDS; k++)
+		filed -= count_filed(a, k);
+	if (c.used != a->nr_used_frames || c.free != a->nr_free_frames || filed)
 		return -UZ_EBADMSG;
 	if (c.used + c.free != c.pieces * PIECE_FRAMES)
 		return -UZ_EBADMSG;

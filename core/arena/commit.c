@@ -44,11 +44,11 @@ static void mark(struct uz__arena *a, struct transit t, bool busy)
 
 static int cold_stretch(struct uz__arena *a, enum ablock_kind kind, uint32_t max, struct transit *t)
 {
-	uint32_t i = a->cold[kind];
+	uint32_t i = a->cold[kind] != NO_ABLOCK ? a->cold[kind] : a->cold[EMPTY];
 	int r;
 
 	if (i == NO_ABLOCK) {
-		r = uz__ablock_fresh(a, kind, &i);
+		r = uz__ablock_fresh(a, &i);
 		if (r < 0)
 			return r;
 	}
@@ -96,7 +96,7 @@ int uz__piece_commit(struct uz__arena *a, enum ablock_kind kind, uint32_t max_pi
 	return r;
 }
 
-/* A whole free arena block if there is one (true); else a stretch of free pieces in *t. */
+/* A stretch of free pieces in a block of that kind. */
 static bool free_stretch(struct uz__arena *a, enum ablock_kind kind, uint32_t max,
 			 struct transit *t)
 {
@@ -105,13 +105,10 @@ static bool free_stretch(struct uz__arena *a, enum ablock_kind kind, uint32_t ma
 	for (; i != NO_ABLOCK; i = uz__ablock(a, i)->next) {
 		uint32_t pieces = uz__ablock_free_pieces(uz__ablock(a, i));
 
-		bool all = !uz__ablock(a, i)->nr_used;
-
-		if (!pieces || (t->nr && !all))
+		if (!pieces)
 			continue;
 		*t = first_stretch(i, pieces, max);
-		if (all)
-			return true;
+		return true;
 	}
 	return false;
 }
@@ -122,13 +119,14 @@ uint64_t uz__piece_return(struct uz__arena *a, uint32_t max_pieces, bool whole)
 	struct uz_plat *pl = a->pub.plat;
 	struct transit t = { 0 };
 	uint64_t bytes;
-	bool all;
 	int r;
 
 	if (!max_pieces)
 		return 0;
-	all = free_stretch(a, MOVABLE, max_pieces, &t) || free_stretch(a, PINNED, max_pieces, &t);
-	if (!t.nr || (whole && !all))
+	if (!free_stretch(a, EMPTY, max_pieces, &t) &&
+	    (whole ||
+	     (!free_stretch(a, MOVABLE, max_pieces, &t) &&
+	      !free_stretch(a, PINNED, max_pieces, &t) && !free_stretch(a, CLEAN, max_pieces, &t))))
 		return 0;
 	bytes = (uint64_t)t.nr * PIECE_BYTES;
 	mark(a, t, true);

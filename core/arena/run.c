@@ -18,23 +18,39 @@ static uint64_t frames_allowed(struct uz__arena *a)
 	return a->nr_free_frames + left / PIECE_BYTES * PIECE_FRAMES;
 }
 
+/* The block of that kind whose longest free run fits tightest. */
+static uint32_t tightest(const struct uz__arena *a, enum ablock_kind kind, uint32_t nr)
+{
+	for (uint32_t b = nr; b < NR_BINS; b++)
+		if (a->bin[kind][b] != NO_ABLOCK)
+			return a->bin[kind][b];
+	return NO_ABLOCK;
+}
+
+/* An empty block changes its kind only when no other of the kind has room. */
 static bool take_resident(struct uz__arena *a, enum ablock_kind kind, uint32_t nr, uint32_t *first)
 {
-	for (uint32_t b = nr; b < NR_BINS; b++) {
-		uint32_t i = a->bin[kind][b];
+	uint32_t i = tightest(a, kind, nr);
 
-		if (i == NO_ABLOCK)
-			continue;
-		*first = (uint32_t)uz__ablock_find(uz__ablock(a, i), nr);
-		uz__ablock_unfile(a, i);
-		uz__ablock_set(uz__ablock(a, i), *first, nr, true);
-		uz__ablock_file(a, i);
-		*first += i * UZ_ABLOCK_FRAMES;
-		a->nr_used_frames += nr;
-		uz__free_frames_add(a, -(int64_t)nr);
-		return true;
-	}
-	return false;
+	if (i == NO_ABLOCK)
+		i = tightest(a, EMPTY, nr);
+	if (i == NO_ABLOCK)
+		return false;
+	*first = (uint32_t)uz__ablock_find(uz__ablock(a, i), nr);
+	uz__ablock_unfile(a, i);
+	uz__ablock_take(uz__ablock(a, i), kind, *first, nr);
+	uz__ablock_file(a, i);
+	*first += i * UZ_ABLOCK_FRAMES;
+	a->nr_used_frames += nr;
+	uz__free_frames_add(a, -(int64_t)nr);
+	return true;
+}
+
+static enum ablock_kind kind_of(unsigned int flags)
+{
+	if (flags & UZ_ALLOC_PINNED)
+		return PINNED;
+	return flags & UZ_ALLOC_DISCARD ? CLEAN : MOVABLE;
 }
 
 /* No run fits although frames are free: trade a free piece elsewhere for a fresh one. */
@@ -59,7 +75,7 @@ static uint64_t frames_kept(struct uz__arena *a, unsigned int flags)
 
 static int run_alloc(struct uz__arena *a, uint32_t nr, unsigned int flags, uint32_t *first)
 {
-	enum ablock_kind kind = flags & UZ_ALLOC_PINNED ? PINNED : MOVABLE;
+	enum ablock_kind kind = kind_of(flags);
 	uint64_t floor = frames_kept(a, flags);
 
 	for (;;) {
@@ -104,7 +120,7 @@ void uz_run_free(struct uz_arena *pub, uint32_t first, uint32_t nr)
 	uz_lock(pub->plat, &a->lock);
 	UZ_ASSERT_DEBUG(uz__ablock_is(uz__ablock(a, i), at, nr, true));
 	uz__ablock_unfile(a, i);
-	uz__ablock_set(uz__ablock(a, i), at, nr, false);
+	uz__ablock_put(uz__ablock(a, i), at, nr);
 	uz__ablock_file(a, i);
 	a->nr_used_frames -= nr;
 	uz__free_frames_add(a, nr);
@@ -122,16 +138,14 @@ int uz_run_claim(struct uz_arena *pub, uint32_t first, uint32_t nr, unsigned int
 	    at + nr > UZ_ABLOCK_FRAMES)
 		return -UZ_EINVAL;
 	while (i >= a->first_ablock + a->nr_ablocks && r == 0)
-		r = uz__ablock_fresh(a, MOVABLE, &fresh);
+		r = uz__ablock_fresh(a, &fresh);
 	if (r < 0)
 		return r;
 	ab = uz__ablock(a, i);
 	if (!uz__ablock_is(ab, at, nr, false))
 		return -UZ_EINVAL;
 	uz__ablock_unfile(a, i);
-	uz__ablock_set(ab, at, nr, true);
-	if (flags & UZ_ALLOC_PINNED)
-		ab->kind = PINNED;
+	uz__ablock_take(ab, ab->kind == PINNED ? PINNED : kind_of(flags), at, nr);
 	uz__ablock_file(a, i);
 	uz_store(&a->nr_used_frames, a->nr_used_frames + nr);
 	return 0;

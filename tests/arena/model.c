@@ -24,6 +24,7 @@
 
 struct run {
 	uint32_t first, nr;
+	unsigned int class; /* 0 can be moved, 1 pinned, 2 can be dropped */
 	uint64_t tag;
 };
 
@@ -34,8 +35,8 @@ struct model {
 	struct count_plat count;
 	struct uz_arena *a;
 	struct run run[RUNS_MAX];
-	uint32_t nr_runs, first_frame, end_frame;
-	uint8_t *owned; /* a byte a frame */
+	uint32_t nr_runs, nr_class[3], first_frame, end_frame;
+	uint8_t *owned; /* a byte a frame: 1 + class of the run that has it */
 	struct {
 		void *p;
 		uint64_t bytes;
@@ -76,11 +77,27 @@ static void run_verify(struct model *m, const struct run *r)
 	}
 }
 
-static void run_add(struct model *m, uint32_t first, uint32_t nr)
+static unsigned int class_of(unsigned int flags)
+{
+	return flags & UZ_ALLOC_PINNED ? 1 : flags & UZ_ALLOC_DISCARD ? 2 : 0;
+}
+
+/* Runs that stay, that can be moved and that can be dropped never share an arena block. */
+static void check_apart(struct model *m, uint32_t first, unsigned int class)
+{
+	const uint8_t *o = &m->owned[first / UZ_ABLOCK_FRAMES * UZ_ABLOCK_FRAMES];
+
+	for (uint32_t i = 0; i < UZ_ABLOCK_FRAMES; i++)
+		CHECK(!o[i] || o[i] == 1 + class);
+}
+
+static void run_add(struct model *m, uint32_t first, uint32_t nr, unsigned int class)
 {
 	struct run *r = &m->run[m->nr_runs++];
 
-	*r = (struct run){ first, nr, test_random(m->rng) };
+	*r = (struct run){ first, nr, class, test_random(m->rng) };
+	m->nr_class[class]++;
+	check_apart(m, first, class);
 	CHECK(first >= m->first_frame && first + nr <= m->end_frame);
 	CHECK(first / UZ_ABLOCK_FRAMES == (first + nr - 1) / UZ_ABLOCK_FRAMES);
 	CHECK(!m->isolated || first / UZ_ABLOCK_FRAMES != m->isolated);
@@ -88,7 +105,7 @@ static void run_add(struct model *m, uint32_t first, uint32_t nr)
 				      (size_t)nr * UZ_FRAME_SIZE));
 	for (uint32_t i = first; i < first + nr; i++) {
 		CHECK(!m->owned[i]);
-		m->owned[i] = 1;
+		m->owned[i] = (uint8_t)(1 + class);
 	}
 	run_fill(m, r);
 }
@@ -102,7 +119,7 @@ static int try_alloc(struct model *m, uint32_t nr, unsigned int flags)
 		return -EAGAIN;
 	r = uz_run_alloc(m->a, nr, flags, &first);
 	if (r == 0)
-		run_add(m, first, nr);
+		run_add(m, first, nr, class_of(flags));
 	else
 		CHECK(r == -ENOSPC || r == -ENOMEM);
 	m->enospc += r == -ENOSPC;
@@ -117,6 +134,7 @@ static void run_drop(struct model *m, uint32_t i)
 	for (uint32_t f = r.first; f < r.first + r.nr; f++)
 		m->owned[f] = 0;
 	uz_run_free(m->a, r.first, r.nr);
+	m->nr_class[r.class]--;
 	m->run[i] = m->run[--m->nr_runs];
 }
 
@@ -127,10 +145,12 @@ static uint32_t random_run(struct model *m)
 
 static void op_alloc(struct model *m)
 {
+	static const unsigned int flags[] = {
+		0, 0, 0, UZ_ALLOC_URGENT, UZ_ALLOC_DISCARD, UZ_ALLOC_PINNED
+	};
 	uint32_t n = 1 + (uint32_t)test_below(m->rng, 40);
 
-	while (n-- &&
-	       try_alloc(m, random_run(m), test_one_in(m->rng, 8) ? UZ_ALLOC_URGENT : 0) == 0)
+	while (n-- && try_alloc(m, random_run(m), flags[test_below(m->rng, 6)]) == 0)
 		;
 }
 
@@ -148,11 +168,15 @@ static void op_free(struct model *m)
  */
 static void op_full(struct model *m)
 {
-	uint32_t before = m->nr_runs, got = 0;
+	uint32_t before, got = 0;
 	int r;
 
 	if (m->isolated || m->high > m->limit || !test_one_in(m->rng, 4))
 		return;
+	for (uint32_t i = m->nr_runs; i-- > 0;)
+		if (m->run[i].class)
+			run_drop(m, i);
+	before = m->nr_runs;
 	do
 		r = try_alloc(m, 1, 0);
 	while (r == 0);
@@ -235,7 +259,7 @@ static void op_isolate(struct model *m)
 	CHECK_EQ(uz_ablock_isolate(m->a, first - 1, &nr_used), -EINVAL);
 	r = uz_ablock_isolate(m->a, ab, &nr_used);
 	for (uint32_t i = 0; i < UZ_ABLOCK_FRAMES; i++)
-		used += m->owned[ab * UZ_ABLOCK_FRAMES + i];
+		used += m->owned[ab * UZ_ABLOCK_FRAMES + i] != 0;
 	CHECK(r == 0 ? nr_used == used : r == -EINVAL && !used);
 	if (r == 0)
 		m->isolated = ab;
@@ -296,11 +320,13 @@ static void arena_open(struct model *m, bool attach)
 
 static void claim_all(struct model *m)
 {
+	static const unsigned int flags[] = { 0, UZ_ALLOC_PINNED, UZ_ALLOC_DISCARD };
+
 	for (uint32_t i = 0; i < m->nr_runs; i++) {
 		struct run r = m->run[i];
 		uint32_t at = (uint32_t)test_below(m->rng, r.nr);
 
-		CHECK_EQ(uz_run_claim(m->a, r.first, r.nr, 0), 0);
+		CHECK_EQ(uz_run_claim(m->a, r.first, r.nr, flags[r.class]), 0);
 		CHECK_EQ(uz_run_claim(m->a, r.first + at, 1, 0), -EINVAL);
 	}
 	CHECK_EQ(uz_run_claim(m->a, m->first_frame - 1, 1, 0), -EINVAL);

@@ -80,6 +80,8 @@ void uz_arena_span(const struct uz_arena *a, uint32_t *first, uint32_t *end);
 #define UZ_ALLOC_LAST 8u /* may use all of it: a frame that comes back at once */
 #define UZ_ALLOC_PINNED 2u /* will not be moved: kept apart from what can be */
 #define UZ_ALLOC_RESIDENT 4u /* only from frames that are free and resident: to move there */
+#define UZ_ALLOC_DISCARD \
+	16u /* what is there will exist elsewhere too: kept apart, dropped at need */
 
 /*
  * A run of @nr frames (1..UZ_RUN_MAX); content undefined. -ENOSPC: the budget; -ENOMEM: the
@@ -91,7 +93,7 @@ void uz_run_free(struct uz_arena *a, uint32_t first, uint32_t nr);
 /*
  * Attach only, one thread, before the first allocation: the run is in use. -EINVAL when it is
  * outside, crosses an arena block, or overlaps one already claimed; -ENOMEM, -ENOSPC: no memory for
- * bookkeeping, which says nothing of the run. @flags: UZ_ALLOC_PINNED or 0. uz_arena_settle ends it:
+ * bookkeeping, which says nothing of the run. @flags: UZ_ALLOC_PINNED, UZ_ALLOC_DISCARD or 0. uz_arena_settle ends it:
  * everything not claimed goes back to the system, the epoch is raised.
  */
 int uz_run_claim(struct uz_arena *a, uint32_t first, uint32_t nr, unsigned int flags);
