@@ -107,6 +107,8 @@ static bool slot_ok(struct uz_dev *d, uint64_t w, uint64_t page)
 	case UZ_SLOT_RAW:
 		return raw_ok(d, w, page);
 	case UZ_SLOT_INDIRECT:
+		return uz__slot_handle(w) <= UINT32_MAX && uz__backing_known(d) &&
+		       d->store->codec[uz__slot_codec(w)].ops;
 	case UZ_SLOT_BAD:
 		break;
 	}

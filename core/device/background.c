@@ -81,6 +81,7 @@ bool uz_dev_background(struct uz_dev *d, uint64_t now_ns, uint64_t budget_ns)
 	uint64_t end = pl->ops->now(pl) + budget_ns;
 	bool more = uz_arena_background(s->arena, budget_ns / 4);
 
+	more |= uz__wb_step(s, now_ns, end);
 	lock_behind(s);
 	more |= step(d, now_ns, end);
 	more |= uz__evacuate_step(s);
@@ -94,6 +95,7 @@ bool uz_store_background(struct uz_store *s, uint64_t now_ns, uint64_t budget_ns
 	struct uz_plat *pl = s->plat;
 	bool more = uz_arena_background(s->arena, budget_ns);
 
+	more |= uz__wb_step(s, now_ns, pl->ops->now(pl) + budget_ns);
 	for (unsigned int i = 0; i < UZ_DISK_MAX; i++) {
 		if (!uz_load_acquire(&s->disk[i]))
 			continue;

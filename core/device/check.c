@@ -33,6 +33,11 @@ static bool visit(void *ctx, uint64_t *slot, uint64_t page)
 	if (w & UZ_SLOT_LOCK)
 		rc->error = -UZ_EBADMSG;
 	rc->c.same_pages += uz__slot_state(w) == UZ_SLOT_FILL;
+	if (uz__slot_state(w) == UZ_SLOT_INDIRECT) {
+		rc->c.pages++;
+		rc->c.bd_pages++;
+		rc->c.bd_codec_pages[uz__slot_codec(w)]++;
+	}
 	if (!uz__slot_is_stored(w))
 		return true;
 	if (!names_block(rc->d, w, raw ? UZ_BLOCK_RAW : UZ_BLOCK_POOL))
@@ -53,8 +58,9 @@ static bool counters_agree(const struct recount *rc)
 	uz__count_sum(rc->d, &c);
 	return c.pages == rc->c.pages && c.compressed_bytes == rc->c.compressed_bytes &&
 	       c.same_pages == rc->c.same_pages && c.huge_pages == (int64_t)rc->raw &&
-	       c.idle_pages == rc->c.idle_pages && rc->d->nr_raw == rc->raw &&
-	       rc->d->nr_tables == rc->tables &&
+	       c.idle_pages == rc->c.idle_pages && c.bd_pages == rc->c.bd_pages &&
+	       memcmp(c.bd_codec_pages, rc->c.bd_codec_pages, sizeof(c.bd_codec_pages)) == 0 &&
+	       rc->d->nr_raw == rc->raw && rc->d->nr_tables == rc->tables &&
 	       memcmp(c.codec_pages, rc->c.codec_pages, sizeof(c.codec_pages)) == 0;
 }
 
@@ -92,7 +98,7 @@ int uz_dev_check(struct uz_dev *d)
 static int check_frames(struct uz_store *s)
 {
 	struct uz_arena_stats as;
-	uint64_t frames = 0;
+	uint64_t frames = uz_load(&s->clean.nr_frames);
 
 	for (uint32_t b = 1; b < s->tab.nr; b++)
 		if (s->tab.desc[b].word)
@@ -115,5 +121,7 @@ int uz_store_check(struct uz_store *s)
 			r = uz_dev_check(s->disk[i]);
 	if (r == 0)
 		r = check_frames(s);
+	if (r == 0)
+		r = uz__clean_check(s);
 	return r < 0 ? r : uz_arena_check(s->arena);
 }

@@ -42,8 +42,8 @@ static bool entry_in_use(struct uz_store *s, unsigned int e)
 		if (!d)
 			continue;
 		uz__count_sum(d, &c);
-		if (c.codec_pages[e] || uz_load(&d->codec) == e || d->recompress_codec == (int)e ||
-		    d->command_codec == e + 1)
+		if (c.codec_pages[e] || c.bd_codec_pages[e] || uz_load(&d->codec) == e ||
+		    d->recompress_codec == (int)e || d->command_codec == e + 1)
 			return true;
 	}
 	return false;

@@ -18,7 +18,7 @@ static int spill(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_
 	if (r < 0)
 		return r;
 	uz_store_release(slot, raw | UZ_SLOT_LOCK);
-	uz__replaced(d, st, *old, raw);
+	uz__replaced(d, st, page, *old, raw);
 	*old = raw;
 	return 0;
 }

@@ -2,7 +2,7 @@
 /*
  * What the device layer's files share.
  *
- * Lock order: control -> background -> root -> slot -> (pool) class -> block
+ * Lock order: control -> background -> root, write-back -> slot -> (pool) class, clean -> block
  * table -> arena. A slot is never waited for with a class lock held.
  *
  * Grace periods: a stream announces itself at the start of a request and
@@ -63,8 +63,8 @@ int uz__page_load(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64
 int uz__page_store(struct uz_dev *d, struct uz_stream *st, uint64_t page, const void *src);
 int uz__page_update(struct uz_dev *d, struct uz_stream *st, uint64_t page, uint32_t off,
 		    const void *src, uint32_t len);
-void uz__replaced(struct uz_dev *d, struct uz_stream *st, uint64_t old, uint64_t w);
-void uz__page_clear(struct uz_dev *d, struct uz_stream *st, uint64_t *slot);
+void uz__replaced(struct uz_dev *d, struct uz_stream *st, uint64_t page, uint64_t old, uint64_t w);
+void uz__page_clear(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t page);
 
 /* detour.c */
 int uz__detour(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t *old, uint64_t page,
@@ -81,6 +81,9 @@ void uz__object_prefetch(struct uz_dev *d, const uint64_t *slot, bool drop);
 const void *uz__object_bytes(struct uz_dev *d, uint64_t w, uint32_t *bytes);
 int uz__object_decode(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64_t page,
 		      const void *bytes, void *dst);
+uint32_t uz__checksum(const struct uz_dev *d, uint64_t page, const void *bytes, uint32_t size);
+int uz__object_expand(struct uz_dev *d, struct uz_stream *st, uint64_t w, const void *bytes,
+		      void *dst);
 void uz__account(struct uz_dev *d, struct uz_stream *st, uint64_t word, int sign);
 
 /* mover.c */
@@ -125,6 +128,7 @@ void uz__disk_save(struct uz_dev *d);
 int uz__disk_pool(struct uz_dev *d, unsigned int entry);
 uint64_t uz__disk_used_bytes(struct uz_dev *d); /* mem_used_total */
 bool uz__disk_over(struct uz_dev *d, unsigned int flags); /* mem_limit */
+bool uz__disk_near_limit(struct uz_dev *d);
 int uz__pool_entry(struct uz_store *s, const struct uz_pool_ops *ops);
 
 /* attach.c */
@@ -141,6 +145,33 @@ void uz__latency_add(struct uz_dev *d, struct uz_stream *st, enum uz_op op, uint
  */
 typedef bool uz__visit(void *ctx, uint64_t *slot, uint64_t page);
 bool uz__walk(struct uz_dev *d, struct uz__walk *w, uint64_t end_ns, uz__visit *visit, void *ctx);
+
+/* clean.c: copies in memory of pages that are on the backing. The page's slot is locked in keep. */
+int uz__clean_init(struct uz_dev *d);
+void uz__clean_fini(struct uz_dev *d);
+void uz__clean_close(struct uz_store *s);
+void uz__clean_keep(struct uz_dev *d, uint64_t page, uint64_t w, const void *bytes);
+bool uz__clean_read(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64_t page, void *dst);
+void uz__clean_forget(struct uz_dev *d, uint64_t page);
+uint64_t uz__clean_drop(struct uz_store *s, uint32_t first_ablock,
+			uint32_t nr_ablocks); /* frames */
+uint64_t uz__clean_shrink(struct uz_store *s, uint64_t bytes); /* bytes freed */
+int uz__clean_check(struct uz_store *s);
+
+/* backing.c, indirect.c, writeback.c */
+bool uz__backing_known(const struct uz_dev *d);
+void uz__backing_leave(struct uz_dev *d); /* the disk is being destroyed */
+int uz__indirect_load(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64_t page, void *dst);
+int uz__wb_init(struct uz_store *s);
+void uz__wb_close(struct uz_store *s);
+uint64_t uz__wb_slack(struct uz_store *s);
+bool uz__wb_relief(struct uz_store *s, struct uz_dev *only);
+bool uz__wb_step(struct uz_store *s, uint64_t now_ns, uint64_t end_ns);
+
+static inline uint64_t uz__backing_off(uint64_t page)
+{
+	return (page + 1) << UZ_PAGE_SHIFT;
+}
 
 /* An error's words, when somebody wants them. */
 void uz__explain(struct uz_store_error *err, const char *what, const char *name);

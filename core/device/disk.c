@@ -87,19 +87,28 @@ uint64_t uz__disk_used_bytes(struct uz_dev *d)
 	return frames << UZ_FRAME_SHIFT;
 }
 
+static bool over_with(struct uz_dev *d, uint64_t frames)
+{
+	uint64_t used = uz__disk_used_bytes(d) + uz_load(&d->root_bytes);
+
+	frames += uz_load(&d->clean_frames) + uz_load(&d->nr_tables);
+	return used + (frames << UZ_FRAME_SHIFT) > uz_load(&d->mem_limit_bytes);
+}
+
 /*
  * Whether the disk takes more than its own limit allows. As the budget keeps frames aside for
  * replacements, so does this limit: a run of the largest class and two raw pages.
  */
 bool uz__disk_over(struct uz_dev *d, unsigned int flags)
 {
-	uint64_t limit = uz_load(&d->mem_limit_bytes), used;
-	uint64_t keep = flags & UZ_ALLOC_URGENT ? 0 : UZ_RUN_MAX + 2;
+	return UZ_UNLIKELY(uz_load(&d->mem_limit_bytes)) &&
+	       over_with(d, flags & UZ_ALLOC_URGENT ? 0 : UZ_RUN_MAX + 2);
+}
 
-	if (UZ_LIKELY(!limit))
-		return false;
-	used = uz__disk_used_bytes(d) + uz_load(&d->root_bytes);
-	return used + ((uz_load(&d->nr_tables) + keep) << UZ_FRAME_SHIFT) > limit;
+/* Whether that is what refuses memory to the disk, rather than the budget of all. */
+bool uz__disk_near_limit(struct uz_dev *d)
+{
+	return uz_load(&d->mem_limit_bytes) && over_with(d, 2 * (UZ_RUN_MAX + 2));
 }
 
 void uz__disk_save(struct uz_dev *d)
@@ -170,6 +179,7 @@ void uz__disk_close(struct uz_dev *d)
 {
 	struct uz_store *s = d->store;
 
+	uz__clean_fini(d);
 	for (unsigned int e = 0; e < NR_POOLS; e++)
 		uz_pool_destroy(d->pools[e]);
 	for (unsigned int i = 0; i < UZ_STREAM_MAX; i++)
@@ -247,7 +257,9 @@ void uz_dev_destroy(struct uz_dev *d)
 	uz__claim_background(s); /* before the record goes: the end of a migration saves it */
 	uz__disk_erase(s->meta, d->index);
 	uz_store(&d->tables_hint, 1);
+	uz__backing_leave(d);
 	clear_all(d);
+	uz__clean_fini(d);
 	uz_store_release(&s->disk[d->index], NULL);
 	uz__grace_wait(s);
 	uz__disk_close(d);

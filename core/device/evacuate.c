@@ -125,6 +125,7 @@ bool uz__evacuate_step(struct uz_store *s)
 
 	if (now < s->evacuate_next_ns || !uz_ablock_sparse(s->arena, &ablock, &left))
 		return false;
+	left -= (uint32_t)UZ_MIN(uz__clean_drop(s, ablock, 1), (uint64_t)left);
 	uz__enter(s->bg);
 	for (uint32_t b = 1; b < nr && left; b++) {
 		struct uz_block_id id = uz_block_id(&s->tab, b);

@@ -153,7 +153,7 @@ static uint64_t clear_piece(struct uz_dev *d, struct uz_stream *st, struct piece
 	slot = uz__slot_at(d, p.page);
 	if (!slot || !uz_load(slot))
 		return 0;
-	uz__page_clear(d, st, slot);
+	uz__page_clear(d, st, slot, p.page);
 	return 1;
 }
 

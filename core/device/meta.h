@@ -9,7 +9,7 @@
 #ifndef UZ_META_H
 #define UZ_META_H
 
-#include <uz/store.h>
+#include <uz/backing.h>
 
 #define META_POOLS 16
 
@@ -49,6 +49,15 @@ struct uz__disk_record {
 };
 static_assert(sizeof(struct uz__disk_record) == 88, "store format");
 
+/* A disk's backing, at the index of the disk. */
+struct uz__backing_record {
+	uint32_t valid, pad;
+	uint64_t id;
+	char hint[UZ_BACKING_HINT_MAX];
+	uint64_t check;
+};
+static_assert(sizeof(struct uz__backing_record) == 56, "store format");
+
 struct uz__disk_slot {
 	uint32_t current; /* 0: no disk; META_COPY(i): copy[i] counts */
 	uint32_t pad;
@@ -59,6 +68,8 @@ struct uz__meta {
 	struct uz__codec_record codec[UZ_CODEC_MAX];
 	struct uz__pool_record pool[META_POOLS];
 	struct uz__disk_slot disk[UZ_DISK_MAX];
+	struct uz__backing_record
+		backing[UZ_DISK_MAX]; /* zeros in a store made before there were any */
 };
 static_assert(sizeof(struct uz__meta) <= META_DICT_OFF, "tables end before the dictionaries");
 

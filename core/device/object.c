@@ -23,7 +23,7 @@ static uint32_t check_bytes(const struct uz_store *s, unsigned int codec)
 	return s->codec[codec].checksum ? CHECK_BYTES : 0;
 }
 
-static uint32_t checksum(const struct uz_dev *d, uint64_t page, const void *bytes, uint32_t size)
+uint32_t uz__checksum(const struct uz_dev *d, uint64_t page, const void *bytes, uint32_t size)
 {
 	return (uint32_t)uz_hash64(bytes, size, (uint64_t)d->index << 32 | page);
 }
@@ -57,7 +57,7 @@ static int raw_make(struct uz_dev *d, uint64_t page, unsigned int codec, const v
 	memcpy(uz_block_addr(tab, block), bytes, UZ_PAGE_SIZE);
 	tab->desc[block].owner = (uint32_t)page;
 	if (check_bytes(d->store, codec))
-		uz_store(&tab->desc[block].check, checksum(d, page, bytes, UZ_PAGE_SIZE));
+		uz_store(&tab->desc[block].check, uz__checksum(d, page, bytes, UZ_PAGE_SIZE));
 	*word = uz__slot_make(UZ_SLOT_RAW, codec, UZ_PAGE_SIZE, uz_handle(block, 0));
 	return 0;
 }
@@ -77,7 +77,7 @@ static int pool_make(struct uz_dev *d, struct uz_stream *st, uint64_t page, unsi
 		return r;
 	memcpy(obj.addr, bytes, size);
 	if (check) {
-		sum = checksum(d, page, bytes, size);
+		sum = uz__checksum(d, page, bytes, size);
 		memcpy((char *)obj.addr + size, &sum, sizeof(sum));
 	}
 	*word = uz__slot_make(UZ_SLOT_OBJECT, codec, size, obj.handle);
@@ -152,7 +152,7 @@ static bool checksum_ok(struct uz_dev *d, uint64_t w, uint64_t page, const void 
 		want = uz_load(&d->store->tab.desc[uz_handle_block(uz__slot_handle(w))].check);
 	else
 		memcpy(&want, (const char *)bytes + size, sizeof(want));
-	return checksum(d, page, bytes, size) == want;
+	return uz__checksum(d, page, bytes, size) == want;
 }
 
 /*
@@ -162,12 +162,19 @@ static bool checksum_ok(struct uz_dev *d, uint64_t w, uint64_t page, const void 
 int uz__object_decode(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64_t page,
 		      const void *bytes, void *dst)
 {
+	if (d->store->codec[uz__slot_codec(w)].checksum && !checksum_ok(d, w, page, bytes))
+		return -UZ_EIO;
+	return uz__object_expand(d, st, w, bytes, dst);
+}
+
+/* The page from its stored bytes, wherever they came from; they have been checked. */
+int uz__object_expand(struct uz_dev *d, struct uz_stream *st, uint64_t w, const void *bytes,
+		      void *dst)
+{
 	unsigned int codec = uz__slot_codec(w);
 	const struct uz__codec *c = &d->store->codec[codec];
 
-	if (c->checksum && !checksum_ok(d, w, page, bytes))
-		return -UZ_EIO;
-	if (uz__slot_state(w) == UZ_SLOT_RAW) {
+	if (uz__slot_size(w) == UZ_PAGE_SIZE) {
 		memcpy(dst, bytes, UZ_PAGE_SIZE);
 		return 0;
 	}
@@ -194,5 +201,9 @@ void uz__account(struct uz_dev *d, struct uz_stream *st, uint64_t word, int sign
 			COUNT(c->idle_pages, sign);
 	} else if (uz__slot_state(word) == UZ_SLOT_FILL) {
 		COUNT(c->same_pages, sign);
+	} else if (uz__slot_state(word) == UZ_SLOT_INDIRECT) {
+		COUNT(c->pages, sign);
+		COUNT(c->bd_pages, sign);
+		COUNT(c->bd_codec_pages[uz__slot_codec(word)], sign);
 	}
 }

@@ -62,6 +62,7 @@ static int load_word(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64_
 		bytes = uz__object_bytes(d, w, &len);
 		return uz__object_decode(d, st, w, page, bytes, dst);
 	case UZ_SLOT_INDIRECT:
+		return uz__indirect_load(d, st, w, page, dst);
 	case UZ_SLOT_BAD:
 		break;
 	}
@@ -79,7 +80,7 @@ int uz__page_load(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64
 		return uz__table_is_bad(d, page) ? bad_page(d, st, page) : 0;
 	}
 	w = uz__slot_read(pl, slot);
-	if (uz__slot_is_stored(w)) {
+	if (uz__slot_is_kept(w)) {
 		if (!uz__slot_trylock(slot, w))
 			w = uz__slot_lock(pl, slot);
 		r = load_word(d, st, w, page, dst);
@@ -100,28 +101,31 @@ static int give_up(struct uz_dev *d, struct uz_stream *st, int r)
 }
 
 /* @w is in the slot where @old was. */
-void uz__replaced(struct uz_dev *d, struct uz_stream *st, uint64_t old, uint64_t w)
+void uz__replaced(struct uz_dev *d, struct uz_stream *st, uint64_t page, uint64_t old, uint64_t w)
 {
 	if (w == old)
 		return;
+	if (UZ_UNLIKELY(uz__slot_state(old) == UZ_SLOT_INDIRECT))
+		uz__clean_forget(d, page);
 	uz__account(d, st, w, 1);
 	uz__account(d, st, old, -1);
 	uz__object_drop(d, old);
 }
 
-static void publish(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t w)
+static void publish(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t page,
+		    uint64_t w)
 {
-	uz__replaced(d, st, uz__slot_swap(d->store->plat, slot, w), w);
+	uz__replaced(d, st, page, uz__slot_swap(d->store->plat, slot, w), w);
 }
 
-void uz__page_clear(struct uz_dev *d, struct uz_stream *st, uint64_t *slot)
+void uz__page_clear(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t page)
 {
 	uint64_t old;
 
 	if (!slot || !uz_load(slot))
 		return;
 	old = uz__slot_swap(d->store->plat, slot, 0);
-	uz__replaced(d, st, old, 0);
+	uz__replaced(d, st, page, old, 0);
 	if (!uz_load(&d->tables_hint))
 		uz_store(&d->tables_hint, 1);
 }
@@ -133,14 +137,14 @@ static int store_fill(struct uz_dev *d, struct uz_stream *st, uint64_t page, uin
 	int r;
 
 	if (!fill && !uz__table_is_bad(d, page)) {
-		uz__page_clear(d, st, uz__slot_at(d, page));
+		uz__page_clear(d, st, uz__slot_at(d, page), page);
 		return 0;
 	}
 	do
 		r = uz__slot_make_at(d, page, &slot);
 	while (uz__no_room(r) && uz__try_harder(d, &flags));
 	if (r == 0)
-		publish(d, st, slot, uz__slot_make_fill(fill, page));
+		publish(d, st, slot, page, uz__slot_make_fill(fill, page));
 	return give_up(d, st, r);
 }
 
@@ -153,7 +157,7 @@ static int store_last(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, ui
 
 	uz__slot_unlock(slot, r < 0 ? old : w);
 	if (r == 0)
-		uz__replaced(d, st, old, w);
+		uz__replaced(d, st, page, old, w);
 	return r;
 }
 
@@ -177,7 +181,7 @@ int uz__page_store(struct uz_dev *d, struct uz_stream *st, uint64_t page, const 
 					    uz__flags_for(flags, uz_load(slot), size), &w);
 	} while (r == -UZ_EAGAIN || (uz__no_room(r) && uz__try_harder(d, &flags)));
 	if (r == 0)
-		publish(d, st, slot, w);
+		publish(d, st, slot, page, w);
 	else if (uz__no_room(r) && uz__slot_at(d, page))
 		r = store_last(d, st, uz__slot_at(d, page), page, codec, src, size);
 	return give_up(d, st, r);
@@ -239,6 +243,6 @@ int uz__page_update(struct uz_dev *d, struct uz_stream *st, uint64_t page, uint3
 		uz__slot_unlock(slot, r < 0 ? old : w);
 	} while (uz__no_room(r) && uz__try_harder(d, &flags));
 	if (r == 0)
-		uz__replaced(d, st, old, w);
+		uz__replaced(d, st, page, old, w);
 	return give_up(d, st, r);
 }

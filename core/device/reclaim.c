@@ -5,6 +5,8 @@
  */
 #include "device_i.h"
 
+#define SHRINK_BYTES (256u << 10) /* of clean copies at once */
+
 /* Frames freed by emptying up to @nr_blocks blocks in each pool of the disk. */
 uint64_t uz__compact(struct uz_dev *d, uint32_t nr_blocks, bool hard)
 {
@@ -55,7 +57,8 @@ bool uz__reclaim(struct uz_store *s)
 /* After a failed allocation: whether to try again, and how. Slots are not locked here. */
 bool uz__try_harder(struct uz_dev *d, unsigned int *flags)
 {
-	if (uz__reclaim(d->store))
+	if (uz__clean_shrink(d->store, SHRINK_BYTES) || uz__reclaim(d->store) ||
+	    uz__wb_relief(d->store, uz__disk_near_limit(d) ? d : NULL))
 		return true;
 	if (*flags & UZ_ALLOC_URGENT)
 		return false;

@@ -109,8 +109,7 @@ static bool clear_slot(void *ctx, uint64_t *slot, uint64_t page)
 {
 	struct uz_dev *d = ctx;
 
-	(void)page;
-	uz__page_clear(d, d->store->bg, slot);
+	uz__page_clear(d, d->store->bg, slot, page);
 	return true;
 }
 

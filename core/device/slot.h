@@ -6,7 +6,8 @@
  *
  * FILL keeps its 32-bit word in the handle's place, and in the size's 12 bits of a hash of word and page,
  * since no object stands behind it that could tell damage; RAW keeps in `codec` the entry that could not
- * compress it; size counts the stored bytes without a checksum. An empty slot is all zero.
+ * compress it; size counts the stored bytes without a checksum. INDIRECT keeps codec and size of what
+ * it was, a page's size for raw. An empty slot is all zero.
  * The lock bit is the short pin of the object: whoever reads it in place holds it; everybody else
  * replaces the whole word with one compare-and-swap. Waiters look again after at most
  * UZ_SLOT_NAP_NS, so that an unlock is a plain store (5 ns less on every read).
@@ -22,7 +23,7 @@ enum uz_slot_state {
 	UZ_SLOT_FILL,
 	UZ_SLOT_OBJECT,
 	UZ_SLOT_RAW,
-	UZ_SLOT_INDIRECT, /* kept for objects with several owners */
+	UZ_SLOT_INDIRECT, /* on the backing; the handle is a hash of the stored bytes */
 	UZ_SLOT_BAD, /* quarantined: the store was damaged here */
 	UZ_SLOT_TRIED, /* an object that recompression could not make smaller */
 };
@@ -52,6 +53,15 @@ static inline bool uz__slot_is_object(uint64_t w)
 static inline bool uz__slot_is_stored(uint64_t w)
 {
 	return uz__slot_is_object(w) || uz__slot_state(w) == UZ_SLOT_RAW;
+}
+
+/* Holds data that has to be looked at under the lock: in memory or on the backing. */
+static inline bool uz__slot_is_kept(uint64_t w)
+{
+	const unsigned int kept = 1u << UZ_SLOT_OBJECT | 1u << UZ_SLOT_TRIED | 1u << UZ_SLOT_RAW |
+				  1u << UZ_SLOT_INDIRECT;
+
+	return kept >> uz__slot_state(w) & 1;
 }
 
 static inline unsigned int uz__slot_codec(uint64_t w)

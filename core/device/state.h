@@ -5,7 +5,7 @@
 #ifndef UZ_STATE_H
 #define UZ_STATE_H
 
-#include <uz/device.h>
+#include <uz/backing.h>
 
 #include "meta.h"
 #include "slot.h"
@@ -30,6 +30,8 @@ struct uz__counters {
 	uint64_t failed_reads, failed_writes, invalid_io;
 	uint64_t reads, writes, read_bytes, write_bytes;
 	int64_t codec_pages[UZ_CODEC_MAX]; /* stored pages by codec entry */
+	int64_t bd_pages, bd_codec_pages[UZ_CODEC_MAX]; /* on the backing */
+	uint64_t bd_reads, bd_writes, bd_failed_reads, bd_failed_writes, clean_hits;
 };
 
 /* Values in buckets of 1/8 octave: 8 * 40 covers 1 ns to 18 minutes. */
@@ -79,6 +81,51 @@ struct uz__seen {
 	uint64_t grace;
 } UZ_ALIGNED(UZ_CACHE_LINE);
 
+/* Clean copies: clean.c. */
+struct uz__segment {
+	uint32_t users; /* atomic: who looks into it now; outlives the content */
+	uint32_t birth; /* atomic; 0: not in use */
+	uint32_t live; /* atomic: copies that a page's location names */
+	uint32_t frame;
+	uint32_t used_bytes, disk;
+	uint32_t next, prev; /* by birth, oldest first; next: in the free list too */
+};
+
+struct uz__clean {
+	struct uz_lock lock; /* below slots, above the arena's */
+	struct uz_area area;
+	struct uz__segment *seg; /* [nr], 0 is none */
+	uint32_t nr, free_head, oldest, newest, births;
+	uint64_t nr_frames; /* atomic */
+};
+
+/* Where each page's clean copy is, 0: it has none. */
+struct uz__where {
+	struct uz_area area;
+	uint64_t nr; /* pages */
+	uint64_t *there; /* a bit for each 512 pages: their locations are committed */
+	uint64_t *loc;
+	uint64_t charged_bytes;
+};
+
+#define UZ__WB_BATCH 32u
+
+struct uz__wb_item {
+	uint64_t *slot, page, word;
+	uint32_t hash;
+};
+
+/* The engine of write-back, one for the store: writeback.c. */
+struct uz__wb {
+	struct uz_lock lock; /* all below; below background, above slots; no grace period inside */
+	struct uz_stream *st; /* NULL: no disk ever had a backing */
+	unsigned char *buf;
+	struct uz__wb_item item[UZ__WB_BATCH];
+	uint32_t nr;
+	uint32_t nr_backed; /* atomic: disks with a backing */
+	uint32_t reliefs; /* atomic: raised when memory was won */
+};
+
 struct uz_store {
 	struct uz_arena *arena;
 	struct uz_plat *plat;
@@ -100,6 +147,8 @@ struct uz_store {
 	struct uz__taken taken[UZ__TAKEN_MAX];
 	uint64_t evacuate_next_ns;
 	uint32_t reclaim; /* enum uz__reclaim_state */
+	struct uz__clean clean;
+	struct uz__wb wb;
 };
 
 /* A cursor of background work over the slots of a disk. */
@@ -139,6 +188,18 @@ struct uz_dev {
 	unsigned int command_codec; /* entry + 1 that uz_dev_recompress is busy with */
 	uint32_t recompress_idle_s, recompress_min_bytes, recompress_cpu;
 	uint64_t recompress_next_ns;
+
+	struct uz_backing_dev *backing;
+	struct uz__where where;
+	uint32_t fill_segment; /* clean.lock */
+	uint64_t clean_frames, clean_pages; /* atomic */
+	uint32_t wb_idle_s; /* from here on under wb.lock */
+	uint32_t wb_limited; /* bool, atomic */
+	uint64_t wb_left; /* pages, atomic */
+	uint64_t wb_page, wb_next_ns; /* by age */
+	uint64_t relief_page, relief_next_ns;
+	uint32_t relief_level;
+	bool relief_found;
 };
 
 #endif

@@ -51,6 +51,11 @@ void uz__count_reset(struct uz_dev *d)
 		uz_store(&sh->c.writes, 0);
 		uz_store(&sh->c.read_bytes, 0);
 		uz_store(&sh->c.write_bytes, 0);
+		uz_store(&sh->c.bd_reads, 0);
+		uz_store(&sh->c.bd_writes, 0);
+		uz_store(&sh->c.bd_failed_reads, 0);
+		uz_store(&sh->c.bd_failed_writes, 0);
+		uz_store(&sh->c.clean_hits, 0);
 	}
 	uz_store(&d->moved, 0);
 	uz_store(&d->compacted, 0);
@@ -117,6 +122,20 @@ static void counts(struct uz_dev *d, const struct uz__counters *c, struct uz_dev
 	out->write_bytes = c->write_bytes;
 }
 
+static void backing(struct uz_dev *d, const struct uz__counters *c, struct uz_dev_stats *out)
+{
+	out->bd_count = gauge(c->bd_pages);
+	out->bd_reads = c->bd_reads;
+	out->bd_writes = c->bd_writes;
+	out->bd_failed_reads = c->bd_failed_reads;
+	out->bd_failed_writes = c->bd_failed_writes;
+	out->clean_pages = uz_load(&d->clean_pages);
+	out->clean_size = uz_load(&d->clean_frames) << UZ_FRAME_SHIFT;
+	out->clean_hits = c->clean_hits;
+	out->writeback_limit_enable = uz_load(&d->wb_limited);
+	out->writeback_limit = uz_load(&d->wb_left);
+}
+
 /* The background lock keeps pools from vanishing meanwhile. */
 void uz_dev_stats(struct uz_dev *d, struct uz_dev_stats *out)
 {
@@ -128,6 +147,7 @@ void uz_dev_stats(struct uz_dev *d, struct uz_dev_stats *out)
 	uz__count_sum(d, &c);
 	sizes(d, &c, out);
 	counts(d, &c, out);
+	backing(d, &c, out);
 	out->objects_moved = uz_load(&d->moved) + moved_in_pools(d);
 	out->migrate_left = d->migrate.active ? uz__migrate_left(d) : 0;
 	uz_unlock(pl, &d->store->background);

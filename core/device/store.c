@@ -71,6 +71,8 @@ void uz_store_close(struct uz_store *s)
 	for (unsigned int i = 0; i < UZ_DISK_MAX; i++)
 		if (s->disk[i])
 			uz__disk_close(s->disk[i]);
+	uz__clean_close(s);
+	uz__wb_close(s);
 	for (unsigned int i = 0; i < UZ_STREAM_MAX; i++)
 		uz_stream_close(s->stream[i]);
 	uz__codec_close_all(s);

@@ -51,8 +51,11 @@ struct uz_backing_dev {
 int uz_dev_set_backing(struct uz_dev *d, struct uz_backing_dev *b, const char *hint,
 		       unsigned int flags);
 
-/* Marks a backing as free for any disk: after uz_dev_destroy, or when its store is gone. */
-int uz_backing_free(struct uz_backing_dev *b);
+/*
+ * Marks a backing as free for any disk: after uz_dev_destroy, or when its store is gone. @page: 4096
+ * bytes of the caller's, aligned to that, to work in.
+ */
+int uz_backing_free(struct uz_backing_dev *b, void *page);
 
 struct uz_backing_info {
 	bool attached;

@@ -18,7 +18,7 @@
 	X(compr_data_size, BYTES, GAUGE, "compressed size of the data stored") \
 	X(mem_used_total, BYTES, GAUGE, "frames of the disk's pools and raw pages") \
 	X(mem_limit, BYTES, GAUGE, \
-	  "most that mem_used_total and table_size may reach, 0 is no limit") \
+	  "most that mem_used_total, table_size and clean_size may reach, 0 is no limit") \
 	X(mem_used_max, BYTES, GAUGE, "highest mem_used_total so far") \
 	X(same_pages, PAGES, GAUGE, "pages of one repeated 32-bit word, kept in the table") \
 	X(pages_compacted, PAGES, COUNTER, "frames freed by compaction") \
@@ -43,7 +43,17 @@
 	X(reads, COUNT, COUNTER, "read requests") \
 	X(writes, COUNT, COUNTER, "write requests") \
 	X(read_bytes, BYTES, COUNTER, "bytes read by clients") \
-	X(write_bytes, BYTES, COUNTER, "bytes written by clients")
+	X(write_bytes, BYTES, COUNTER, "bytes written by clients") \
+	X(bd_count, PAGES, GAUGE, "pages on the backing") \
+	X(bd_reads, PAGES, COUNTER, "pages read back from the backing") \
+	X(bd_writes, PAGES, COUNTER, "pages written to the backing") \
+	X(bd_failed_reads, PAGES, COUNTER, "pages that the backing did not give back intact") \
+	X(bd_failed_writes, PAGES, COUNTER, "pages that the backing did not take, kept in memory") \
+	X(clean_pages, PAGES, GAUGE, "pages on the backing with a clean copy in memory") \
+	X(clean_size, BYTES, GAUGE, "frames of clean copies: they go when memory is wanted") \
+	X(clean_hits, PAGES, COUNTER, "reads of pages on the backing served by a clean copy") \
+	X(writeback_limit_enable, COUNT, GAUGE, "1 when writeback_limit holds") \
+	X(writeback_limit, PAGES, GAUGE, "pages that may still be written to the backing")
 
 struct uz_dev_stats {
 #define UZ_STATS_FIELD(name, unit, kind, help) uint64_t name;

@@ -6,7 +6,7 @@
 #ifndef UZ_HOST_H
 #define UZ_HOST_H
 
-#include <uz/device.h>
+#include <uz/backing.h>
 
 enum uz_host_backing {
 	UZ_HOST_PRIVATE, /* anonymous memory, huge pages where the system allows */
@@ -50,6 +50,18 @@ const char *uz_host_codec_name(unsigned int i);
 const char *uz_host_pool_name(unsigned int i);
 
 extern const struct uz_codec_ops uz_codec_lz4, uz_codec_lz4hc, uz_codec_zstd, uz_codec_deflate;
+
+/*
+ * A backing for a disk: a file (made if missing, sparse) or a block device, locked until it is closed.
+ * On failure -errno, and @why (if not NULL) gets a sentence. The disk is given it by
+ * uz_dev_set_backing; close it when the disk is gone or the store is closed.
+ */
+int uz_host_backing_open(const char *path, struct uz_backing_dev **out, char *why,
+			 size_t why_bytes);
+void uz_host_backing_close(struct uz_backing_dev *b); /* accepts NULL */
+
+/* As uz_backing_free, and a file gives its space back. */
+int uz_host_backing_free(struct uz_backing_dev *b);
 
 /* One thread that does uz_store_background until stopped. */
 struct uz_background;

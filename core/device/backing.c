@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which backing belongs to which disk. The header on it has a random number that the disk's
+ * backing record has too. Before anything is overwritten it must be blank, free, left by a store
+ * that is gone, or the caller must insist. The record is published before the header is written,
+ * so a crash in between leaves a blank backing and a disk without pages on it.
+ */
+#include <uz/hash.h>
+
+#include "device_i.h"
+
+#define MAGIC "uzbackng"
+#define VERSION 1u
+#define BLANK_BYTES (1ull << 20) /* superblocks of all file systems are in the first MiB */
+
+enum use { FREE, LOST_WITH_PROCESS, KEPT };
+
+struct header {
+	char magic[8];
+	uint32_t version, use;
+	uint64_t id, size_bytes;
+	char disk[UZ_DISK_NAME_MAX];
+	uint64_t check;
+};
+static_assert(sizeof(struct header) == 72, "format of the backing");
+
+static bool header_ok(const struct header *h)
+{
+	return memcmp(h->magic, MAGIC, sizeof(h->magic)) == 0 && h->version == VERSION &&
+	       uz__record_ok(h, sizeof(*h));
+}
+
+/* @page is a whole, aligned one. */
+static int header_write(struct uz_backing_dev *b, void *page, const struct uz_dev *d, enum use use)
+{
+	struct header h = { .version = VERSION, .use = use };
+
+	memcpy(h.magic, MAGIC, sizeof(h.magic));
+	if (d) {
+		h.id = b->id;
+		h.size_bytes = uz_dev_size(d);
+		memcpy(h.disk, d->name, sizeof(h.disk));
+	}
+	uz__record_seal(&h, sizeof(h));
+	memset(page, 0, UZ_PAGE_SIZE);
+	memcpy(page, &h, sizeof(h));
+	return b->ops->write(b, 0, page, UZ_PAGE_SIZE);
+}
+
+int uz_backing_free(struct uz_backing_dev *b, void *page)
+{
+	return header_write(b, page, NULL, FREE);
+}
+
+static const struct uz__backing_record *record(const struct uz_dev *d)
+{
+	const struct uz__backing_record *rec = &d->store->meta->backing[d->index];
+
+	return rec->valid == META_VALID && uz__record_ok(rec, sizeof(*rec)) ? rec : NULL;
+}
+
+bool uz__backing_known(const struct uz_dev *d)
+{
+	return record(d) != NULL;
+}
+
+static uint64_t pages_on(struct uz_dev *d)
+{
+	struct uz__counters c;
+
+	uz__count_sum(d, &c);
+	return (uint64_t)UZ_MAX(c.bd_pages, 0);
+}
+
+void uz_dev_backing(struct uz_dev *d, struct uz_backing_info *out)
+{
+	const struct uz__backing_record *rec = record(d);
+
+	*out = (struct uz_backing_info){ .attached = uz_load_acquire(&d->backing) != NULL,
+					 .pages = pages_on(d) };
+	if (!rec)
+		return;
+	out->id = rec->id;
+	memcpy(out->hint, rec->hint, sizeof(out->hint) - 1);
+}
+
+/* 1: blank, 0: not. */
+static int is_blank(struct uz_backing_dev *b, unsigned char *buf)
+{
+	const uint64_t step = UZ__WB_BATCH << UZ_PAGE_SHIFT;
+	uint64_t end = UZ_MIN(BLANK_BYTES, b->size_bytes);
+
+	for (uint64_t off = 0; off < end; off += step) {
+		uint64_t len = UZ_MIN(step, end - off) & ~(uint64_t)(UZ_PAGE_SIZE - 1);
+		int r = b->ops->read(b, off, buf, len);
+
+		if (r < 0)
+			return r;
+		for (uint64_t i = 0; i < len; i++)
+			if (buf[i])
+				return 0;
+	}
+	return 1;
+}
+
+/* 1: it needs a new header, 0: it is this disk's, or why not. */
+static int judge(struct uz_dev *d, struct uz_backing_dev *b, unsigned char *buf, unsigned int flags)
+{
+	const struct uz__backing_record *rec = record(d);
+	struct header h;
+	bool ok;
+	int r;
+
+	if (b->size_bytes < uz_dev_size(d) + UZ_PAGE_SIZE)
+		return -UZ_EOVERFLOW;
+	r = b->ops->read(b, 0, buf, UZ_PAGE_SIZE);
+	if (r < 0)
+		return r;
+	memcpy(&h, buf, sizeof(h));
+	ok = header_ok(&h);
+	if (ok && rec && h.use != FREE && h.id == rec->id)
+		return 0;
+	if (pages_on(d))
+		return ok ? -UZ_ESTALE : -UZ_EBADMSG;
+	if (flags & UZ_BACKING_FORMAT || (ok && h.use != KEPT))
+		return 1;
+	if (ok)
+		return -UZ_ESTALE;
+	r = is_blank(b, buf);
+	return r == 0 ? -UZ_EEXIST : r;
+}
+
+static void record_publish(struct uz_dev *d, uint64_t id, const char *hint)
+{
+	struct uz__backing_record *at = &d->store->meta->backing[d->index];
+	struct uz__backing_record rec = { .valid = META_VALID, .id = id };
+	size_t n = 0;
+
+	while (hint[n])
+		n++;
+	hint += n - UZ_MIN(n, sizeof(rec.hint) - 1);
+	for (n = 0; hint[n]; n++)
+		rec.hint[n] = hint[n];
+	uz__record_seal(&rec, sizeof(rec));
+	uz_store_release(&at->valid, 0);
+	rec.valid = 0;
+	*at = rec;
+	uz_store_release(&at->valid, META_VALID);
+}
+
+/* The engine's lock is held. A record that names pages is not touched: it is published once. */
+static int take(struct uz_dev *d, struct uz_backing_dev *b, const char *hint, unsigned int flags)
+{
+	struct uz__wb *wb = &d->store->wb;
+	int r = judge(d, b, wb->buf, flags);
+
+	if (r < 0)
+		return r;
+	if (r > 0)
+		record_publish(d, b->id, hint);
+	else
+		b->id = record(d)->id;
+	r = header_write(b, wb->buf, d, flags & UZ_BACKING_KEPT ? KEPT : LOST_WITH_PROCESS);
+	if (r < 0)
+		return r;
+	uz_store_release(&d->backing, b);
+	uz_fetch_add(&wb->nr_backed, 1);
+	return 0;
+}
+
+int uz_dev_set_backing(struct uz_dev *d, struct uz_backing_dev *b, const char *hint,
+		       unsigned int flags)
+{
+	struct uz_store *s = d->store;
+	int r = -UZ_EBUSY;
+
+	uz_lock(s->plat, &d->control);
+	if (!d->backing) {
+		r = uz__wb_init(s);
+		if (r == 0)
+			r = uz__clean_init(d);
+		if (r == 0) {
+			uz_lock(s->plat, &s->wb.lock);
+			r = take(d, b, hint, flags);
+			uz_unlock(s->plat, &s->wb.lock);
+		}
+	}
+	uz_unlock(s->plat, &d->control);
+	return r;
+}
+
+/* Background lock held. From now on nothing is written back; what is there is about to be cleared. */
+void uz__backing_leave(struct uz_dev *d)
+{
+	struct uz_store *s = d->store;
+
+	uz_lock(s->plat, &s->wb.lock);
+	if (d->backing) {
+		uz_fetch_sub(&s->wb.nr_backed, 1);
+		uz_store_release(&d->backing, NULL);
+	}
+	uz_unlock(s->plat, &s->wb.lock);
+	uz_store_release(&s->meta->backing[d->index].valid, 0);
+}
