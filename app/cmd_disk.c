@@ -75,13 +75,27 @@ static int put_dict(struct message *m, const char *path, struct uz_error *e)
 	return 0;
 }
 
+/* The server runs in another folder. */
+static void put_path(struct message *m, const char *key, const char *path)
+{
+	UZ_FREE char *cwd = *path == '/' ? NULL : getcwd(NULL, 0);
+	UZ_FREE char *full = NULL;
+
+	if (cwd && asprintf(&full, "%s/%s", cwd, path) < 0)
+		full = NULL;
+	uz__json_put_text(&m->out, key, full ? full : path);
+}
+
 static int put_values(struct message *m, const struct uz_section *v, struct uz_error *e)
 {
 	for (int i = 0; i < OPT_NR; i++) {
 		if (!v->value[i] || uz__options[i].scope == UZ_SCOPE_CLIENT || i == OPT_CONTROL ||
 		    i == OPT_DICT)
 			continue;
-		uz__json_put_text(&m->out, uz__options[i].name, v->value[i]);
+		if (i == OPT_BACKING)
+			put_path(m, uz__options[i].name, v->value[i]);
+		else
+			uz__json_put_text(&m->out, uz__options[i].name, v->value[i]);
 	}
 	return v->value[OPT_DICT] ? put_dict(m, v->value[OPT_DICT], e) : 0;
 }
@@ -250,6 +264,13 @@ int uz__cmd_idle(const struct uz_command_line *cl, struct uz_error *e)
 	static const char *const keys[2] = { "seconds" };
 
 	return simple(cl, keys, "pages", "pages are idle", e);
+}
+
+int uz__cmd_writeback(const struct uz_command_line *cl, struct uz_error *e)
+{
+	static const char *const keys[2] = { "what", "max_pages" };
+
+	return simple(cl, keys, "pages", "pages written back", e);
 }
 
 int uz__cmd_train(const struct uz_command_line *cl, struct uz_error *e)

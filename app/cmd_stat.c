@@ -20,7 +20,7 @@ static void print_json(const struct uz_view *v)
 	printf("%s]\n", v->nr ? "\n" : "");
 }
 
-/* drivers/block/zram/zram_drv.c of Linux 6.1: mm_stat_show, io_stat_show */
+/* drivers/block/zram/zram_drv.c of Linux 6.1: mm_stat_show, io_stat_show, bd_stat_show */
 static void print_sysfs(const struct uz_view *v, unsigned int i)
 {
 #define N(key) uz__view_number(v, i, key)
@@ -31,6 +31,8 @@ static void print_sysfs(const struct uz_view *v, unsigned int i)
 	       N("huge_pages_since"));
 	printf("%8" PRIu64 " %8" PRIu64 " %8" PRIu64 " %8" PRIu64 "\n", N("failed_reads"),
 	       N("failed_writes"), N("invalid_io"), N("notify_free"));
+	printf("%8" PRIu64 " %8" PRIu64 " %8" PRIu64 "\n", N("bd_count"), N("bd_reads"),
+	       N("bd_writes"));
 #undef N
 }
 
@@ -57,9 +59,9 @@ static void print_latency(const struct uz_view *v, unsigned int i)
 
 static void print_lines(const struct uz_view *v, unsigned int i, bool bytes, bool latency)
 {
-	static const char *const texts[] = { "name",	   "pool",	 "codec",
-					     "level",	   "dict_bytes", "checksum",
-					     "recompress", "read_only",	 "connections" };
+	static const char *const texts[] = { "name",	   "pool",	 "codec",      "level",
+					     "dict_bytes", "checksum",	 "recompress", "backing",
+					     "read_only",  "connections" };
 	char text[2048];
 
 	for (size_t n = 0; n < sizeof(texts) / sizeof(*texts); n++) {

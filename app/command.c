@@ -11,7 +11,7 @@ const struct uz_command uz__commands[UZ_CMD_NR] = {
 			    uz__cmd_remove },
 	[UZ_CMD_SET] = { "set", "[NAME] KEY=VALUE...", 1, UZ_ARGS_MAX,
 			 "change a live disk: pool codec level dict checksum size mem-limit recompress "
-			 "read-only; without NAME: ram, the RAM budget",
+			 "backing backing-format writeback-idle writeback-limit read-only; without NAME: ram, the RAM budget",
 			 uz__cmd_set },
 	[UZ_CMD_LIST] = { "list", "[NAME...] [options]", 0, UZ_ARGS_MAX, "a table of the disks",
 			  uz__cmd_list },
@@ -29,6 +29,9 @@ const struct uz_command uz__commands[UZ_CMD_NR] = {
 	[UZ_CMD_IDLE] = { "idle", "NAME [SECONDS]", 1, 2,
 			  "mark pages not used for so long (all) as idle, say how many",
 			  uz__cmd_idle },
+	[UZ_CMD_WRITEBACK] = { "writeback", "NAME idle|huge|huge_idle|all [PAGES]", 2, 3,
+			       "write such pages to the disk's backing now and free their memory",
+			       uz__cmd_writeback },
 	[UZ_CMD_TRAIN] = { "train", "NAME [CODEC [BYTES]]", 1, 3,
 			   "make a dictionary of at most BYTES (16K) from the disk's own pages and use it",
 			   uz__cmd_train },

@@ -15,6 +15,7 @@ enum uz_command_id {
 	UZ_CMD_COMPACT,
 	UZ_CMD_RECOMPRESS,
 	UZ_CMD_IDLE,
+	UZ_CMD_WRITEBACK,
 	UZ_CMD_TRAIN,
 	UZ_CMD_RESET,
 	UZ_CMD_RESIZE,
@@ -62,6 +63,7 @@ int uz__cmd_list(const struct uz_command_line *cl, struct uz_error *e);
 int uz__cmd_stat(const struct uz_command_line *cl, struct uz_error *e);
 int uz__cmd_compact(const struct uz_command_line *cl, struct uz_error *e);
 int uz__cmd_recompress(const struct uz_command_line *cl, struct uz_error *e);
+int uz__cmd_writeback(const struct uz_command_line *cl, struct uz_error *e);
 int uz__cmd_idle(const struct uz_command_line *cl, struct uz_error *e);
 int uz__cmd_train(const struct uz_command_line *cl, struct uz_error *e);
 int uz__cmd_reset(const struct uz_command_line *cl, struct uz_error *e);

@@ -152,6 +152,23 @@ static int cmd_idle(struct uz_request *r, struct uz_error *e)
 	return err;
 }
 
+static int cmd_writeback(struct uz_request *r, struct uz_error *e)
+{
+	uint32_t token = uz__json_get(&r->json, 0, "what");
+	char what[16] = "";
+	uint64_t max;
+	int64_t n = number(r, "max_pages", 0, UINT64_MAX / 2, 0, &max, e);
+
+	if (n)
+		return (int)n;
+	if (!token || uz__json_copy(&r->json, token, what, sizeof(what)))
+		return uz__error(e, EINVAL, "writeback needs what=idle, huge, huge_idle or all");
+	n = uz__server_writeback(r->disk, what, max, e);
+	if (n >= 0)
+		uz__json_put_i64(&r->out, "pages", n);
+	return n < 0 ? (int)n : 0;
+}
+
 static int cmd_train(struct uz_request *r, struct uz_error *e)
 {
 	uint32_t token = uz__json_get(&r->json, 0, "codec");
@@ -187,6 +204,8 @@ const struct uz_control_command uz__control_commands[] = {
 	{ "recompress", UZ_DISK_REQUIRED, UZ_TAKES_DISK_OPTIONS, "disk idle min max_pages dict_fd",
 	  cmd_recompress },
 	{ "idle", UZ_DISK_REQUIRED, UZ_TAKES_NO_OPTIONS, "disk seconds", cmd_idle },
+	{ "writeback", UZ_DISK_REQUIRED, UZ_TAKES_NO_OPTIONS, "disk what max_pages",
+	  cmd_writeback },
 	{ "train", UZ_DISK_REQUIRED, UZ_TAKES_NO_OPTIONS, "disk codec bytes", cmd_train },
 	{ "reset", UZ_DISK_REQUIRED, UZ_TAKES_NO_OPTIONS, "disk", cmd_reset },
 	{ .name = NULL },

@@ -14,7 +14,9 @@ struct uz_control_command {
 };
 
 /* For messages: what set and create take. */
-#define UZ_DISK_OPTION_NAMES "pool codec level dict checksum size mem-limit recompress read-only"
+#define UZ_DISK_OPTION_NAMES \
+	"pool codec level dict checksum size mem-limit recompress backing " \
+	"backing-format writeback-idle writeback-limit read-only"
 
 /* A row without a name ends. */
 extern const struct uz_control_command uz__control_commands[];

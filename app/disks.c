@@ -22,6 +22,7 @@ void uz__disks_init(struct uz_disks *t)
 static void free_disk(struct uz_disk *d)
 {
 	free(d->recompress);
+	free(d->backing_path);
 	free(d);
 }
 

@@ -7,7 +7,7 @@
 #define FOR_DISKS (ON(SERVE) | ON(CREATE))
 #define FOR_CLIENTS \
 	(ON(CREATE) | ON(REMOVE) | ON(SET) | ON(LIST) | ON(STAT) | ON(COMPACT) | ON(RECOMPRESS) | \
-	 ON(IDLE) | ON(TRAIN) | ON(RESET) | ON(RESIZE) | ON(METRICS) | ON(TOP))
+	 ON(WRITEBACK) | ON(IDLE) | ON(TRAIN) | ON(RESET) | ON(RESIZE) | ON(METRICS) | ON(TOP))
 #define FOR_ALL UINT32_MAX
 
 #define FLAG(name, letter, scope, commands, help) \
@@ -42,6 +42,19 @@ const struct uz_option uz__options[OPT_NR] = {
 			     "CODEC[:level=N][,idle=SECONDS][,min=BYTES][,cpu=PERCENT]", "off",
 			     "compress pages again in the background, those not used for idle seconds "
 			     "(60) and at least min bytes long (1), with cpu percent of one CPU (10); off" },
+	[OPT_BACKING] = { "backing", 0, UZ_KIND_TEXT, UZ_SCOPE_DISK, FOR_DISKS, "FILE|DEVICE", NULL,
+			  "file or block device that takes pages of the disk out of memory, when the RAM "
+			  "budget is reached, by age, and by the command writeback; each disk its own" },
+	[OPT_BACKING_FORMAT] =
+		FLAG("backing-format", 0, UZ_SCOPE_DISK, FOR_DISKS,
+		     "overwrite what is on the backing, unless pages of this disk are"),
+	[OPT_WRITEBACK_IDLE] = { "writeback-idle", 0, UZ_KIND_SECONDS, UZ_SCOPE_DISK, FOR_DISKS,
+				 "SECONDS", "0",
+				 "write pages to the backing in the background that were not used for so "
+				 "long, 0 is off" },
+	[OPT_WRITEBACK_LIMIT] = { "writeback-limit", 0, UZ_KIND_LIMIT, UZ_SCOPE_DISK, FOR_DISKS,
+				  "SIZE|off", "off",
+				  "write no more than that to the backing from now on: to spare flash" },
 	[OPT_READ_ONLY] = FLAG("read-only", 'r', UZ_SCOPE_DISK, FOR_DISKS, "clients may not write"),
 	[OPT_NBD] = { "nbd", 0, UZ_KIND_ENDPOINT, UZ_SCOPE_SERVER, FOR_SERVER,
 		      "unix:PATH|tcp:HOST:PORT", NULL,
@@ -87,9 +100,9 @@ const struct uz_option uz__options[OPT_NR] = {
 	[OPT_JSON] =
 		FLAG("json", 'J', UZ_SCOPE_CLIENT, ON(LIST) | ON(STAT),
 		     "an array of objects, keys as in the table of statistics, sizes in bytes"),
-	[OPT_SYSFS] =
-		FLAG("sysfs", 0, UZ_SCOPE_CLIENT, ON(STAT),
-		     "the lines mm_stat and io_stat of the kernel's zram, in Linux 6.1's format"),
+	[OPT_SYSFS] = FLAG(
+		"sysfs", 0, UZ_SCOPE_CLIENT, ON(STAT),
+		"the lines mm_stat, io_stat and bd_stat of the kernel's zram, in Linux 6.1's format"),
 	[OPT_LATENCY] = FLAG("latency", 0, UZ_SCOPE_CLIENT, ON(STAT),
 			     "latencies of requests too: p50, p99, p99.9, max"),
 	[OPT_METRICS_FILE] = { "metrics-file", 0, UZ_KIND_TEXT, UZ_SCOPE_CLIENT, ON(METRICS),

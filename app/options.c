@@ -89,7 +89,7 @@ static int check_size(enum uz_option_id id, const char *where, uint64_t bytes, s
 {
 	char text[UZ_SIZE_TEXT];
 
-	if (id != OPT_MEM_LIMIT && bytes == 0)
+	if (id != OPT_MEM_LIMIT && id != OPT_WRITEBACK_LIMIT && bytes == 0)
 		return uz__error(e, EINVAL, "%s: the %s must be more than 0", where,
 				 id == OPT_RAM ? "RAM budget" : "disk size");
 	if (id == OPT_SIZE && bytes > UZ_DISK_SIZE_MAX)
@@ -123,6 +123,24 @@ static int set_level(struct uz_section *s, enum uz_option_id id, const char *whe
 	if (uz__number_parse(text, INT32_MIN + 1, INT32_MAX, &level))
 		return uz__error(e, EINVAL, "%s: '%s' is not a whole number", where, text);
 	return keep(s, id, text, e);
+}
+
+static int set_seconds(struct uz_section *s, enum uz_option_id id, const char *where,
+		       const char *text, struct uz_error *e)
+{
+	int64_t seconds;
+
+	if (uz__number_parse(text, 0, UINT32_MAX, &seconds))
+		return uz__error(e, EINVAL,
+				 "%s: '%s' is not a number of seconds from 0 (off) to %u", where,
+				 text, UINT32_MAX);
+	return keep(s, id, text, e);
+}
+
+static int set_limit(struct uz_section *s, enum uz_option_id id, const char *where,
+		     const char *text, struct uz_error *e)
+{
+	return strcmp(text, "off") ? set_size(s, id, where, text, e) : keep(s, id, text, e);
 }
 
 static int set_codec(struct uz_section *s, enum uz_option_id id, const char *where,
@@ -210,6 +228,8 @@ int uz__option_set(struct uz_section *s, enum uz_option_id id, const char *where
 		[UZ_KIND_CODEC] = set_codec,
 		[UZ_KIND_LEVEL] = set_level,
 		[UZ_KIND_RECOMPRESS] = set_recompress,
+		[UZ_KIND_SECONDS] = set_seconds,
+		[UZ_KIND_LIMIT] = set_limit,
 		[UZ_KIND_ENDPOINT] = add_endpoint,
 		[UZ_KIND_MODE] = set_mode,
 	};

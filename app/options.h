@@ -24,6 +24,10 @@ enum uz_option_id {
 	OPT_DICT,
 	OPT_CHECKSUM,
 	OPT_RECOMPRESS,
+	OPT_BACKING,
+	OPT_BACKING_FORMAT,
+	OPT_WRITEBACK_IDLE,
+	OPT_WRITEBACK_LIMIT,
 	OPT_READ_ONLY,
 	OPT_NBD,
 	OPT_LISTEN_INSECURE,
@@ -57,6 +61,8 @@ enum uz_option_kind {
 	UZ_KIND_CODEC, /* also sets level and dict */
 	UZ_KIND_LEVEL,
 	UZ_KIND_RECOMPRESS,
+	UZ_KIND_SECONDS,
+	UZ_KIND_LIMIT, /* a size, or off */
 	UZ_KIND_ENDPOINT, /* may be repeated: lines */
 	UZ_KIND_MODE,
 };

@@ -53,6 +53,7 @@ static void put_record(struct uz_json_out *o, struct uz_server *s, struct uz_dis
 {
 	pthread_mutex_lock(&s->disks.lock);
 	uz__json_put_text(o, "recompress", d->recompress ? d->recompress : "off");
+	uz__json_put_text(o, "backing", d->backing_path ? d->backing_path : "none");
 	uz__json_put_bool(o, "read_only", d->read_only);
 	uz__json_put_u64(o, "connections", d->connections);
 	pthread_mutex_unlock(&s->disks.lock);

@@ -171,6 +171,8 @@ int uz__server_open(struct uz_server *s, const struct uz_config *c, struct uz_er
 	for (unsigned int i = 0; !err && i < c->nr_disks; i++)
 		if (!c->implied || !s->disks.nr)
 			err = bring_up(s, &c->disk[i], e);
+	if (!err)
+		err = uz__server_check_backings(s, e);
 	return err ? err : start_threads(s, e);
 }
 
@@ -180,6 +182,7 @@ void uz__server_close(struct uz_server *s)
 	uz_background_stop(s->background);
 	if (s->store)
 		uz_store_close(s->store);
+	uz__server_close_backings(s);
 	uz_host_close(s->host);
 	uz__disks_fini(&s->disks);
 	pthread_mutex_destroy(&s->admin);
@@ -227,9 +230,9 @@ static void evict(struct uz_server *s, struct uz_disk *d)
 
 /* What uz_dev_create does not take; on failure the disk is taken down again. */
 static int finish(struct uz_server *s, struct uz_dev *dev, const struct uz_disk_config *dc,
-		  const char *recompress, struct uz_error *e)
+		  const struct uz_section *disk, struct uz_error *e)
 {
-	struct uz_section v = { .value[OPT_RECOMPRESS] = (char *)(uintptr_t)recompress };
+	struct uz_section all = given(disk, s->defaults), v = { .name = "" };
 	struct uz_disk *d;
 	int err = uz__disks_add(&s->disks, dev, &d);
 
@@ -238,7 +241,9 @@ static int finish(struct uz_server *s, struct uz_dev *dev, const struct uz_disk_
 		return create_error(dc, err, e);
 	}
 	d->read_only = dc->read_only;
-	err = dc->recompress.on ? uz__server_set(s, d, &v, -1, e) : 0;
+	for (int i = OPT_RECOMPRESS; i <= OPT_WRITEBACK_LIMIT; i++)
+		v.value[i] = all.value[i];
+	err = uz__server_set(s, d, &v, -1, e);
 	if (!err) {
 		uz__disks_put(&s->disks, d);
 		return 0;
@@ -246,6 +251,7 @@ static int finish(struct uz_server *s, struct uz_dev *dev, const struct uz_disk_
 	uz__disks_retire(&s->disks, d);
 	evict(s, d);
 	uz_dev_destroy(dev);
+	uz__server_free_backing(d);
 	uz__disks_forget(&s->disks, d);
 	return err;
 }
@@ -261,7 +267,7 @@ int uz__server_add(struct uz_server *s, const struct uz_section *disk, int dict_
 	pthread_mutex_lock(&s->admin);
 	err = create(s, &dc, dict_fd, &dev, e);
 	if (!err)
-		err = finish(s, dev, &dc, uz__option_value(disk, s->defaults, OPT_RECOMPRESS), e);
+		err = finish(s, dev, &dc, disk, e);
 	pthread_mutex_unlock(&s->admin);
 	return err;
 }
@@ -278,6 +284,7 @@ int uz__server_remove(struct uz_server *s, struct uz_disk *d, struct uz_error *e
 	evict(s, d);
 	pthread_mutex_lock(&s->admin);
 	uz_dev_destroy(d->dev);
+	uz__server_free_backing(d);
 	uz__disks_forget(&s->disks, d);
 	pthread_mutex_unlock(&s->admin);
 	return 0;

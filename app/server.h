@@ -33,6 +33,14 @@ int uz__server_remove(struct uz_server *s, struct uz_disk *d, struct uz_error *e
 /* Changes what @v gives and nothing else. */
 int uz__server_set(struct uz_server *s, struct uz_disk *d, const struct uz_section *v, int dict_fd,
 		   struct uz_error *e);
+/* What @v says of the backing and of write-back. */
+int uz__server_set_backing(struct uz_server *s, struct uz_disk *d, const struct uz_section *v,
+			   struct uz_error *e);
+int uz__server_check_backings(struct uz_server *s, struct uz_error *e);
+void uz__server_free_backing(struct uz_disk *d);
+void uz__server_close_backings(struct uz_server *s); /* the store is closed */
+int64_t uz__server_writeback(struct uz_disk *d, const char *what, uint64_t max_pages,
+			     struct uz_error *e);
 int uz__server_set_ram(struct uz_server *s, uint64_t bytes, struct uz_error *e);
 
 /* The entry of a codec in the store, or -errno. */

@@ -128,6 +128,8 @@ int uz__server_set(struct uz_server *s, struct uz_disk *d, const struct uz_secti
 	struct change c;
 	int err = prepare(s, d, v, dict_fd, &c, e);
 
+	if (!err)
+		err = uz__server_set_backing(s, d, v, e);
 	if (!err && v->value[OPT_SIZE])
 		err = resize(d, v->value[OPT_SIZE], e);
 	if (err)
