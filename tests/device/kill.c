@@ -38,12 +38,13 @@ enum work {
 	RESIZE,
 	DISKS,
 	FULL,
+	WRITEBACK,
 	WORKS
 };
 
 static const char *const names[WORKS] = {
-	"write", "overwrite",  "discard", "compact", "pool",
-	"codec", "recompress", "resize",  "disks",   "full",
+	"write",      "overwrite", "discard", "compact", "pool",      "codec",
+	"recompress", "resize",	   "disks",   "full",	 "writeback",
 };
 
 struct note {
@@ -62,6 +63,7 @@ struct worker {
 	struct uz_store *store;
 	struct uz_dev *dev;
 	struct uz_stream *st;
+	struct uz_backing_dev *backing;
 	struct test_rng rng;
 	unsigned int codec[3];
 };
@@ -112,6 +114,8 @@ static void worker_open(struct worker *w, bool attach)
 	w->codec[1] = codec(w, &uz_codec_zstd, test_one_in(&w->rng, 2) ? dict : NULL, true);
 	w->codec[2] = codec(w, &uz_codec_deflate, NULL, false);
 	w->dev = find_or_make(w, "d0", (uint64_t)PAGES * UZ_PAGE_SIZE);
+	CHECK_EQ(uz_host_backing_open(test_path("backing"), &w->backing, NULL, 0), 0);
+	CHECK_EQ(uz_dev_set_backing(w->dev, w->backing, "backing", UZ_BACKING_KEPT), 0);
 	CHECK_EQ(uz_stream_open(w->store, &w->st), 0);
 }
 
@@ -119,6 +123,7 @@ static void worker_close(struct worker *w)
 {
 	uz_stream_close(w->st);
 	uz_store_close(w->store);
+	uz_host_backing_close(w->backing);
 	uz_host_close(w->host);
 }
 
@@ -223,6 +228,18 @@ static void work_disks(struct worker *w)
 	uz_dev_destroy(d);
 }
 
+/* Pages go to the backing, are read back from there or from their copies, and are replaced. */
+static void work_writeback(struct worker *w)
+{
+	unsigned char buf[16 * UZ_PAGE_SIZE];
+	uint64_t off = test_below(&w->rng, PAGES - 16) << UZ_PAGE_SHIFT;
+
+	CHECK(uz_dev_writeback(w->dev, UZ_WRITEBACK_ALL, 1 + test_below(&w->rng, 200)) >= 0);
+	CHECK_EQ(uz_dev_read(w->dev, w->st, off, buf, sizeof(buf), 0), 0);
+	if (test_one_in(&w->rng, 4))
+		background(w);
+}
+
 static void one_step(struct worker *w, enum work work)
 {
 	uint32_t page = (uint32_t)test_below(&w->rng, PAGES - 64);
@@ -261,6 +278,9 @@ static void one_step(struct worker *w, enum work work)
 		break;
 	case DISKS:
 		work_disks(w);
+		break;
+	case WRITEBACK:
+		work_writeback(w);
 		break;
 	case WORKS:
 		break;
