@@ -87,7 +87,8 @@ def check_sysfs():
                          "mem_used_max", "same_pages", "pages_compacted", "huge_pages",
                          "huge_pages_since")]
     io = [s[k] for k in ("failed_reads", "failed_writes", "invalid_io", "notify_free")]
-    want = "".join(" ".join("%8d" % n for n in row) + "\n" for row in (mm, io))
+    bd = [s[k] for k in ("bd_count", "bd_reads", "bd_writes")]
+    want = "".join(" ".join("%8d" % n for n in row) + "\n" for row in (mm, io, bd))
     assert uzram("stat", "--sysfs", "d0") == want, want
 
 

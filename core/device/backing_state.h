@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The volatile state of backings: clean copies and the engine of write-back.
+ */
+#ifndef UZ_BACKING_STATE_H
+#define UZ_BACKING_STATE_H
+
+#include <uz/backing.h>
+
+/* Clean copies: clean.c. */
+struct uz__segment {
+	uint32_t users; /* atomic: who looks into it now; outlives the content */
+	uint32_t birth; /* atomic; 0: not in use */
+	uint32_t live; /* atomic: copies that a page's location names */
+	uint32_t frame;
+	uint32_t used_bytes, disk;
+	uint32_t next, prev; /* by birth, oldest first; next: in the free list too */
+};
+
+struct uz__clean {
+	struct uz_lock lock; /* below slots, above the arena's */
+	struct uz_area area;
+	struct uz__segment *seg; /* [nr], 0 is none */
+	uint32_t nr, free_head, oldest, newest, births;
+	uint64_t nr_frames; /* atomic */
+};
+
+/* Where each page's clean copy is, 0: it has none. */
+struct uz__where {
+	struct uz_area area;
+	uint64_t nr; /* pages */
+	uint64_t *there; /* a bit for each 512 pages: their locations are committed */
+	uint64_t *loc;
+	uint64_t charged_bytes;
+};
+
+#define UZ__WB_BATCH 32u
+
+struct uz__wb_item {
+	uint64_t *slot, page, word;
+	uint32_t hash;
+};
+
+/* The engine of write-back, one for the store: writeback.c. */
+struct uz__wb {
+	struct uz_lock lock; /* all below; below background, above slots; no grace period inside */
+	struct uz_stream *st; /* NULL: no disk ever had a backing */
+	unsigned char *buf;
+	struct uz__wb_item item[UZ__WB_BATCH];
+	uint32_t nr;
+	uint32_t nr_backed; /* atomic: disks with a backing */
+	uint32_t reliefs; /* atomic: raised when memory was won */
+};
+
+#endif
