@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A disk eight times as large as its RAM budget takes all that is written to it when it has a
+ * A disk five times as large as its RAM budget takes all that is written to it when it has a
  * backing, for every pool, from several threads, with background work beside them, and gives it all
  * back. The same for a disk's own mem_limit. The total is never above the limit.
  *
@@ -14,7 +14,7 @@
 #include "self_page.h"
 #include "test_backing.h"
 
-#define PAGES 20480u
+#define PAGES 12288u
 #define LIMIT (10ull << 20)
 #define THREADS 3u
 
