@@ -189,11 +189,12 @@ static void drop_orphans(struct uz_store *s)
 static bool record_sane(struct uz_store *s, const struct uz__disk_record *rec)
 {
 	uint64_t pages = rec->size_bytes >> UZ_PAGE_SHIFT;
+	uint32_t codec = rec->codec & ~META_BACKED;
 
 	return uz__record_ok(rec, sizeof(*rec)) && rec->size_bytes &&
-	       rec->size_bytes <= UZ_DISK_SIZE_MAX && rec->codec < UZ_CODEC_MAX &&
-	       s->codec[rec->codec].ops && rec->pool < META_POOLS &&
-	       s->meta->pool[rec->pool].valid == META_VALID && rec->root_off < s->root_area.bytes &&
+	       rec->size_bytes <= UZ_DISK_SIZE_MAX && codec < UZ_CODEC_MAX && s->codec[codec].ops &&
+	       rec->pool < META_POOLS && s->meta->pool[rec->pool].valid == META_VALID &&
+	       rec->root_off < s->root_area.bytes &&
 	       rec->root_bytes <= s->root_area.bytes - rec->root_off &&
 	       rec->root_bytes / sizeof(uint32_t) >= UZ_DIV_UP(pages, (uint64_t)SLOTS_PER_TABLE) &&
 	       !rec->name[UZ_DISK_NAME_MAX - 1];

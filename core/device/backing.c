@@ -160,6 +160,7 @@ static int take(struct uz_dev *d, struct uz_backing_dev *b, const char *hint, un
 		record_publish(d, b->id, hint);
 	else
 		b->id = record(d)->id;
+	uz__disk_save(d);
 	r = header_write(b, wb->buf, d, flags & UZ_BACKING_KEPT ? KEPT : LOST_WITH_PROCESS);
 	if (r < 0)
 		return r;

@@ -122,7 +122,7 @@ void uz__disk_save(struct uz_dev *d)
 		.root_off = d->root_off,
 		.root_bytes = uz_load(&d->root_bytes),
 		.pool = uz_load(&d->pool)->entry,
-		.codec = uz_load(&d->codec),
+		.codec = uz_load(&d->codec) | (uz__backing_known(d) ? META_BACKED : 0),
 		.migrating = uz_load(&d->migrate.active),
 	};
 	memcpy(rec.name, d->name, sizeof(rec.name));
@@ -142,7 +142,7 @@ static int fill_in(struct uz_dev *d, const struct uz__disk_record *rec)
 	d->root_bytes = rec->root_bytes;
 	d->nr_root = rec->root_bytes / sizeof(uint32_t);
 	d->root = (void *)(s->root_area.base + rec->root_off);
-	d->codec = rec->codec;
+	d->codec = rec->codec & ~META_BACKED;
 	d->recompress_codec = -1;
 	for (unsigned int i = 0; i < UZ_STREAM_MAX && r == 0; i++)
 		if (s->stream[i])

@@ -49,6 +49,12 @@ struct uz__disk_record {
 };
 static_assert(sizeof(struct uz__disk_record) == 88, "store format");
 
+/*
+ * In a record's codec: pages may be on a backing. Versions of uzram that know no backings take the
+ * record for damaged and leave the store as it is.
+ */
+#define META_BACKED 0x80000000u
+
 /* A disk's backing, at the index of the disk. */
 struct uz__backing_record {
 	uint32_t valid, pad;

@@ -8,6 +8,7 @@
 
 #define GRACE_NAP_NS 100000ull
 #define BUFFERS 3
+#define RELIEFS 64 /* batches of pages that leave for a stream */
 
 static uint64_t stream_bytes(void)
 {
@@ -131,7 +132,8 @@ static int stream_make(struct uz_store *s, unsigned int index, struct uz_stream 
 	return r;
 }
 
-int uz_stream_open(struct uz_store *s, struct uz_stream **out)
+/* *full: as many as there can be are open. */
+static int try_open(struct uz_store *s, struct uz_stream **out, bool *full)
 {
 	unsigned int i = 0;
 	int r = -UZ_ENOSPC;
@@ -139,9 +141,24 @@ int uz_stream_open(struct uz_store *s, struct uz_stream **out)
 	uz_lock(s->plat, &s->control);
 	while (i < UZ_STREAM_MAX && s->stream[i])
 		i++;
-	if (i < UZ_STREAM_MAX)
+	*full = i == UZ_STREAM_MAX;
+	if (!*full)
 		r = stream_make(s, i, out);
 	uz_unlock(s->plat, &s->control);
+	return r;
+}
+
+/* A disk with a backing uses all of the budget, and pages leave for a client too. */
+int uz_stream_open(struct uz_store *s, struct uz_stream **out)
+{
+	bool full;
+	int r = try_open(s, out, &full);
+
+	for (int i = 0; i < RELIEFS && uz__no_room(r) && !full; i++) {
+		if (!uz__clean_shrink(s, stream_bytes()) && !uz__wb_relief(s, NULL))
+			break;
+		r = try_open(s, out, &full);
+	}
 	return r;
 }
 
