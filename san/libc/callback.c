@@ -22,6 +22,11 @@ void __wrap_qsort_r(void *base, size_t nr, size_t n, int (*fn)(const void *, con
 void *__wrap_bsearch(const void *key, const void *base, size_t nr, size_t n,
 		     int (*fn)(const void *, const void *));
 
+void *__wrap_lfind(const void *key, const void *base, size_t *nr, size_t n,
+		   int (*fn)(const void *, const void *));
+void *__wrap_lsearch(const void *key, void *base, size_t *nr, size_t n,
+		     int (*fn)(const void *, const void *));
+
 #define STEP 256
 
 static void exchange(const struct sort *s, size_t i, size_t j)
@@ -117,4 +122,29 @@ void *__wrap_bsearch(const void *key, const void *base, size_t nr, size_t n,
 		}
 	}
 	return NULL;
+}
+
+void *__wrap_lfind(const void *key, const void *base, size_t *nr, size_t n,
+		   int (*fn)(const void *, const void *))
+{
+	const char *p = base;
+	size_t i;
+
+	for (i = 0; i < *nr; i++, p += n)
+		if (!fn(key, p))
+			return (void *)(uintptr_t)p;
+	return NULL;
+}
+
+void *__wrap_lsearch(const void *key, void *base, size_t *nr, size_t n,
+		     int (*fn)(const void *, const void *))
+{
+	void *p = __wrap_lfind(key, base, nr, n, fn);
+
+	if (p)
+		return p;
+	p = (char *)base + *nr * n;
+	kmsan__copy(KMSAN_CALLER, p, key, n);
+	++*nr;
+	return memcpy(p, key, n);
 }

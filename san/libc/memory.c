@@ -46,15 +46,6 @@ size_t kmsan__until_either(const char *s, int c)
 	return i + 1;
 }
 
-size_t kmsan__wide_length(const wchar_t *s)
-{
-	size_t n = 0;
-
-	while (s[n])
-		n++;
-	return n;
-}
-
 void kmsan__wrap_in_iov(struct kmsan_caller at, const struct iovec *v, int nr, size_t n,
 			struct kmsan_boundary *b)
 {

@@ -24,6 +24,8 @@ static struct sigaction actions[NSIG]; /* as the program gave them */
 
 int __wrap_sigaction(int sig, const struct sigaction *act, struct sigaction *old);
 sighandler_t __wrap_signal(int sig, sighandler_t fn);
+sighandler_t __wrap_sysv_signal(int sig, sighandler_t fn);
+sighandler_t __wrap___sysv_signal(int sig, sighandler_t fn);
 _Noreturn void __wrap_longjmp(jmp_buf b, int v);
 _Noreturn void __wrap__longjmp(jmp_buf b, int v);
 _Noreturn void __wrap_siglongjmp(sigjmp_buf b, int v);
@@ -91,17 +93,33 @@ int __wrap_sigaction(int sig, const struct sigaction *act, struct sigaction *old
 	return 0;
 }
 
-sighandler_t __wrap_signal(int sig, sighandler_t fn)
+static sighandler_t install(int sig, sighandler_t fn, int flags)
 {
-	struct sigaction act = { .sa_handler = fn, .sa_flags = SA_RESTART }, old;
+	struct sigaction act = { .sa_handler = fn, .sa_flags = flags }, old;
 
 	if (fn == SIG_ERR) {
 		errno = EINVAL;
 		return SIG_ERR;
 	}
 	sigemptyset(&act.sa_mask);
-	sigaddset(&act.sa_mask, sig);
+	if (!(flags & SA_NODEFER))
+		sigaddset(&act.sa_mask, sig);
 	return __wrap_sigaction(sig, &act, &old) ? SIG_ERR : old.sa_handler;
+}
+
+sighandler_t __wrap_signal(int sig, sighandler_t fn)
+{
+	return install(sig, fn, SA_RESTART);
+}
+
+sighandler_t __wrap_sysv_signal(int sig, sighandler_t fn)
+{
+	return install(sig, fn, (int)(SA_RESETHAND | SA_NODEFER));
+}
+
+sighandler_t __wrap___sysv_signal(int sig, sighandler_t fn)
+{
+	return install(sig, fn, (int)(SA_RESETHAND | SA_NODEFER));
 }
 
 static uintptr_t target_sp(const jmp_buf b)

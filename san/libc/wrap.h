@@ -58,5 +58,9 @@ size_t kmsan__same_string(const char *a, const char *b, size_t n);
 size_t kmsan__until(const void *p, int c, size_t n);
 size_t kmsan__until_either(const char *s, int c);
 size_t kmsan__wide_length(const wchar_t *s);
+/* In bytes, the end included; 0 for NULL. */
+size_t kmsan__wide_size(const wchar_t *s);
+size_t kmsan__wide_same(const wchar_t *a, const wchar_t *b, size_t n);
+size_t kmsan__wide_until(const wchar_t *s, wchar_t c, size_t n);
 
 #endif
