@@ -2,7 +2,8 @@
 /*
  * Functions that call the program back. libc's qsort moves elements without their bits, so
  * sorting is done here: a heapsort, in place, n log n for any input, elements exchanged
- * together with their metadata. The comparison's result is the program's own branch.
+ * together with their metadata. What a comparison returns decides here, where nothing is
+ * instrumented, so its bits are looked at: the compiler leaves them in the context.
  */
 #include "wrap.h"
 
@@ -47,9 +48,28 @@ static void exchange(const struct sort *s, size_t i, size_t j)
 	kmsan__set(spare, sizeof(spare), 0, 0);
 }
 
+/* To be called before a comparison, and after it. */
+static void result_expected(void)
+{
+	kmsan__level()->state.retval[0] = 0;
+}
+
+static void result_used(struct kmsan_caller at)
+{
+	const struct kmsan__state *state = &kmsan__level()->state;
+
+	if ((uint32_t)state->retval[0])
+		kmsan__warn_value(at, state->retval_origin);
+}
+
 static bool is_less(const struct sort *s, size_t i, size_t j)
 {
-	return s->compare(s->base + i * s->size_bytes, s->base + j * s->size_bytes, s->arg) < 0;
+	int order;
+
+	result_expected();
+	order = s->compare(s->base + i * s->size_bytes, s->base + j * s->size_bytes, s->arg);
+	result_used(s->at);
+	return order < 0;
 }
 
 static void sift(const struct sort *s, size_t i, size_t nr)
@@ -108,10 +128,14 @@ void *__wrap_bsearch(const void *key, const void *base, size_t nr, size_t n,
 {
 	const char *low = base;
 
+	K_ENTER;
 	while (nr > 0) {
 		const char *middle = low + nr / 2 * n;
-		int order = fn(key, middle);
+		int order;
 
+		result_expected();
+		order = fn(key, middle);
+		result_used(at);
 		if (!order)
 			return (void *)(uintptr_t)middle;
 		if (order > 0) {
@@ -124,22 +148,31 @@ void *__wrap_bsearch(const void *key, const void *base, size_t nr, size_t n,
 	return NULL;
 }
 
+static char *find_linear(struct kmsan_caller at, const void *key, char *p, size_t nr, size_t n,
+			 int (*fn)(const void *, const void *))
+{
+	for (; nr > 0; nr--, p += n) {
+		int order;
+
+		result_expected();
+		order = fn(key, p);
+		result_used(at);
+		if (!order)
+			return p;
+	}
+	return NULL;
+}
+
 void *__wrap_lfind(const void *key, const void *base, size_t *nr, size_t n,
 		   int (*fn)(const void *, const void *))
 {
-	const char *p = base;
-	size_t i;
-
-	for (i = 0; i < *nr; i++, p += n)
-		if (!fn(key, p))
-			return (void *)(uintptr_t)p;
-	return NULL;
+	return find_linear(KMSAN_CALLER, key, (char *)(uintptr_t)base, *nr, n, fn);
 }
 
 void *__wrap_lsearch(const void *key, void *base, size_t *nr, size_t n,
 		     int (*fn)(const void *, const void *))
 {
-	void *p = __wrap_lfind(key, base, nr, n, fn);
+	char *p = find_linear(KMSAN_CALLER, key, base, *nr, n, fn);
 
 	if (p)
 		return p;

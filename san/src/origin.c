@@ -86,7 +86,7 @@ static void stack_of(const struct kmsan__record *r, struct kmsan_stack *stack, u
 			stack->pcs[stack->nr_pcs++] = r->words[i];
 }
 
-/* clang describes a variable as "----name@function". */
+/* clang describes a variable as "----name@function", and alloca() without a name. */
 static void name_of(const char *description, char *name, size_t size)
 {
 	size_t i;
@@ -96,6 +96,8 @@ static void name_of(const char *description, char *name, size_t size)
 	for (i = 0; i + 1 < size && description[i] && description[i] != '@'; i++)
 		name[i] = description[i];
 	name[i] = 0;
+	if (!i)
+		kmsan__memcpy(name, "(alloca)", sizeof("(alloca)"));
 }
 
 static void explain_root(const struct kmsan__record *r, struct kmsan_event *e)

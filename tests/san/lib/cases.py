@@ -95,7 +95,7 @@ def normal(text, source, line_marks):
             line = f" {m.group(1)}" + (f" @{mark}" if mark else "")
             if m.group(1) == "main":
                 continue
-        elif re.match(r" .*\(.*\+0x", line):
+        elif re.match(r" .*\(.*\+0x", line) or re.match(r" \S+:\d+$", line):
             continue
         if not line.startswith(" "):
             local = line.startswith("Local variable")
