@@ -162,7 +162,7 @@ void kmsan__init(void);
 struct kmsan__out {
 	int fd;
 	size_t used;
-	char buf[1024];
+	char buf[16384];
 };
 void kmsan__out_flush(struct kmsan__out *o);
 void kmsan__print(struct kmsan__out *o, const char *format, ...)

@@ -55,11 +55,14 @@ static bool is_new(uint64_t pc, uint32_t origin, size_t first_byte)
 	return true;
 }
 
+/* One buffer, one report at a time: a line of JSON is mostly one write, so that the lines of
+ * several processes in one file do not mix. */
 static void write_to(const char *path, const struct kmsan_report *r,
 		     void (*write)(struct kmsan__out *o, const struct kmsan_report *r))
 {
-	struct kmsan__out o = { .fd = path[0] ? kmsan__sys_open_log(path) : 2 };
+	static struct kmsan__out o;
 
+	o.fd = path[0] ? kmsan__sys_open_log(path) : 2;
 	if (o.fd < 0)
 		o.fd = 2;
 	write(&o, r);

@@ -21,7 +21,7 @@ static const char *environment(const char *name)
 
 static void read_options(void)
 {
-	struct kmsan__out o = { .fd = 2 };
+	static struct kmsan__out o = { .fd = 2 };
 	char buf[512];
 	const char *error = kmsan__options_parse(&kmsan__options, environment("KMSAN_OPTIONS"), buf,
 						 sizeof(buf));
