@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <uz/san_out.h>
+
 union control_data {
 	char bytes[CMSG_SPACE(sizeof(int) * UZ_WIRE_FDS)];
 	struct cmsghdr align;
@@ -125,6 +127,7 @@ int uz__wire_send(int fd, const char *text, size_t bytes, const int *fds, unsign
 
 	if (nr > UZ_WIRE_FDS)
 		return -EINVAL;
+	uz_san_out("control message", text, bytes);
 	if (nr) {
 		m.msg_control = control.bytes;
 		m.msg_controllen = CMSG_SPACE(nr * sizeof(int));

@@ -12,6 +12,7 @@
 #include <sys/uio.h>
 #include <time.h>
 #include <uz/san.h>
+#include <uz/san_out.h>
 
 #include "nbd_i.h"
 
@@ -115,6 +116,7 @@ void uz__nbd_flush(struct uz_nbd_conn *c)
 {
 	struct iovec iov = { .iov_base = c->tx, .iov_len = c->tx_end };
 
+	uz_san_out("nbd reply", c->tx, c->tx_end);
 	while (iov.iov_len && !c->lost) {
 		ssize_t n = send_some(c, &iov);
 

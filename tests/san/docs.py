@@ -38,8 +38,9 @@ def code_options():
 
 
 def readme_options():
-    found = {}
-    for names, default in re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| ([^|]+) \|", read("README.md"), re.M):
+    found, text = {}, read("README.md")
+    table = text[text.index("`KMSAN_OPTIONS`, separated"):text.index("## In a program")]
+    for names, default in re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| ([^|]+) \|", table, re.M):
         names = re.findall(r"\w+", names)
         values = [v.strip(" `") for v in default.split(",")]
         values = values if len(values) == len(names) else values * len(names)
@@ -78,5 +79,9 @@ for name in re.findall(r"`(?:src|libc|tests/san|man)/[\w./-]+`", read("README.md
     if not os.path.exists(os.path.join(ROOT if path.startswith("tests") else SAN, path)):
         print(f"FAIL: README.md names {path}, which is not there")
         failed = 1
+table = read("README.md").split("| test | what |")[1]
+named = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`[^|]*) \|", table, re.M)))
+there = [os.path.splitext(f)[0] for f in os.listdir(os.path.join(ROOT, "tests/san")) if f.endswith((".c", ".sh", ".py"))]
+same("tests of README.md", there, named)
 print(f"COUNT options={len(options)}")
 sys.exit(failed)

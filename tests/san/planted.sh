@@ -63,7 +63,7 @@ reported "BUG: KMSAN: uninit-value in" "Uninit was created at:" "uz__object_deco
 plant front/nbd/reply.c 's/p = nbd_put32(p, uz__nbd_wire_error(error));/p += 4;/'
 relink "$dir/tests/front/helper/served" "$under/obj/tests/front/helper/served.o"
 UZ_BUILD=$dir python3 tests/front/requests.py >"$dir/out" 2>&1 && fail "the leak was not noticed"
-reported "BUG: KMSAN: infoleak in send_some" "uz__nbd_room" "Data left through boundary 'sendmsg'" \
+reported "BUG: KMSAN: infoleak in uz__nbd_flush" "uz__nbd_room" "Data left through boundary 'nbd reply'" \
 	"are uninitialized"
 
 # An object is read after it was given back.

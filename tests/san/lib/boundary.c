@@ -2,7 +2,9 @@
 /* Bytes that leave: structs with padding, vectors, bits, and what each policy does. */
 #include "cases.h"
 
+#include <signal.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct reply {
@@ -162,10 +164,54 @@ static void callback(void)
 	_exit(0);
 }
 
+static void aborted(void)
+{
+	static struct kmsan_boundary b = { .name = "reply", .policy = KMSAN_ABORT };
+	struct reply r;
+	int status;
+	pid_t pid;
+
+	fill(HIDE(&r));
+	pid = fork();
+	if (!pid) {
+		kmsan_set_report_fn(on_report, &nr_called);
+		kmsan_out(&b, &r, 1);
+		kmsan_out(&b, &r, 4);
+		_exit(0);
+	}
+	if (waitpid(pid, &status, 0) != pid || !WIFSIGNALED(status) || WTERMSIG(status) != SIGABRT)
+		exit(3);
+}
+
+static void vector_zeroed(void)
+{
+	static struct kmsan_boundary b = { .name = "ring", .policy = KMSAN_ZERO };
+	char one[4], two[8]; /*@make*/
+	struct iovec v[2] = { { HIDE(one), 4 }, { HIDE(two), 8 } };
+
+	memset(HIDE(one), 1, 4);
+	memset(HIDE(two), 1, 6);
+	kmsan_out_iov(&b, v, 2, (size_t)-1); /*@out*/
+	if (kmsan_test(two, 8) != -1 || HIDE(two)[5] != 1 || two[6] || two[7])
+		exit(3);
+}
+
+static void vector_arrived(void)
+{
+	static struct kmsan_boundary b = { .name = "ring" };
+	char one[4], two[8];
+	struct iovec v[2] = { { HIDE(one), 4 }, { HIDE(two), 8 } };
+
+	kmsan_in_iov(&b, v, 2, 9);
+	if (kmsan_test(one, 4) != -1 || kmsan_test(two, 8) != 5)
+		exit(3);
+}
+
 static const struct test_case cases[] = {
-	CASE(padding),	    CASE(padding_zeroed), CASE(padding_counted), CASE(written_struct),
-	CASE(arrived),	    CASE(vector),	  CASE(known_bits),	 CASE(unknown_bits),
-	CASE(freed_leaves), CASE(message),	  CASE(callback),	 { NULL, NULL },
+	CASE(padding),	     CASE(padding_zeroed), CASE(padding_counted), CASE(written_struct),
+	CASE(arrived),	     CASE(vector),	   CASE(known_bits),	  CASE(unknown_bits),
+	CASE(freed_leaves),  CASE(message),	   CASE(callback),	  CASE(aborted),
+	CASE(vector_zeroed), CASE(vector_arrived), { NULL, NULL },
 };
 
 int main(int argc, char **argv)
