@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # uz-test: timeout 300
 """Each file of cases, the whole text of every report, at -O0, -O1, -O2 with each clang;
-at quick size with the oldest that is installed, and at -O2 with the newest."""
+below long size with the oldest that is installed, and at -O2 with the newest (quick) or
+with each (check)."""
 
 import os
 import sys
@@ -16,12 +17,13 @@ if not clangs:
     cases.skip("no clang is installed")
 if not os.path.exists(os.path.join(cases.BUILD, "libkmsan/libkmsan.a")):
     cases.skip("libkmsan.a is not built: make san")
-QUICK = os.environ.get("UZ_TEST_SIZE", "quick") == "quick"
+SIZE = os.environ.get("UZ_TEST_SIZE") or "quick"
 ALL = ("-O0", "-O1", "-O2")
 newest = clangs[-2 if len(clangs) > 1 and clangs[-1] == "clang" else -1]
 levels = {c: ALL for c in clangs}
-if QUICK:
-    levels = {newest: ("-O2",), clangs[0]: ALL}
+if SIZE != "long":
+    levels = {c: ("-O2",) for c in (clangs if SIZE == "check" else [newest])}
+    levels[clangs[0]] = ALL
 failed = done = 0
 folder = os.environ.get("TMPDIR") or tempfile.mkdtemp()
 for clang in levels:
