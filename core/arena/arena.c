@@ -183,7 +183,7 @@ void uz_ablock_undo(struct uz_arena *pub, uint32_t ablock)
 }
 
 /*
- * More is free than the reserve, so that something will go back, and emptying it leaves half a
+ * More is free than what is kept, so that something will go back, and emptying it leaves half a
  * reserve at least. However full it is, all of its 2 MiB are won: the runs go where free frames
  * are that cannot be returned.
  */
@@ -193,8 +193,8 @@ static bool worth_emptying(const struct uz__arena *a, const struct ablock *ab)
 	uint64_t reserve = uz__reserve_frames(a);
 
 	return ab->kind == MOVABLE && !ab->isolated && !ab->busy && ab->nr_used &&
-	       a->nr_free_frames >=
-		       UZ_MAX(resident + reserve / 2, reserve + WORTH_PIECES * PIECE_FRAMES);
+	       a->nr_free_frames >= UZ_MAX(resident + reserve / 2,
+					   uz__keep_frames(a) + WORTH_PIECES * PIECE_FRAMES);
 }
 
 bool uz_ablock_sparse(struct uz_arena *pub, uint32_t *ablock, uint32_t *nr_used)

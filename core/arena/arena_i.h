@@ -13,6 +13,8 @@
 #include <uz/arena.h>
 #include <uz/bits.h>
 
+#include "decay.h"
+
 #define PIECE_FRAMES UZ_RUN_MAX
 #define PIECE_BYTES (PIECE_FRAMES << UZ_FRAME_SHIFT)
 #define ABLOCK_PIECES (UZ_ABLOCK_FRAMES / PIECE_FRAMES)
@@ -74,6 +76,7 @@ struct uz__arena {
 	uint32_t cold[NR_KINDS]; /* used ones with a piece that is not resident */
 	uint64_t nr_used_frames, nr_free_frames; /* changed with the lock, read without: atomic */
 	uint64_t commit_stalls, commit_failures, returned_bytes;
+	struct uz__decay decay;
 	uint64_t self_bytes; /* scratch of this struct */
 };
 
@@ -111,8 +114,10 @@ void uz__ablock_unfile(struct uz__arena *a, uint32_t i);
 int uz__piece_commit(struct uz__arena *a, enum ablock_kind kind, uint32_t max_pieces);
 uint64_t uz__piece_return(struct uz__arena *a, uint32_t max_pieces, bool whole);
 
-/* background.c: the size of the populated reserve. Lock held. */
+/* background.c: the size of the populated reserve, and with what is kept because it is used again
+ * and again. Lock held. */
 uint64_t uz__reserve_frames(const struct uz__arena *a);
+uint64_t uz__keep_frames(const struct uz__arena *a);
 
 /* area.c: takes @bytes from the budget if @keep_frames remain for urgent runs. */
 bool uz__budget_try(struct uz__arena *a, uint64_t bytes, uint64_t keep_frames);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Background work of an arena, a simple eager policy: the populated reserve is
- * kept between half of its target and the target; what is free above goes
- * back at once, whole arena blocks first.
+ * Background work of an arena: the populated reserve is kept between half of its target and
+ * the target; what is free above goes back at once, whole arena blocks first, except what decay.c
+ * says was needed again and again in the last seconds.
  */
 #include "arena_i.h"
 
@@ -19,10 +19,15 @@ uint64_t uz__reserve_frames(const struct uz__arena *a)
 	return bytes >> UZ_FRAME_SHIFT;
 }
 
-/* Gives back what is above the reserve; false when nothing can be. */
+uint64_t uz__keep_frames(const struct uz__arena *a)
+{
+	return uz__reserve_frames(a) + a->decay.hot_frames;
+}
+
+/* Gives back what is above the reserve and not hot; false when nothing can be. */
 static bool return_some(struct uz__arena *a, bool whole)
 {
-	uint64_t target = uz__reserve_frames(a);
+	uint64_t target = uz__keep_frames(a);
 	uint64_t pieces =
 		a->nr_free_frames > target ? (a->nr_free_frames - target) / PIECE_FRAMES : 0;
 
@@ -61,6 +66,7 @@ bool uz_arena_background(struct uz_arena *pub, uint64_t budget_ns)
 
 	uz_lock(pl, &a->background_lock);
 	uz_lock(pl, &a->lock);
+	uz__decay_note(&a->decay, end - budget_ns, a->nr_used_frames);
 	do
 		more = step(a);
 	while (more && pl->ops->now(pl) < end);

@@ -130,8 +130,9 @@ void uz_scratch_free(struct uz_arena *a, void *p, uint64_t bytes);
 void uz_arena_charge(struct uz_arena *a, int64_t bytes);
 
 /*
- * Keeps the populated reserve full and gives free arena blocks above it back, for at most about
- * @budget_ns. True when there is more to do. One thread at a time; others wait.
+ * Keeps the populated reserve full and gives free arena blocks above it back, but those that the
+ * last 10 s showed to be used again and again, for at most about @budget_ns. To be called ten
+ * times a second or more. True when there is more to do. One thread at a time; others wait.
  */
 bool uz_arena_background(struct uz_arena *a, uint64_t budget_ns);
 
