@@ -294,4 +294,20 @@ def pools(c):
                           paired(read[c.default], read[best]), 0.97, "MB/s")
 
 
+def returned(c):
+    """A load that oscillates: CPU of taking memory and giving it back, and what stays."""
+    for backing in ("private", "memfd"):
+        fast = tools.lines("oscillate", backing=backing, period_ms=1000, cycles=20)
+        slow = tools.lines("oscillate", backing=backing, period_ms=60000, learn=0, cycles=1)
+        (first,) = pick(fast, case="learn")
+        (x,) = pick(fast, case="cycles")
+        c.results.limit("return", f"{backing}: 1 s period, CPU in faults", None, x["cpu_percent"], 1,
+                        "%", faulted_mib=x["faulted_mib"], returned_mib=x["returned_mib"],
+                        first_two_cycles_percent=first["cpu_percent"])
+        (x,) = pick(slow, case="after")
+        c.results.limit("return", f"{backing}: 60 s period, 12 s after", None, x["ratio"], 1.05, "x",
+                        resident_mib=x["resident_mib"], live_mib=x["live_mib"])
+
+
 ALL = {f.__name__: f for f in (engine, density, scale, overhead, nbd, empty, pools, attach)}
+ALL["return"] = returned
