@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What clang -fsanitize=kernel-memory calls. The getters are all of the cost of most
- * programs: two loads of the directory, two compares, and no call on the fast path.
- * A pair of pointers is returned in registers, as clang expects of {i8*, i32*}.
- */
+/* What clang -fsanitize=kernel-memory calls, but for the lookups in hot.c. */
 #include "shadow.h"
 
-KMSAN_EXPORT struct kmsan__state *__msan_get_context_state(void);
 KMSAN_EXPORT void __msan_warning(uint32_t origin);
 KMSAN_EXPORT uint32_t __msan_chain_origin(uint32_t origin);
 KMSAN_EXPORT void *__msan_memcpy(void *dst, const void *src, uintptr_t n);
@@ -15,41 +10,6 @@ KMSAN_EXPORT void *__msan_memset(void *dst, int c, uintptr_t n);
 KMSAN_EXPORT void __msan_poison_alloca(const void *p, uintptr_t n, const char *description);
 KMSAN_EXPORT void __msan_unpoison_alloca(const void *p, uintptr_t n);
 KMSAN_EXPORT void __msan_instrument_asm_store(void *p, uintptr_t n);
-
-#define GETTERS(n) \
-	KMSAN_EXPORT struct kmsan__meta __msan_metadata_ptr_for_load_##n(const void *p); \
-	KMSAN_EXPORT struct kmsan__meta __msan_metadata_ptr_for_store_##n(const void *p); \
-	struct kmsan__meta __msan_metadata_ptr_for_load_##n(const void *p) \
-	{ \
-		return kmsan__meta_load((uintptr_t)p, n); \
-	} \
-	struct kmsan__meta __msan_metadata_ptr_for_store_##n(const void *p) \
-	{ \
-		return kmsan__meta_store((uintptr_t)p, n); \
-	}
-
-GETTERS(1)
-GETTERS(2)
-GETTERS(4)
-GETTERS(8)
-
-KMSAN_EXPORT struct kmsan__meta __msan_metadata_ptr_for_load_n(const void *p, uintptr_t n);
-KMSAN_EXPORT struct kmsan__meta __msan_metadata_ptr_for_store_n(const void *p, uintptr_t n);
-
-struct kmsan__meta __msan_metadata_ptr_for_load_n(const void *p, uintptr_t n)
-{
-	return kmsan__meta_load((uintptr_t)p, n);
-}
-
-struct kmsan__meta __msan_metadata_ptr_for_store_n(const void *p, uintptr_t n)
-{
-	return kmsan__meta_store((uintptr_t)p, n);
-}
-
-struct kmsan__state *__msan_get_context_state(void)
-{
-	return &kmsan__level()->state;
-}
 
 void __msan_warning(uint32_t origin)
 {

@@ -27,6 +27,12 @@ one_sentence "-m32: only 64-bit" "$kmsan_cc" -m32 "$dir/a.c" -o "$dir/a"
 one_sentence "target riscv64-linux-gnu is not supported" "$kmsan_cc" --target=riscv64-linux-gnu -c "$dir/a.c"
 one_sentence "-static is not supported" "$kmsan_cc" -static "$dir/a.c" -o "$dir/a"
 one_sentence "libkmsan.a not found" env KMSAN_LIB="$dir" "$kmsan_cc" "$dir/a.c" -o "$dir/a"
+cat >"$dir/clang-99" <<'SH'
+#!/bin/sh
+case $1 in -dumpversion) echo 99.0.0 ;; *) exec clang "$@" ;; esac
+SH
+chmod +x "$dir/clang-99"
+one_sentence "--lto needs lld 99 or newer" env CLANG="$dir/clang-99" "$kmsan_cc" --lto "$dir/a.c" -o "$dir/a"
 [ ! -e "$dir/a" ] || fail "a was built"
 [ ! -e "$dir/a.o" ] || fail "a.o was built"
 

@@ -118,14 +118,15 @@ def compare(name, case, wanted, status, got):
     return 1
 
 
-def check_file(name, folder, clang="clang", levels=("-O0", "-O1", "-O2")):
+def check_file(name, folder, clang="clang", levels=("-O0", "-O1", "-O2"), extra=()):
     """The number of failures, the number of comparisons."""
     source = os.path.join(HERE, f"{name}.c")
     wanted = expectations(os.path.join(HERE, f"{name}.txt"), version_of(clang))
     line_marks, failed, done = marks(source), 0, 0
     for level in levels:
-        program = os.path.join(folder, f"{name}{level}-{clang}")
-        compile_program([source, os.path.join(HERE, "cases.c")], program, level, clang=clang)
+        program = os.path.join(folder, "".join((name, level, *extra, clang)))
+        compile_program([source, os.path.join(HERE, "cases.c")], program, level, *extra,
+                        clang=clang)
         listed = subprocess.run([program], capture_output=True, text=True,
                                 env=environment()).stdout.split()
         if set(listed) != set(wanted):
@@ -133,7 +134,7 @@ def check_file(name, folder, clang="clang", levels=("-O0", "-O1", "-O2")):
             failed += 1
         for case in listed:
             status, got = run_one(program, case, source, line_marks)
-            failed += compare(f"{name} {level} {clang}", case, wanted.get(case, []), status, got)
+            failed += compare(" ".join((name, level, *extra, clang)), case, wanted.get(case, []), status, got)
             done += 1
     return failed, done
 
