@@ -104,6 +104,7 @@ static sighandler_t install(int sig, sighandler_t fn, int flags)
 	sigemptyset(&act.sa_mask);
 	if (!(flags & SA_NODEFER))
 		sigaddset(&act.sa_mask, sig);
+	K_OUT(&act, sizeof(act));
 	return __wrap_sigaction(sig, &act, &old) ? SIG_ERR : old.sa_handler;
 }
 

@@ -429,6 +429,14 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 	BRANCH(info->si_signo == sig);
 }
 
+/* What is left on the stack is not what the next function's variables are. */
+static NOINLINE void leave_on_stack(void)
+{
+	char junk[2048];
+
+	HIDE(junk);
+}
+
 static void signals(void)
 {
 	struct sigaction act, old;
@@ -441,6 +449,7 @@ static void signals(void)
 	BRANCH(sigaction(SIGUSR1, &act, NULL) == 0 && raise(SIGUSR1) == 0);
 	BRANCH(sigaction(SIGUSR1, NULL, &old) == 0 && old.sa_sigaction == on_signal);
 	BRANCH(sigprocmask(SIG_BLOCK, &set, &set) == 0);
+	leave_on_stack();
 	BRANCH(signal(SIGUSR1, SIG_IGN) == (void (*)(int))(void *)on_signal);
 }
 
