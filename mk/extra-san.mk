@@ -9,13 +9,15 @@ KMSAN_LIBC_A := $(BUILD)/libkmsan/libkmsan-libc.a
 KMSAN_SRC := $(sort $(wildcard san/src/*.c))
 KMSAN_LIBC_SRC := $(sort $(wildcard san/libc/*.c san/global/*.c))
 KMSAN_CC ?= $(if $(findstring kmsan-cc,$(CC)),gcc,$(CC))
-KMSAN_BACKTRACE := $(wildcard $(shell gcc -print-file-name=libbacktrace.a 2>/dev/null))
+KMSAN_OBJCOPY ?= objcopy
+KMSAN_GCC := $(if $(findstring gcc,$(KMSAN_CC)),$(KMSAN_CC),gcc)
+KMSAN_BACKTRACE := $(wildcard $(shell $(KMSAN_GCC) -print-file-name=libbacktrace.a 2>/dev/null))
 
 KMSAN_FLAGS := -std=gnu11 -O2 -g -fPIC $(WARN) -Isan/include -D_GNU_SOURCE -DKMSAN_RUNTIME=1 \
 	-fno-omit-frame-pointer -fno-optimize-sibling-calls -fno-builtin -fno-stack-protector \
 	-ftls-model=initial-exec -fvisibility=hidden \
 	$(if $(KMSAN_BACKTRACE),-DKMSAN_LIBBACKTRACE \
-	-I$(dir $(shell gcc -print-file-name=include/backtrace.h)))
+	-I$(dir $(shell $(KMSAN_GCC) -print-file-name=include/backtrace.h)))
 
 KMSAN_OBJ := $(patsubst san/%.c,$(BUILD)/libkmsan/obj/%.o,$(KMSAN_SRC))
 KMSAN_LIBC_OBJ := $(patsubst san/%.c,$(BUILD)/libkmsan/obj/%.o,$(KMSAN_LIBC_SRC)) \
@@ -30,7 +32,7 @@ $(BUILD)/libkmsan/obj/src/%.o: san/src/%.c mk/extra-san.mk
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	@$(KMSAN_CC) $(KMSAN_FLAGS) -MMD -MP -c -o $@ $<
-	@objcopy --redefine-sym memcpy=kmsan__memcpy --redefine-sym memset=kmsan__memset \
+	@$(KMSAN_OBJCOPY) --redefine-sym memcpy=kmsan__memcpy --redefine-sym memset=kmsan__memset \
 		--redefine-sym memmove=kmsan__memmove --redefine-sym memcmp=kmsan__memcmp $@
 
 # The wrappers reach libc's own functions by the names that --wrap gives them.
@@ -38,7 +40,7 @@ $(BUILD)/libkmsan/obj/libc/%.o: san/libc/%.c mk/extra-san.mk $(BUILD)/libkmsan/r
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	@$(KMSAN_CC) $(KMSAN_FLAGS) -fvisibility=default -Isan/src -MMD -MP -c -o $@ $<
-	@objcopy --redefine-syms=$(BUILD)/libkmsan/redefine $@
+	@$(KMSAN_OBJCOPY) --redefine-syms=$(BUILD)/libkmsan/redefine $@
 
 $(BUILD)/libkmsan/wrap_table.c $(BUILD)/libkmsan/wrap $(BUILD)/libkmsan/redefine &: san/libc/wrap.list san/libc/generate
 	@mkdir -p $(@D)
@@ -49,7 +51,7 @@ $(BUILD)/libkmsan/obj/libc/wrap_table.o: $(BUILD)/libkmsan/wrap_table.c $(BUILD)
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	@$(KMSAN_CC) $(KMSAN_FLAGS) -fvisibility=default -Isan/src -Isan/libc -MMD -MP -c -o $@ $<
-	@objcopy --redefine-syms=$(BUILD)/libkmsan/redefine $@
+	@$(KMSAN_OBJCOPY) --redefine-syms=$(BUILD)/libkmsan/redefine $@
 
 # libbacktrace's objects are members, so that a program links one archive.
 $(KMSAN_A): $(KMSAN_OBJ)

@@ -4,7 +4,7 @@
  * one byte a byte, and behind it its origins, 32 bits for each aligned 4 bytes. A
  * directory of two levels finds it; nothing depends on where the system maps memory.
  *
- *	47 address bits = 13 (root) + 14 (leaf) + 20 (inside the chunk)
+ *	47 address bits = 13 (root) + 14 (leaf) + 20 (inside the chunk); aarch64 has 48
  *
  * Metadata of neighbouring chunks is not contiguous, so an access of n bytes over an edge
  * cannot be given a plain pointer. A load gets a copy. A store gets a bounce buffer: the
@@ -23,7 +23,11 @@
 #define KMSAN__CHUNK_SHIFT 20
 #endif
 #define KMSAN__LEAF_SHIFT 14
+#ifdef __aarch64__
+#define KMSAN__ADDRESS_BITS 48
+#else
 #define KMSAN__ADDRESS_BITS 47
+#endif
 #define KMSAN__CHUNK (1ul << KMSAN__CHUNK_SHIFT)
 #define KMSAN__CHUNK_MASK (KMSAN__CHUNK - 1)
 #define KMSAN__LEAF_SIZE (1ul << KMSAN__LEAF_SHIFT)

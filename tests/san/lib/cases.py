@@ -17,6 +17,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
 BUILD = os.path.join(ROOT, os.environ.get("UZ_BUILD") or "build")
 KMSAN_CC = os.path.join(ROOT, "san/kmsan-cc")
 EXIT_CODE = 86
+LIBRARY = os.path.join(BUILD, "libkmsan")
+RUNNER = []  # a program that runs another machine's programs, with its arguments
 
 
 def skip(reason):
@@ -25,7 +27,7 @@ def skip(reason):
 
 
 def environment(**more):
-    env = dict(os.environ, KMSAN_LIB=os.path.join(BUILD, "libkmsan"), **more)
+    env = dict(os.environ, KMSAN_LIB=LIBRARY, **more)
     env.pop("KMSAN_OPTIONS", None)
     env.update(more)
     return env
@@ -104,7 +106,7 @@ def normal(text, source, line_marks):
 
 
 def run_one(program, case, source, line_marks):
-    p = subprocess.run([program, case], capture_output=True, text=True, timeout=60,
+    p = subprocess.run([*RUNNER, program, case], capture_output=True, text=True, timeout=60,
                        env=environment())
     return p.returncode, normal(p.stderr, source, line_marks)
 
@@ -127,7 +129,7 @@ def check_file(name, folder, clang="clang", levels=("-O0", "-O1", "-O2"), extra=
         program = os.path.join(folder, "".join((name, level, *extra, clang)))
         compile_program([source, os.path.join(HERE, "cases.c")], program, level, *extra,
                         clang=clang)
-        listed = subprocess.run([program], capture_output=True, text=True,
+        listed = subprocess.run([*RUNNER, program], capture_output=True, text=True,
                                 env=environment()).stdout.split()
         if set(listed) != set(wanted):
             print(f"FAIL: {name}: cases {set(listed) ^ set(wanted)} are in one of {name}.c, {name}.txt")
