@@ -5,6 +5,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -49,5 +50,7 @@ for name in clangs:
     failed += not {"__msan_warning", "__msan_chain_origin", "__msan_poison_alloca",
                    "__msan_get_context_state", "__msan_instrument_asm_store", "__msan_memcpy",
                    "__msan_memmove", "__msan_memset"} <= wanted
+absent = [f"clang-{v}" for v in (14, 15, 16, 19) if not shutil.which(f"clang-{v}")]
+print("not installed: " + (" ".join(absent) or "nothing, all four are"))
 print(f"COUNT clangs={len(clangs)}")
 sys.exit(1 if failed else 0)

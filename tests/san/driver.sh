@@ -32,6 +32,7 @@ cat >"$dir/clang-99" <<'SH'
 case $1 in -dumpversion) echo 99.0.0 ;; *) exec clang "$@" ;; esac
 SH
 chmod +x "$dir/clang-99"
+one_sentence "--lto is for x86_64 only" "$kmsan_cc" --lto --target=aarch64-linux-gnu -c "$dir/a.c" -o "$dir/a.o"
 one_sentence "--lto needs lld 99 or newer" env CLANG="$dir/clang-99" "$kmsan_cc" --lto "$dir/a.c" -o "$dir/a"
 [ ! -e "$dir/a" ] || fail "a was built"
 [ ! -e "$dir/a.o" ] || fail "a.o was built"
