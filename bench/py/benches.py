@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 
+import kmsan
 import tools
 from result import median, paired
 from tools import pick
@@ -309,5 +310,6 @@ def returned(c):
                         resident_mib=x["resident_mib"], live_mib=x["live_mib"])
 
 
-ALL = {f.__name__: f for f in (engine, density, scale, overhead, nbd, empty, pools, attach)}
+ALL = {f.__name__: f for f in (engine, density, scale, overhead, nbd, empty, pools, attach,
+                                kmsan.kmsan)}
 ALL["return"] = returned
