@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2034,SC2154,SC2164
+package=libzstd
+part="fuzzer and zstreamtest for 20 s each, decodecorpus for 10 s, invalidDictionaries, poolTests, legacy"
+plant_file=lib/decompress/zstd_decompress.c
+plant='s/^    dctx->ddictIsCold = 0;//'
+planted_in=ZSTD_
+planted_from=ZSTD_createDCtx
+
+# Its assembly writes without telling.
+make_tests() {
+	make -s CC="$CC" CFLAGS="$O" ZSTD_NO_ASM=1 -C tests "$@"
+}
+
+build() {
+	make_tests -j2 fuzzer zstreamtest invalidDictionaries poolTests decodecorpus legacy
+}
+
+suite() {
+	cd tests
+	./fuzzer -T20s
+	./zstreamtest -T20s
+	./decodecorpus -t -T10
+	./invalidDictionaries
+	./poolTests
+	./legacy
+}
+
+planted() {
+	make_tests invalidDictionaries
+	tests/invalidDictionaries
+}
