@@ -34,6 +34,7 @@ static inline void uz__enter(struct uz_stream *st)
 {
 	__atomic_exchange_n(&st->store->seen[st->index].grace, uz_load(&st->store->grace),
 			    __ATOMIC_SEQ_CST);
+	uz_fence_after_exchange();
 }
 
 static inline void uz__leave(struct uz_stream *st)

@@ -73,6 +73,16 @@ int memcmp(const void *a, const void *b, size_t n);
 #define uz_fetch_or_acquire(p, v) __atomic_fetch_or(p, v, __ATOMIC_ACQUIRE)
 #define uz_fence() __atomic_thread_fence(__ATOMIC_SEQ_CST)
 
+/*
+ * Behind a sequentially consistent exchange: keeps later accesses behind its store. A locked
+ * instruction of x86 does so itself; with exclusive loads and stores a later load may pass the store.
+ */
+#if defined(__x86_64__) || defined(__i386__)
+#define uz_fence_after_exchange() __atomic_signal_fence(__ATOMIC_SEQ_CST)
+#else
+#define uz_fence_after_exchange() uz_fence()
+#endif
+
 /* Takes *p from @old to @new_; false leaves *p as it is. */
 #define uz_cas_acquire(p, old, new_) \
 	__atomic_compare_exchange_n(p, &(__typeof__(*(p))){ old }, new_, false, __ATOMIC_ACQUIRE, \
