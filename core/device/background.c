@@ -63,6 +63,7 @@ static bool step(struct uz_dev *d, uint64_t now_ns, uint64_t end)
 	struct uz_plat *pl = s->plat;
 	bool more = false;
 
+	uz__note_used(d);
 	while (!more && compact(d))
 		more = pl->ops->now(pl) >= end;
 	while (pl->ops->now(pl) < end && tidy(d))

@@ -71,14 +71,19 @@ static void codec_close(struct uz_store *s, struct uz__codec *c)
 	*c = (struct uz__codec){ 0 };
 }
 
+static void dict_drop(struct uz_store *s, unsigned int e, uint32_t dict_bytes)
+{
+	if (dict_bytes)
+		uz_area_decommit(s->arena, &s->meta_area, META_DICT_OFF + (uint64_t)e * UZ_DICT_MAX,
+				 dict_bytes);
+}
+
 static void entry_retire(struct uz_store *s, unsigned int e)
 {
 	uz_store_release(&s->meta->codec[e].valid, 0);
 	uz__stream_states_close(s, e);
 	codec_close(s, &s->codec[e]);
-	if (s->meta->codec[e].dict_bytes)
-		uz_area_decommit(s->arena, &s->meta_area, META_DICT_OFF + (uint64_t)e * UZ_DICT_MAX,
-				 s->meta->codec[e].dict_bytes);
+	dict_drop(s, e, s->meta->codec[e].dict_bytes);
 }
 
 static int entry_free(struct uz_store *s)
@@ -144,8 +149,10 @@ static int entry_make(struct uz_store *s, const struct uz_codec_ops *ops, struct
 	if (r < 0)
 		return r;
 	r = codec_open(s, (unsigned int)e, ops, &p, rec->checksum);
-	if (r < 0)
+	if (r < 0) {
+		dict_drop(s, (unsigned int)e, p.dict_bytes);
 		return r;
+	}
 	rec->valid = 0;
 	s->meta->codec[e] = *rec;
 	uz_store_release(&s->meta->codec[e].valid, META_VALID);

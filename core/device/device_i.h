@@ -138,6 +138,7 @@ int uz__attach(struct uz_store *s, struct uz_store_error *err);
 /* stats.c, latency.c */
 void uz__count_sum(struct uz_dev *d, struct uz__counters *out);
 void uz__count_reset(struct uz_dev *d);
+void uz__note_used(struct uz_dev *d);
 void uz__latency_add(struct uz_dev *d, struct uz_stream *st, enum uz_op op, uint64_t ns);
 
 /*

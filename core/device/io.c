@@ -90,12 +90,14 @@ int uz_dev_read(struct uz_dev *d, struct uz_stream *st, uint64_t off, void *buf,
 	(void)flags;
 	if (r < 0)
 		return r;
-	while (left && r == 0) {
+	while (left) {
 		struct piece p = first_piece(off, left);
 
 		if (left > p.len)
 			uz__object_prefetch(d, uz__slot_at(d, p.page + 1), false);
 		r = read_piece(d, st, p, dst);
+		if (r < 0)
+			break;
 		off += p.len;
 		dst += p.len;
 		left -= p.len;
@@ -123,10 +125,12 @@ int uz_dev_write(struct uz_dev *d, struct uz_stream *st, uint64_t off, const voi
 
 	if (r < 0)
 		return r;
-	while (left && r == 0) {
+	while (left) {
 		struct piece p = first_piece(off, left);
 
 		r = write_piece(d, st, p, src, flags);
+		if (r < 0)
+			break;
 		off += p.len;
 		src += p.len;
 		left -= p.len;

@@ -83,6 +83,15 @@ static uint64_t moved_in_pools(struct uz_dev *d)
 	return moved;
 }
 
+/* Background lock held. A peak between two looks of background work stays unseen. */
+void uz__note_used(struct uz_dev *d)
+{
+	uint64_t used = uz__disk_used_bytes(d);
+
+	if (used > uz_load(&d->mem_used_max))
+		uz_store(&d->mem_used_max, used);
+}
+
 static void sizes(struct uz_dev *d, const struct uz__counters *c, struct uz_dev_stats *out)
 {
 	struct uz_arena_stats as;
@@ -93,8 +102,8 @@ static void sizes(struct uz_dev *d, const struct uz__counters *c, struct uz_dev_
 	out->compr_data_size = gauge(c->compressed_bytes);
 	out->mem_used_total = uz__disk_used_bytes(d);
 	out->mem_limit = uz_load(&d->mem_limit_bytes);
+	uz__note_used(d);
 	out->mem_used_max = UZ_MAX(uz_load(&d->mem_used_max), out->mem_used_total);
-	uz_store(&d->mem_used_max, out->mem_used_max);
 	out->table_size = (uz_load(&d->nr_tables) << UZ_FRAME_SHIFT) + uz_load(&d->root_bytes);
 	out->ram_total = as.ram_total_bytes;
 	out->ram_limit = as.limit_bytes;

@@ -106,14 +106,14 @@ static bool mark_empty(struct uz_dev *d, struct batch *b, uint64_t end_ns)
 	bool end;
 
 	uz_lock(pl, &d->root_lock);
-	for (; i < d->nr_root && b->nr < BATCH; i++) {
+	while (i < d->nr_root && b->nr < BATCH) {
 		uint32_t entry = d->root[i];
 
 		if (entry && entry != TABLE_BAD && table_empty(table_of(d, entry))) {
 			uz_store(&d->root[i], entry | CLOSING);
 			b->at[b->nr++] = i;
 		}
-		if (!(i & 1023) && pl->ops->now(pl) >= end_ns)
+		if (!(++i & 1023) && pl->ops->now(pl) >= end_ns)
 			break;
 	}
 	d->tables.page = i;

@@ -90,6 +90,7 @@ static int put(struct disk *k, uint32_t page, enum self_mix mix)
 	after = stats(k);
 	CHECK_EQ(after.enospc - before.enospc, r < 0);
 	CHECK_EQ(after.failed_writes - before.failed_writes, r < 0);
+	CHECK_EQ(after.write_bytes - before.write_bytes, r < 0 ? 0 : UZ_PAGE_SIZE);
 	if (r < 0 && test_one_in(&rng, 8))
 		verify(k, page);
 	k->refused += r < 0;
