@@ -44,6 +44,12 @@ const struct uz_command uz__commands[UZ_CMD_NR] = {
 			     uz__cmd_metrics },
 	[UZ_CMD_TOP] = { "top", "", 0, 0, "the table of disks with rates, every second",
 			 uz__cmd_top },
+	[UZ_CMD_CONTIG] = { "contig",
+			    "alloc SIZE --scatter [-- COMMAND [ARGUMENTS]] | free ID | stat [--json]",
+			    1, UZ_ARGS_MAX,
+			    "a memfd out of the RAM budget: for COMMAND as descriptor $UZRAM_GRANT_FD, or "
+			    "held until this process ends",
+			    uz__cmd_contig },
 	[UZ_CMD_VERSION] = { "version", "", 0, 0, "the version, and what is built in",
 			     uz__cmd_version },
 	[UZ_CMD_HELP] = { "help", "[COMMAND]", 0, 1, "what there is", uz__cmd_help },

@@ -18,6 +18,10 @@ struct uz_control_command {
 	"pool codec level dict checksum size mem-limit recompress backing " \
 	"backing-format writeback-idle writeback-limit read-only"
 
+int uz__control_contig_alloc(struct uz_request *r, struct uz_error *e);
+int uz__control_contig_free(struct uz_request *r, struct uz_error *e);
+int uz__control_contig_stat(struct uz_request *r, struct uz_error *e);
+
 /* A row without a name ends. */
 extern const struct uz_control_command uz__control_commands[];
 

@@ -58,7 +58,17 @@ static int serve_line(struct uz_control *c, struct uz_wire *w, const char *line,
 	size_t answer_bytes;
 	int err = uz__control_answer(c->server, w, line, bytes, &answer, &answer_bytes);
 
-	return err ? err : uz__wire_send(w->fd, answer, answer_bytes, NULL, 0);
+	if (!err)
+		err = uz__wire_send(w->fd, answer, answer_bytes, &w->reply_fd, w->reply_fd >= 0);
+	uz__cleanup_close(&w->reply_fd);
+	w->reply_fd = -1;
+	return err;
+}
+
+/* Who holds a grant may be silent, but not in the middle of a line. */
+static bool may_stay(struct uz_control *c, const struct uz_wire *w, int got)
+{
+	return got == -EAGAIN && !w->len && uz__grants_held(c->server, w);
 }
 
 static void serve_client(struct uz_control *c, struct uz_wire *w)
@@ -68,8 +78,8 @@ static void serve_client(struct uz_control *c, struct uz_wire *w)
 	size_t bytes;
 	int got;
 
-	while ((got = uz__wire_read(w, &line, &bytes)) > 0)
-		if (serve_line(c, w, line, bytes))
+	while ((got = uz__wire_read(w, &line, &bytes)) > 0 || may_stay(c, w, got))
+		if (got > 0 && serve_line(c, w, line, bytes))
 			return;
 	if (got == -E2BIG) {
 		uz__error(&e, E2BIG, "a line is longer than %u bytes", UZ_WIRE_REQUEST_MAX);
@@ -88,6 +98,7 @@ static void *client_thread(void *arg)
 	setsockopt(cl->fd, SOL_SOCKET, SO_SNDTIMEO, &idle, sizeof(idle));
 	if (uz__wire_init(&w, dup(cl->fd), UZ_WIRE_REQUEST_MAX) == 0) {
 		serve_client(c, &w);
+		uz__grants_end(c->server, &w);
 		uz__wire_fini(&w);
 	}
 	pthread_mutex_lock(&c->lock);

@@ -7,7 +7,8 @@
 #define FOR_DISKS (ON(SERVE) | ON(CREATE))
 #define FOR_CLIENTS \
 	(ON(CREATE) | ON(REMOVE) | ON(SET) | ON(LIST) | ON(STAT) | ON(COMPACT) | ON(RECOMPRESS) | \
-	 ON(WRITEBACK) | ON(IDLE) | ON(TRAIN) | ON(RESET) | ON(RESIZE) | ON(METRICS) | ON(TOP))
+	 ON(WRITEBACK) | ON(IDLE) | ON(TRAIN) | ON(RESET) | ON(RESIZE) | ON(METRICS) | ON(TOP) | \
+	 ON(CONTIG))
 #define FOR_ALL UINT32_MAX
 
 #define FLAG(name, letter, scope, commands, help) \
@@ -98,7 +99,7 @@ const struct uz_option uz__options[OPT_NR] = {
 	[OPT_BYTES] = FLAG("bytes", 'b', UZ_SCOPE_CLIENT, ON(LIST) | ON(STAT),
 			   "sizes in bytes instead of 1.5G"),
 	[OPT_JSON] =
-		FLAG("json", 'J', UZ_SCOPE_CLIENT, ON(LIST) | ON(STAT),
+		FLAG("json", 'J', UZ_SCOPE_CLIENT, ON(LIST) | ON(STAT) | ON(CONTIG),
 		     "an array of objects, keys as in the table of statistics, sizes in bytes"),
 	[OPT_SYSFS] = FLAG(
 		"sysfs", 0, UZ_SCOPE_CLIENT, ON(STAT),
@@ -109,5 +110,7 @@ const struct uz_option uz__options[OPT_NR] = {
 			       "FILE", NULL,
 			       "replace FILE at once instead of printing: for node_exporter's textfile "
 			       "collector" },
+	[OPT_SCATTER] = FLAG("scatter", 0, UZ_SCOPE_CLIENT, ON(CONTIG),
+			     "memory of scattered pages, for devices behind an IOMMU"),
 	[OPT_HELP] = FLAG("help", 'h', UZ_SCOPE_CLIENT, FOR_ALL, "this text"),
 };

@@ -49,6 +49,7 @@ enum uz_option_id {
 	OPT_SYSFS,
 	OPT_LATENCY,
 	OPT_METRICS_FILE,
+	OPT_SCATTER,
 	OPT_HELP,
 	OPT_NR,
 };

@@ -5,6 +5,7 @@
 
 #include "config.h"
 #include "disks.h"
+#include "grant.h"
 
 #include <uz/host.h>
 
@@ -14,6 +15,7 @@ struct uz_server {
 	struct uz_nbd *nbd;
 	struct uz_background *background;
 	struct uz_disks disks;
+	struct uz_grants grants;
 	const struct uz_section *defaults; /* the configuration's, valid as long as the server */
 	pthread_mutex_t admin; /* adding and removing disks */
 	uint64_t ram_bytes, capacity_bytes;

@@ -17,7 +17,7 @@ union control_data {
 
 int uz__wire_init(struct uz_wire *w, int fd, size_t max)
 {
-	*w = (struct uz_wire){ .fd = fd, .max = max, .buf = malloc(max + 1) };
+	*w = (struct uz_wire){ .fd = fd, .max = max, .buf = malloc(max + 1), .reply_fd = -1 };
 	if (w->buf)
 		return 0;
 	close(fd);

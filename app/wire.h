@@ -19,6 +19,7 @@ struct uz_wire {
 	size_t max, len, taken; /* taken: bytes of lines that have been handed out */
 	int fds[UZ_WIRE_FDS]; /* -1: none, or claimed */
 	unsigned int nr_fds;
+	int reply_fd; /* to be sent with the answer to this line and closed; -1: none */
 };
 
 /* Takes @fd over. @max: the longest line. 0 or -ENOMEM (@fd is closed). */

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * contig: grants of memory out of a server's RAM budget. The grant lives as long as the
+ * connection does, so alloc stays: as itself, or as the command that it turns into.
+ */
+#include "cleanup.h"
+#include "command.h"
+#include "control.h"
+#include "size.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+
+static int ask(struct uz_call *call, const struct uz_command_line *cl, const char *cmd,
+	       const char *key, const char *value, struct uz_error *e)
+{
+	UZ_FREE char *text = NULL;
+	size_t bytes = 0;
+	struct uz_json_out o = { .f = open_memstream(&text, &bytes) };
+
+	*call = (struct uz_call){ .wire.fd = -1 };
+	if (!o.f)
+		return uz__error(e, ENOMEM, "out of memory");
+	uz__json_open(&o, NULL, '{');
+	uz__json_put_u64(&o, "uzram", UZ_CONTROL_VERSION);
+	uz__json_put_text(&o, "cmd", cmd);
+	if (key)
+		uz__json_put_text(&o, key, value);
+	if (uz__option_is_on(NULL, &cl->server, OPT_SCATTER))
+		uz__json_put_bool(&o, "scatter", true);
+	uz__json_close(&o, '}');
+	putc('\n', o.f);
+	if (fclose(o.f))
+		return uz__error(e, ENOMEM, "out of memory");
+	return uz__call(call, &cl->server, text, bytes, NULL, 0, e);
+}
+
+/* The command inherits grant and connection: when it ends, so does the grant. */
+static int become(const struct uz_command_line *cl, int fd, int connection, struct uz_error *e)
+{
+	const char *argv[UZ_ARGS_MAX + 1] = { NULL };
+	char number[16];
+
+	for (unsigned int i = 2; i < cl->nr_args; i++)
+		argv[i - 2] = cl->arg[i];
+	snprintf(number, sizeof(number), "%d", fd);
+	setenv("UZRAM_GRANT_FD", number, 1);
+	fcntl(fd, F_SETFD, 0);
+	fcntl(connection, F_SETFD, 0);
+	execvp(argv[0], (char *const *)(uintptr_t)argv);
+	return uz__error(e, errno, "%s: %s", argv[0], strerror(errno));
+}
+
+/* Until a signal, or until the server ends the connection because the grant was freed. */
+static int hold(int connection, struct uz_error *e)
+{
+	struct pollfd p[2] = { { .fd = connection, .events = POLLIN }, { .events = POLLIN } };
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	p[1].fd = signalfd(-1, &set, SFD_CLOEXEC);
+	if (p[1].fd < 0 || poll(p, 2, -1) < 0)
+		return uz__error(e, errno, "the grant cannot be held: %s", strerror(errno));
+	if (p[1].revents)
+		return 0;
+	return uz__error(e, EPIPE, "the grant is gone: it was freed, or the server ended");
+}
+
+static int cmd_alloc(const struct uz_command_line *cl, struct uz_error *e)
+{
+	char human[UZ_SIZE_TEXT];
+	uint64_t id = 0, bytes = 0;
+	struct uz_call call;
+	int fd, err;
+
+	if (!uz__option_is_on(NULL, &cl->server, OPT_SCATTER))
+		return uz__error(
+			e, EINVAL,
+			"contig alloc: contiguous memory is not there yet; --scatter is for memory "
+			"of scattered pages");
+	err = ask(&call, cl, "contig-alloc", "size", cl->arg[1], e);
+	fd = err ? -1 : uz__wire_claim(&call.wire, 0);
+	if (!err && fd < 0)
+		err = uz__error(e, EPROTO, "the server's answer came without a descriptor");
+	if (!err) {
+		uz__json_u64(&call.json, uz__json_get(&call.json, 0, "grant"), &id);
+		uz__json_u64(&call.json, uz__json_get(&call.json, 0, "bytes"), &bytes);
+	}
+	if (!err && cl->nr_args > 2) {
+		err = become(cl, fd, call.wire.fd, e);
+	} else if (!err) {
+		printf("grant %" PRIu64 ": %s, /proc/%ld/fd/%d, until this process ends\n", id,
+		       uz__size_human(bytes, human), (long)getpid(), fd);
+		fflush(stdout);
+		err = hold(call.wire.fd, e);
+	}
+	uz__cleanup_close(&fd);
+	uz__call_fini(&call);
+	return err;
+}
+
+static int cmd_free(const struct uz_command_line *cl, struct uz_error *e)
+{
+	struct uz_call call;
+	int err = ask(&call, cl, "contig-free", "grant", cl->arg[1], e);
+
+	uz__call_fini(&call);
+	return err;
+}
+
+static uint64_t member(const struct uz_json *j, uint32_t object, const char *key)
+{
+	uint64_t n = 0;
+
+	return uz__json_u64(j, uz__json_get(j, object, key), &n) ? n : 0;
+}
+
+static int cmd_stat(const struct uz_command_line *cl, struct uz_error *e)
+{
+	struct uz_call call;
+	int err = ask(&call, cl, "contig-stat", NULL, NULL, e);
+	const struct uz_json *j = &call.json;
+	uint32_t list = err ? 0 : uz__json_get(j, 0, "grants");
+	char human[UZ_SIZE_TEXT], client[32];
+
+	if (list && uz__option_is_on(NULL, &cl->server, OPT_JSON)) {
+		printf("%.*s\n", (int)(j->token[list].end - j->token[list].start),
+		       j->text + j->token[list].start);
+	} else if (list) {
+		printf("%5s %8s %8s %9s CLIENT\n", "GRANT", "SIZE", "PID", "AGE-S");
+		for (uint32_t t = list + 1; t < j->token[list].next; t = j->token[t].next) {
+			if (uz__json_copy(j, uz__json_get(j, t, "client"), client, sizeof(client)))
+				client[0] = 0;
+			printf("%5" PRIu64 " %8s %8" PRIu64 " %9.1f %s\n", member(j, t, "id"),
+			       uz__size_human(member(j, t, "bytes"), human), member(j, t, "pid"),
+			       (double)member(j, t, "age_ms") / 1e3, client);
+		}
+	}
+	uz__call_fini(&call);
+	return err;
+}
+
+int uz__cmd_contig(const struct uz_command_line *cl, struct uz_error *e)
+{
+	static const struct {
+		const char *word;
+		unsigned int min, max;
+		int (*run)(const struct uz_command_line *cl, struct uz_error *e);
+	} words[] = { { "alloc", 2, UZ_ARGS_MAX, cmd_alloc },
+		      { "free", 2, 2, cmd_free },
+		      { "stat", 1, 1, cmd_stat } };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (!strcmp(cl->arg[0], words[i].word) && cl->nr_args >= words[i].min &&
+		    cl->nr_args <= words[i].max)
+			return words[i].run(cl, e);
+	return uz__error(e, EINVAL, "usage: uzram contig %s", uz__commands[UZ_CMD_CONTIG].args);
+}
