@@ -38,7 +38,7 @@ fi
 grep -q ' uz_ram_open@@UZRAM_0' names || fail "uz_ram_open has no version"
 
 # Every installed header compiles by itself.
-for h in usr/include/uzram.h usr/include/uz/*.h; do
+for h in usr/include/uzram*.h usr/include/uz/*.h; do
 	echo "#include <${h#usr/include/}>" | cc -std=gnu11 -Wall -Wextra -Werror -Iusr/include \
 		-fsyntax-only -xc - || fail "$h does not stand alone"
 done
