@@ -35,15 +35,18 @@ static void name_owner(struct uz_mem_grant *g)
 	struct ucred peer = { .pid = 0 };
 	socklen_t n = sizeof(peer);
 	char path[40];
+	FILE *f;
 
 	getsockopt(g->owner->fd, SOL_SOCKET, SO_PEERCRED, &peer, &n);
 	g->pid = peer.pid;
 	snprintf(g->comm, sizeof(g->comm), "?");
 	snprintf(path, sizeof(path), "/proc/%d/comm", g->pid);
-	UZ_FCLOSE FILE *f = fopen(path, "re");
-
-	if (f && fgets(g->comm, sizeof(g->comm), f))
+	f = fopen(path, "re");
+	if (!f)
+		return;
+	if (fgets(g->comm, sizeof(g->comm), f))
 		g->comm[strcspn(g->comm, "\n")] = 0;
+	fclose(f);
 }
 
 static uint64_t total(struct uz_server *s, uint64_t *limit)
