@@ -24,12 +24,14 @@ static int spill(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_
 }
 
 /*
- * The slot is locked and holds *old; the page's @bytes compress to @size in st->out. 0: the slot
- * still is locked, *old is what it holds now, *w what it is to hold.
+ * The slot is locked and holds *old; the page's @bytes compress to @size in st->out; a whole
+ * page: they do not, and what is there is of no use. 0: the slot still is locked, *old is what it
+ * holds now, *w what it is to hold.
  */
 int uz__detour(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t *old, uint64_t page,
 	       unsigned int codec, const void *bytes, uint32_t size, uint64_t *w)
 {
+	uint64_t packed;
 	int r;
 
 	if (!uz__slot_is_stored(*old) || size > uz__slot_size(*old))
@@ -37,7 +39,9 @@ int uz__detour(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t 
 	r = spill(d, st, slot, old, page, codec, bytes);
 	if (r < 0)
 		return r;
-	if (uz__object_make(d, st, page, codec, st->out, size, UZ_ALLOC_URGENT, w) < 0)
-		*w = *old; /* somebody was quicker: it stays raw */
+	*w = *old; /* stays raw if that is what it is to be, or if somebody was quicker */
+	if (size < UZ_PAGE_SIZE &&
+	    uz__object_make(d, st, page, codec, st->out, size, UZ_ALLOC_URGENT, &packed) == 0)
+		*w = packed;
 	return 0;
 }
