@@ -89,6 +89,20 @@ static void on_error(void *data, const char *message, int number)
 	(void)data, (void)message, (void)number;
 }
 
+/*
+ * Of a file named absolutely with DWARF 5, gcc 12's libbacktrace says FOLDER//PATH; what follows
+ * the last two slashes is the name.
+ */
+static const char *real_name(const char *file)
+{
+	const char *name = file;
+
+	for (; file && *file; file++)
+		if (file[0] == '/' && file[1] == '/')
+			name = file + 1;
+	return name;
+}
+
 static int on_line(void *data, uintptr_t pc, const char *file, int line, const char *function)
 {
 	struct request *q = data;
@@ -98,7 +112,7 @@ static int on_line(void *data, uintptr_t pc, const char *file, int line, const c
 	if (!function && !file)
 		return 0;
 	place.function = function;
-	place.file = file;
+	place.file = real_name(file);
 	place.line = line;
 	q->found = true;
 	q->fn(&place, q->arg);
