@@ -226,6 +226,14 @@ static int linux_commit(struct uz_plat *pl, void *p, size_t len)
 	return populate(h, p, len);
 }
 
+static int linux_adopt(struct uz_plat *pl, void *p, size_t len)
+{
+	struct uz_host *h = to_host(pl);
+	off_t off;
+
+	return in_file(h, p, &off) ? do_fallocate(h->fd, 0, off, len) : linux_commit(pl, p, len);
+}
+
 static int linux_decommit(struct uz_plat *pl, void *p, size_t len)
 {
 	struct uz_host *h = to_host(pl);
@@ -283,6 +291,7 @@ const struct uz_plat_ops uz__plat_linux_ops = {
 	.reserve = linux_reserve,
 	.release = linux_release,
 	.commit = linux_commit,
+	.adopt = linux_adopt,
 	.decommit = linux_decommit,
 	.store_bytes = linux_store_bytes,
 	.store_peek = linux_store_peek,

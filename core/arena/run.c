@@ -169,7 +169,7 @@ static int settle_ablock(struct uz__arena *a, uint32_t i)
 		for (end = p + 1; end < ABLOCK_PIECES && (ab->resident >> end & 1) == keep;)
 			end++;
 		bytes = (size_t)(end - p) * PIECE_BYTES;
-		r = keep ? pl->ops->commit(pl, base + p * PIECE_BYTES, bytes)
+		r = keep ? pl->ops->adopt(pl, base + p * PIECE_BYTES, bytes)
 			 : pl->ops->decommit(pl, base + p * PIECE_BYTES, bytes);
 		if (r < 0)
 			return r;

@@ -126,6 +126,7 @@ static const struct uz_plat_ops count_ops = {
 	.reserve = count_reserve,
 	.release = count_release,
 	.commit = count_commit,
+	.adopt = count_commit,
 	.decommit = count_decommit,
 	.store_bytes = count_store_bytes,
 	.store_peek = count_store_peek,

@@ -91,6 +91,7 @@ static const struct uz_plat_ops fault_ops = {
 	.reserve = fault_reserve,
 	.release = fault_release,
 	.commit = fault_commit,
+	.adopt = fault_commit,
 	.decommit = fault_decommit,
 	.store_bytes = fault_store_bytes,
 	.store_peek = fault_store_peek,

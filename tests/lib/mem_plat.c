@@ -153,6 +153,7 @@ static const struct uz_plat_ops mem_ops = {
 	.reserve = mem_reserve,
 	.release = mem_release,
 	.commit = mem_commit,
+	.adopt = mem_commit,
 	.decommit = mem_decommit,
 	.store_bytes = mem_store_bytes,
 	.store_peek = mem_store_peek,

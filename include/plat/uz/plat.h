@@ -38,6 +38,11 @@ struct uz_plat_ops {
 	 * -ENOMEM or -ENOSPC when the system has no more.
 	 */
 	int (*commit)(struct uz_plat *pl, void *p, size_t len);
+	/*
+	 * As commit, for a range that was committed by who made the store: nothing is mapped ahead of
+	 * the first touch, which would cost more than all else when a store is adopted.
+	 */
+	int (*adopt)(struct uz_plat *pl, void *p, size_t len);
 	/* The memory goes back to the system; the content is gone. */
 	int (*decommit)(struct uz_plat *pl, void *p, size_t len);
 	/* Bytes of the existing store, 0 if it is to be created. */
