@@ -5,7 +5,7 @@
 # Real programs, from Debian's source packages: built with kmsan-cc, their own tests pass and
 # nothing is reported; then with one statement taken out that initialises something, which is
 # reported with where it was used and where it came from. A recipe a program: lib/programs.
-# UZ_TEST_SIZE=long does all of them, check one, quick none; PROGRAMS="lua zlib" names some.
+# UZ_TEST_SIZE=long does all of them, smaller sizes none; PROGRAMS="lua zlib" names some.
 # UZ_BUILD/programs/summary.md is the table of docs/evidence/kmsan-programs.md: the last run of each.
 
 # shellcheck source=tests/lib/sh.sh
@@ -13,8 +13,8 @@
 need clang make patch apt-get dpkg-source
 [ -e "$UZ_BUILD/libkmsan/libkmsan.a" ] || skip "libkmsan.a is not built: make san"
 
-programs=${PROGRAMS:-$(scale "" zlib "lua zlib lz4 zstd sqlite redis")}
-[ -n "$programs" ] || skip "fetches and builds source packages: UZ_TEST_SIZE=check or long"
+programs=${PROGRAMS:-$(scale "" "" "lua zlib lz4 zstd sqlite redis")}
+[ -n "$programs" ] || skip "fetches and builds source packages: UZ_TEST_SIZE=long, or PROGRAMS=NAMES"
 
 recipes=$UZ_ROOT/tests/san/lib/programs
 sources=$UZ_BUILD/debian
