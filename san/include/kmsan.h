@@ -20,8 +20,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#if __STDC_HOSTED__
 #include <sys/types.h>
 #include <sys/uio.h>
+#endif
 
 #ifdef __cplusplus
 extern "C" {
@@ -71,6 +73,8 @@ struct kmsan_report {
 };
 
 typedef void kmsan_report_fn(const struct kmsan_report *report, void *arg);
+
+struct iovec;
 
 enum kmsan_policy {
 	KMSAN_REPORT, /* report, and go on as KMSAN_OPTIONS says */

@@ -75,39 +75,6 @@ KMSAN_EXPORT void kmsan_in(struct kmsan_boundary *b, void *p, size_t size_bytes)
 	kmsan__set(p, size_bytes, 0, 0);
 }
 
-static size_t part_of(const struct iovec *v, size_t left)
-{
-	return v->iov_len < left ? v->iov_len : left;
-}
-
-KMSAN_EXPORT bool kmsan_out_iov(struct kmsan_boundary *b, const struct iovec *iov, int nr,
-				size_t size_bytes)
-{
-	bool clean = true;
-	int i;
-
-	for (i = 0; i < nr && size_bytes; i++) {
-		size_t n = part_of(&iov[i], size_bytes);
-
-		clean &= kmsan__check(KMSAN_CALLER, iov[i].iov_base, n, b);
-		size_bytes -= n;
-	}
-	return clean;
-}
-
-KMSAN_EXPORT void kmsan_in_iov(struct kmsan_boundary *b, const struct iovec *iov, int nr,
-			       size_t size_bytes)
-{
-	int i;
-
-	for (i = 0; i < nr && size_bytes; i++) {
-		size_t n = part_of(&iov[i], size_bytes);
-
-		kmsan_in(b, iov[i].iov_base, n);
-		size_bytes -= n;
-	}
-}
-
 KMSAN_EXPORT void kmsan_on_alloc(const void *p, size_t size_bytes, bool zeroed)
 {
 	if (zeroed || !kmsan__options.poison_heap)

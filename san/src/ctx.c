@@ -12,9 +12,12 @@
  */
 #include "shadow.h"
 
+#if __STDC_HOSTED__
 #define NR_LEVELS 1024
-
 __thread struct kmsan__thread kmsan__self;
+#else
+#define NR_LEVELS 64
+#endif
 
 static struct kmsan__level levels[NR_LEVELS];
 static uint8_t taken[NR_LEVELS];

@@ -7,6 +7,9 @@
 #include <kmsan.h>
 
 #include "atomic.h"
+#if !__STDC_HOSTED__
+#include <kmsan_port.h>
+#endif
 
 #define KMSAN_EXPORT __attribute__((visibility("default")))
 #define kmsan_likely(x) __builtin_expect(!!(x), 1)
@@ -21,7 +24,7 @@ struct kmsan_caller {
 	uintptr_t frame;
 };
 
-/* sys.c: the system, without libc (and so without errno and without wrappers) */
+/* sys.c, or bare/sys.c: the system, without libc (and so without errno and without wrappers) */
 long kmsan__sys(long nr, long a, long b, long c, long d, long e, long f);
 void *kmsan__sys_reserve(size_t size_bytes);
 void kmsan__sys_give_back(void *p, size_t size_bytes);
@@ -32,6 +35,8 @@ size_t kmsan__sys_read_file(const char *path, char *buf, size_t size_bytes);
 void kmsan__sys_block_signals(uint64_t *old);
 void kmsan__sys_restore_signals(const uint64_t *old);
 void kmsan__sys_yield(void);
+/* The bounds of a stack that holds frame and is not the one of kmsan__thread_start. */
+bool kmsan__sys_stack(uintptr_t frame, uintptr_t *low, uintptr_t *high);
 _Noreturn void kmsan__sys_abort(void);
 _Noreturn void kmsan__sys_exit(int status);
 
@@ -77,7 +82,11 @@ struct kmsan__thread {
 	uintptr_t stack_low, stack_high; /* 0: not known */
 };
 
+#if __STDC_HOSTED__
 extern __thread struct kmsan__thread kmsan__self;
+#else
+#define kmsan__self (*(struct kmsan__thread *)kmsan_port_context())
+#endif
 
 static inline struct kmsan__level *kmsan__level(void)
 {

@@ -15,7 +15,12 @@
  */
 #include "shadow.h"
 
+#if __STDC_HOSTED__
 #include <errno.h>
+#else
+#define EINVAL 22
+#define ENOSPC 28
+#endif
 
 #define NR_BOUNCES 256
 #define NR_ALIASES 64
@@ -88,9 +93,9 @@ static uint8_t *chunk_make(uintptr_t a)
 	struct kmsan__leaf *leaf;
 	uint8_t **where, *chunk = hidden_chunk(a);
 
-	if (chunk || a >> KMSAN__ADDRESS_BITS)
+	if (chunk || !kmsan__is_tracked(a))
 		return chunk;
-	leaf = leaf_make(&kmsan__root[a >> (KMSAN__CHUNK_SHIFT + KMSAN__LEAF_SHIFT)]);
+	leaf = leaf_make(kmsan__leaf_place(a));
 	if (!leaf)
 		return NULL;
 	where = &leaf->chunks[(a >> KMSAN__CHUNK_SHIFT) & (KMSAN__LEAF_SIZE - 1)];
@@ -135,7 +140,7 @@ struct kmsan__segment kmsan__segment(uintptr_t a, size_t n, bool create)
 		a = canonical(a, &s.size_bytes);
 	if (s.size_bytes > KMSAN__CHUNK - (a & KMSAN__CHUNK_MASK))
 		s.size_bytes = KMSAN__CHUNK - (a & KMSAN__CHUNK_MASK);
-	if (a >> KMSAN__ADDRESS_BITS)
+	if (!kmsan__is_tracked(a))
 		return s;
 	chunk = kmsan__chunk_of(a);
 	if (!chunk && kmsan__load(&nr_hidden))
@@ -396,7 +401,7 @@ static int chunk_hide(uintptr_t a)
 		return -ENOSPC;
 	hidden[nr_hidden] = (struct hidden){ a >> KMSAN__CHUNK_SHIFT, chunk };
 	kmsan__store_release(&nr_hidden, nr_hidden + 1);
-	leaf = kmsan__root[a >> (KMSAN__CHUNK_SHIFT + KMSAN__LEAF_SHIFT)];
+	leaf = *kmsan__leaf_place(a);
 	kmsan__store_release(&leaf->chunks[(a >> KMSAN__CHUNK_SHIFT) & (KMSAN__LEAF_SIZE - 1)],
 			     NULL);
 	return 0;

@@ -6,6 +6,8 @@
  *
  *	47 address bits = 13 (root) + 14 (leaf) + 20 (inside the chunk); aarch64 has 48
  *
+ * Without an OS both halves of the address space are followed: 48 bits.
+ *
  * Metadata of neighbouring chunks is not contiguous, so an access of n bytes over an edge
  * cannot be given a plain pointer. A load gets a copy. A store gets a bounce buffer: the
  * instrumented code writes there after the getter has returned, and each later access that
@@ -23,7 +25,7 @@
 #define KMSAN__CHUNK_SHIFT 20
 #endif
 #define KMSAN__LEAF_SHIFT 14
-#ifdef __aarch64__
+#if defined(__aarch64__) || !__STDC_HOSTED__
 #define KMSAN__ADDRESS_BITS 48
 #else
 #define KMSAN__ADDRESS_BITS 47
@@ -53,11 +55,20 @@ struct kmsan__leaf {
 
 extern struct kmsan__leaf *kmsan__root[KMSAN__ROOT_SIZE];
 
+static inline bool kmsan__is_tracked(uintptr_t a)
+{
+	return !__STDC_HOSTED__ || !(a >> KMSAN__ADDRESS_BITS);
+}
+
+static inline struct kmsan__leaf **kmsan__leaf_place(uintptr_t a)
+{
+	return &kmsan__root[(a >> (KMSAN__CHUNK_SHIFT + KMSAN__LEAF_SHIFT)) &
+			    (KMSAN__ROOT_SIZE - 1)];
+}
+
 static inline uint8_t *kmsan__chunk_of(uintptr_t a)
 {
-	const struct kmsan__leaf *leaf =
-		kmsan__load_acquire(&kmsan__root[(a >> (KMSAN__CHUNK_SHIFT + KMSAN__LEAF_SHIFT)) &
-						 (KMSAN__ROOT_SIZE - 1)]);
+	const struct kmsan__leaf *leaf = kmsan__load_acquire(kmsan__leaf_place(a));
 
 	if (kmsan_unlikely(!leaf))
 		return NULL;

@@ -130,6 +130,19 @@ void kmsan__sys_yield(void)
 	kmsan__sys(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
 }
 
+/* The alternate stack that the signal handler runs on. */
+bool kmsan__sys_stack(uintptr_t frame, uintptr_t *low, uintptr_t *high)
+{
+	stack_t s;
+
+	if (!kmsan__self.depth || kmsan__sys(SYS_sigaltstack, 0, (long)&s, 0, 0, 0, 0) ||
+	    frame - (uintptr_t)s.ss_sp >= s.ss_size)
+		return false;
+	*low = (uintptr_t)s.ss_sp;
+	*high = *low + s.ss_size;
+	return true;
+}
+
 /* As abort() does, but nothing of libc is entered: the default action, unblocked, raised. */
 void kmsan__sys_abort(void)
 {

@@ -7,30 +7,20 @@
  */
 #include "kmsan_i.h"
 
-#include <signal.h>
-#include <sys/syscall.h>
-
 struct bounds {
 	uintptr_t low, high;
 };
 
-static struct bounds alternate_stack(uintptr_t frame)
-{
-	stack_t s;
-
-	if (!kmsan__self.depth || kmsan__sys(SYS_sigaltstack, 0, (long)&s, 0, 0, 0, 0) ||
-	    frame - (uintptr_t)s.ss_sp >= s.ss_size)
-		return (struct bounds){ 0, 0 };
-	return (struct bounds){ (uintptr_t)s.ss_sp, (uintptr_t)s.ss_sp + s.ss_size };
-}
-
 static struct bounds stack_with(uintptr_t frame)
 {
 	const struct kmsan__thread *self = &kmsan__self;
+	struct bounds b;
 
 	if (frame >= self->stack_low && frame < self->stack_high)
 		return (struct bounds){ frame, self->stack_high };
-	return alternate_stack(frame);
+	if (kmsan__sys_stack(frame, &b.low, &b.high))
+		return b;
+	return (struct bounds){ 0, 0 };
 }
 
 void kmsan__unwind(struct kmsan_caller at, struct kmsan_stack *stack, unsigned int max)
