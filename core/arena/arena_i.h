@@ -10,8 +10,8 @@
 #ifndef UZ_ARENA_I_H
 #define UZ_ARENA_I_H
 
-#include <uz/arena.h>
 #include <uz/bits.h>
+#include <uz/region.h>
 
 #include "decay.h"
 
@@ -33,7 +33,8 @@ struct ablock {
 	uint16_t nr_used;
 	uint8_t bin;
 	uint8_t kind; /* enum ablock_kind */
-	bool isolated, on_cold;
+	bool isolated, on_cold, in_region, granted;
+	uint32_t target; /* of one that a grant empties; 0: none yet */
 };
 
 /*
@@ -78,6 +79,15 @@ struct uz__arena {
 	uint64_t commit_stalls, commit_failures, returned_bytes;
 	struct uz__decay decay;
 	uint64_t self_bytes; /* scratch of this struct */
+
+	struct uz_region *region[UZ_REGION_MAX];
+	uint32_t nr_regions; /* atomic: without any, nothing is promised */
+	uint64_t nr_clean_frames; /* in use */
+	uint32_t nr_bearing; /* arena blocks with MOVABLE or PINNED frames */
+	uint32_t nr_reserved; /* arena blocks promised and not granted */
+	uint64_t transit_bytes; /* counted in total_bytes, of pieces on their way */
+	uint64_t due_bytes; /* of windows being emptied: still in use, and promised */
+	uint64_t lend_refused;
 };
 
 static inline struct uz__arena *uz__arena(const struct uz_arena *a)
@@ -101,8 +111,9 @@ struct ablock *uz__ablock(struct uz__arena *a, uint32_t i);
 uint64_t uz__ablock_fresh_bytes(const struct uz__arena *a); /* what the next fresh one costs */
 int uz__ablock_fresh(struct uz__arena *a, uint32_t *i);
 int uz__ablock_find(const struct ablock *ab, uint32_t nr);
-void uz__ablock_take(struct ablock *ab, enum ablock_kind kind, uint32_t first, uint32_t nr);
-void uz__ablock_put(struct ablock *ab, uint32_t first, uint32_t nr);
+void uz__ablock_take(struct uz__arena *a, struct ablock *ab, enum ablock_kind kind, uint32_t first,
+		     uint32_t nr);
+void uz__ablock_put(struct uz__arena *a, struct ablock *ab, uint32_t first, uint32_t nr);
 bool uz__ablock_is(const struct ablock *ab, uint32_t first, uint32_t nr, bool used);
 uint32_t uz__ablock_free_pieces(const struct ablock *ab);
 uint32_t uz__ablock_cold_pieces(const struct ablock *ab);
@@ -113,6 +124,13 @@ void uz__ablock_unfile(struct uz__arena *a, uint32_t i);
 /* commit.c: pieces to and from the system. Lock held; dropped during the system call. */
 int uz__piece_commit(struct uz__arena *a, enum ablock_kind kind, uint32_t max_pieces);
 uint64_t uz__piece_return(struct uz__arena *a, uint32_t max_pieces, bool whole);
+
+/* region.c: whether that many more bytes can be promised, and frames. Lock held. */
+bool uz__promise_ok(const struct uz__arena *a, uint64_t bytes);
+uint64_t uz__promised(const struct uz__arena *a);
+uint64_t uz__promise_frames(const struct uz__arena *a);
+
+int uz__check_regions(const struct uz__arena *a);
 
 /* background.c: the size of the populated reserve, and with what is kept because it is used again
  * and again. Lock held. */

@@ -5,7 +5,7 @@
 #include "arena_i.h"
 
 struct count {
-	uint64_t used, free, pieces;
+	uint64_t used, free, pieces, clean, bearing;
 };
 
 static int check_ablock(struct uz__arena *a, uint32_t i, struct count *c)
@@ -21,6 +21,12 @@ static int check_ablock(struct uz__arena *a, uint32_t i, struct count *c)
 	if (used != ab->nr_used || ab->busy || (ab->kind == EMPTY) != !used)
 		return -UZ_EBADMSG;
 	c->used += used;
+	c->clean += ab->kind == CLEAN ? used : 0;
+	c->bearing += ab->kind == MOVABLE || ab->kind == PINNED;
+	if (ab->in_region && ab->kind == PINNED)
+		return -UZ_EBADMSG;
+	if (ab->granted && (used || ab->resident || !ab->isolated || !ab->in_region))
+		return -UZ_EBADMSG;
 	c->pieces += uz_popcount(ab->resident);
 	c->free += uz__ablock_free_frames(ab);
 	return 0;
@@ -58,6 +64,11 @@ int uz_arena_check(struct uz_arena *pub)
 	if (c.used != a->nr_used_frames || c.free != a->nr_free_frames || filed)
 		return -UZ_EBADMSG;
 	if (c.used + c.free != c.pieces * PIECE_FRAMES)
+		return -UZ_EBADMSG;
+	if (c.clean != a->nr_clean_frames || c.bearing != a->nr_bearing || a->transit_bytes ||
+	    a->due_bytes)
+		return -UZ_EBADMSG;
+	if (uz__check_regions(a) < 0)
 		return -UZ_EBADMSG;
 	if (c.pieces * PIECE_BYTES > a->total_bytes)
 		return -UZ_EBADMSG;

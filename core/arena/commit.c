@@ -42,9 +42,22 @@ static void mark(struct uz__arena *a, struct transit t, bool busy)
 	uz__ablock_file(a, t.ablock);
 }
 
+/* Frames that stay do not go into a region. */
+static uint32_t cold_of(struct uz__arena *a, enum ablock_kind kind)
+{
+	uint32_t i = a->cold[kind];
+
+	if (i != NO_ABLOCK)
+		return i;
+	for (i = a->cold[EMPTY]; i != NO_ABLOCK; i = uz__ablock(a, i)->cold_next)
+		if (kind != PINNED || !uz__ablock(a, i)->in_region)
+			break;
+	return i;
+}
+
 static int cold_stretch(struct uz__arena *a, enum ablock_kind kind, uint32_t max, struct transit *t)
 {
-	uint32_t i = a->cold[kind] != NO_ABLOCK ? a->cold[kind] : a->cold[EMPTY];
+	uint32_t i = cold_of(a, kind);
 	int r;
 
 	if (i == NO_ABLOCK) {
@@ -82,9 +95,11 @@ int uz__piece_commit(struct uz__arena *a, enum ablock_kind kind, uint32_t max_pi
 	if (!t.nr)
 		return -UZ_ENOSPC;
 	mark(a, t, true);
+	a->transit_bytes += (uint64_t)t.nr * PIECE_BYTES;
 	uz_unlock(pl, &a->lock);
 	r = pl->ops->commit(pl, piece_addr(a, t), (size_t)t.nr * PIECE_BYTES);
 	uz_lock(pl, &a->lock);
+	a->transit_bytes -= (uint64_t)t.nr * PIECE_BYTES;
 	if (r < 0) {
 		uz_fetch_sub(&a->total_bytes, (uint64_t)t.nr * PIECE_BYTES);
 		a->commit_failures++;
@@ -130,10 +145,12 @@ uint64_t uz__piece_return(struct uz__arena *a, uint32_t max_pieces, bool whole)
 		return 0;
 	bytes = (uint64_t)t.nr * PIECE_BYTES;
 	mark(a, t, true);
+	a->transit_bytes += bytes;
 	uz__free_frames_add(a, -(int64_t)(t.nr * PIECE_FRAMES));
 	uz_unlock(pl, &a->lock);
 	r = pl->ops->decommit(pl, piece_addr(a, t), bytes);
 	uz_lock(pl, &a->lock);
+	a->transit_bytes -= bytes;
 	if (r < 0) {
 		uz__free_frames_add(a, t.nr * PIECE_FRAMES);
 		bytes = 0;

@@ -27,18 +27,33 @@ static uint32_t tightest(const struct uz__arena *a, enum ablock_kind kind, uint3
 	return NO_ABLOCK;
 }
 
+/* Frames that stay do not go into a region. */
+static uint32_t empty_outside(struct uz__arena *a)
+{
+	uint32_t i = a->bin[EMPTY][UZ_RUN_MAX];
+
+	while (i != NO_ABLOCK && uz__ablock(a, i)->in_region)
+		i = uz__ablock(a, i)->next;
+	return i;
+}
+
 /* An empty block changes its kind only when no other of the kind has room. */
-static bool take_resident(struct uz__arena *a, enum ablock_kind kind, uint32_t nr, uint32_t *first)
+static bool take_resident(struct uz__arena *a, enum ablock_kind kind, uint32_t nr, bool begin,
+			  uint32_t *first)
 {
 	uint32_t i = tightest(a, kind, nr);
 
-	if (i == NO_ABLOCK)
+	if (i == NO_ABLOCK && !begin)
+		return false;
+	if (i == NO_ABLOCK && kind == PINNED)
+		i = empty_outside(a);
+	else if (i == NO_ABLOCK)
 		i = tightest(a, EMPTY, nr);
 	if (i == NO_ABLOCK)
 		return false;
 	*first = (uint32_t)uz__ablock_find(uz__ablock(a, i), nr);
 	uz__ablock_unfile(a, i);
-	uz__ablock_take(uz__ablock(a, i), kind, *first, nr);
+	uz__ablock_take(a, uz__ablock(a, i), kind, *first, nr);
 	uz__ablock_file(a, i);
 	*first += i * UZ_ABLOCK_FRAMES;
 	a->nr_used_frames += nr;
@@ -73,20 +88,31 @@ static uint64_t frames_kept(struct uz__arena *a, unsigned int flags)
 	return flags & UZ_ALLOC_URGENT ? uz_load(&a->last_frames) : uz_load(&a->emergency_frames);
 }
 
+static int refuse(struct uz__arena *a)
+{
+	a->lend_refused++;
+	return -UZ_ENOSPC;
+}
+
 static int run_alloc(struct uz__arena *a, uint32_t nr, unsigned int flags, uint32_t *first)
 {
 	enum ablock_kind kind = kind_of(flags);
 	uint64_t floor = frames_kept(a, flags);
 
 	for (;;) {
+		bool begin = kind == CLEAN || uz__promise_ok(a, ABLOCK_BYTES);
 		int r;
 
 		if (frames_allowed(a) < nr + floor)
 			return -UZ_ENOSPC;
-		if (take_resident(a, kind, nr, first))
+		if (kind != CLEAN && uz__promise_frames(a) < nr + floor)
+			return refuse(a);
+		if (take_resident(a, kind, nr, begin, first))
 			return 0;
 		if (flags & UZ_ALLOC_RESIDENT)
 			return -UZ_ENOSPC;
+		if (!begin && a->cold[kind] == NO_ABLOCK)
+			return refuse(a);
 		r = commit_one_more(a, kind);
 		if (r < 0)
 			return r;
@@ -120,7 +146,7 @@ void uz_run_free(struct uz_arena *pub, uint32_t first, uint32_t nr)
 	uz_lock(pub->plat, &a->lock);
 	UZ_ASSERT_DEBUG(uz__ablock_is(uz__ablock(a, i), at, nr, true));
 	uz__ablock_unfile(a, i);
-	uz__ablock_put(uz__ablock(a, i), at, nr);
+	uz__ablock_put(a, uz__ablock(a, i), at, nr);
 	uz__ablock_file(a, i);
 	a->nr_used_frames -= nr;
 	uz__free_frames_add(a, nr);
@@ -145,7 +171,7 @@ int uz_run_claim(struct uz_arena *pub, uint32_t first, uint32_t nr, unsigned int
 	if (!uz__ablock_is(ab, at, nr, false))
 		return -UZ_EINVAL;
 	uz__ablock_unfile(a, i);
-	uz__ablock_take(ab, ab->kind == PINNED ? PINNED : kind_of(flags), at, nr);
+	uz__ablock_take(a, ab, ab->kind == PINNED ? PINNED : kind_of(flags), at, nr);
 	uz__ablock_file(a, i);
 	uz_store(&a->nr_used_frames, a->nr_used_frames + nr);
 	return 0;

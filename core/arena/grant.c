@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Grants. The cheapest window is chosen and isolated in one go; its cold pieces are charged, so that
+ * from then on the window's bytes stay charged whatever it gives back. The borrower empties it; an
+ * arena block that is empty goes back at once. What is in an arena block of the window moves to one
+ * target of its own, an empty arena block outside, to the same offset: so a move that fails and is
+ * tried again costs no room, and as many targets suffice as arena blocks of the window hold data,
+ * which is what is promised (uz__promised). Nobody else sees the targets until the end.
+ *
+ * A failure takes the isolation back; what was moved stays where it is now.
+ */
+#include "region_i.h"
+
+#define NAP_NS 50000ull
+#define COST_MOVE 8u /* of a page, beside what is dropped */
+
+static struct uz__arena *arena_of(const struct uz_window *w)
+{
+	return uz__arena(w->arena);
+}
+
+static uint64_t block_cost(const struct ablock *ab)
+{
+	return (uint64_t)ab->nr_used * (ab->kind == CLEAN ? 1 : COST_MOVE);
+}
+
+/* Grants end here, or the region: what is only busy comes back. */
+static bool edge(const struct uz_region *r, uint32_t i)
+{
+	return i < r->first || i >= r->first + r->nr || uz__ablock(r->a, i)->isolated;
+}
+
+/*
+ * The cheapest window at an end of a stretch that is not granted, so that the rest stays in one
+ * piece; false: -ENOMEM, or *later if some arena blocks come back soon.
+ */
+static bool choose(struct uz_region *r, uint32_t nr, uint32_t *first, bool *later)
+{
+	uint64_t cost = 0, least = UINT64_MAX;
+	uint32_t len = 0;
+
+	*later = false;
+	for (uint32_t i = r->first; i < r->first + r->nr; i++) {
+		const struct ablock *ab = uz__ablock(r->a, i);
+		bool usable = !ab->isolated && !ab->busy;
+
+		*later |= !usable && !ab->granted;
+		len = usable ? len + 1 : 0;
+		cost = usable ? cost + block_cost(ab) : 0;
+		if (len > nr)
+			cost -= block_cost(uz__ablock(r->a, i - nr));
+		if (len >= nr && cost < least && (edge(r, i - nr) || edge(r, i + 1))) {
+			least = cost;
+			*first = i - nr + 1;
+		}
+	}
+	return least != UINT64_MAX;
+}
+
+/* Lock held. */
+static void isolate(struct uz_region *r, const struct uz_window *w)
+{
+	struct uz__arena *a = r->a;
+
+	for (uint32_t i = w->first; i < w->first + w->nr; i++) {
+		uz__ablock_unfile(a, i);
+		uz__ablock(a, i)->isolated = true;
+	}
+	r->nr_used += w->nr;
+	a->nr_reserved -= w->nr;
+	a->due_bytes += w->nr * ABLOCK_BYTES;
+}
+
+static bool nap(struct uz__arena *a, uint64_t deadline_ns)
+{
+	struct uz_plat *pl = a->pub.plat;
+	const uint32_t never = 0;
+	uint64_t now = pl->ops->now(pl);
+
+	if (now >= deadline_ns)
+		return false;
+	pl->ops->wait(pl, &never, 0, UZ_MIN(now + NAP_NS, deadline_ns));
+	return true;
+}
+
+static int open_window(struct uz_region *r, struct uz_window *w)
+{
+	struct uz__arena *a = r->a;
+	bool found, later;
+
+	do {
+		uz_lock(a->pub.plat, &a->lock);
+		found = choose(r, w->nr, &w->first, &later);
+		if (found)
+			isolate(r, w);
+		uz_unlock(a->pub.plat, &a->lock);
+	} while (!found && later && nap(a, w->deadline_ns));
+	return found ? 0 : later ? -UZ_EBUSY : -UZ_ENOMEM;
+}
+
+/* Takes @bytes of budget, returning free memory elsewhere for it. Lock held; may be dropped. */
+static bool take_budget(struct uz__arena *a, uint64_t bytes)
+{
+	while (!uz__budget_try(a, bytes, 0))
+		if (!uz__piece_return(a, ABLOCK_PIECES, false))
+			return false;
+	return true;
+}
+
+/* What the window does not have yet is charged, so that nobody else can take it. */
+static int charge_cold(struct uz__arena *a, const struct uz_window *w, uint64_t *charged)
+{
+	uint64_t cold = 0;
+	int r = 0;
+
+	uz_lock(a->pub.plat, &a->lock);
+	for (uint32_t i = w->first; i < w->first + w->nr; i++)
+		cold += uz_popcount(~uz__ablock(a, i)->resident) * (uint64_t)PIECE_BYTES;
+	if (take_budget(a, cold))
+		a->due_bytes -= *charged = cold;
+	else
+		r = -UZ_ENOMEM;
+	uz_unlock(a->pub.plat, &a->lock);
+	return r;
+}
+
+/* The targets become arena blocks like others. */
+static void close_targets(struct uz__arena *a, const struct uz_window *w)
+{
+	uz_lock(a->pub.plat, &a->lock);
+	for (uint32_t i = w->first; i < w->first + w->nr; i++) {
+		struct ablock *ab = uz__ablock(a, i);
+
+		if (!ab->target)
+			continue;
+		uz__ablock(a, ab->target)->isolated = false;
+		uz__ablock_file(a, ab->target);
+		ab->target = 0;
+	}
+	uz_unlock(a->pub.plat, &a->lock);
+}
+
+/* An empty arena block outside of all regions if there is one, resident before cold; lock held. */
+static uint32_t target_find(struct uz__arena *a)
+{
+	uint32_t best = NO_ABLOCK, rank = 0, fresh;
+
+	for (uint32_t i = a->first_ablock; i < a->first_ablock + a->nr_ablocks; i++) {
+		const struct ablock *ab = uz__ablock(a, i);
+		uint32_t is = 1 + uz_popcount(ab->resident) + (ab->in_region ? 0 : 64);
+
+		if (ab->nr_used || ab->isolated || ab->busy || is <= rank)
+			continue;
+		best = i;
+		rank = is;
+	}
+	if (rank <= 64 && uz__ablock_fresh(a, &fresh) == 0)
+		best = fresh;
+	return best;
+}
+
+/* Lock held, dropped meanwhile; the arena block is in no list. */
+static int target_commit(struct uz__arena *a, uint32_t i)
+{
+	struct uz_plat *pl = a->pub.plat;
+	struct ablock *ab = uz__ablock(a, i);
+	uint32_t cold = ~ab->resident;
+	uint64_t bytes = uz_popcount(cold) * (uint64_t)PIECE_BYTES;
+	int r;
+
+	if (!bytes)
+		return 0;
+	if (!take_budget(a, bytes))
+		return -UZ_ENOMEM;
+	a->transit_bytes += bytes;
+	uz_unlock(pl, &a->lock);
+	r = pl->ops->commit(pl, uz_frame_addr(&a->pub, i * UZ_ABLOCK_FRAMES), ABLOCK_BYTES);
+	uz_lock(pl, &a->lock);
+	a->transit_bytes -= bytes;
+	if (r < 0) {
+		uz_fetch_sub(&a->total_bytes, bytes);
+		a->commit_failures++;
+		return -UZ_ENOMEM;
+	}
+	ab->resident = UINT32_MAX;
+	uz__free_frames_add(a, (int64_t)uz_popcount(cold) * PIECE_FRAMES);
+	return 0;
+}
+
+/* For what is in arena block @from. Lock held, may be dropped meanwhile. */
+static int target_open(struct uz__arena *a, uint32_t from)
+{
+	uint32_t i = target_find(a);
+	int r;
+
+	if (i == NO_ABLOCK)
+		return -UZ_ENOMEM;
+	uz__ablock_unfile(a, i);
+	uz__ablock(a, i)->isolated = true;
+	r = target_commit(a, i);
+	if (r == 0) {
+		uz__ablock(a, from)->target = i;
+	} else {
+		uz__ablock(a, i)->isolated = false;
+		uz__ablock_file(a, i);
+	}
+	return r;
+}
+
+int uz_window_target(struct uz_window *w, uint32_t from, uint32_t nr, uint32_t *to)
+{
+	struct uz__arena *a = arena_of(w);
+	struct ablock *ab = uz__ablock(a, from / UZ_ABLOCK_FRAMES);
+	uint32_t at = from % UZ_ABLOCK_FRAMES;
+	int r = 0;
+
+	uz_lock(a->pub.plat, &a->lock);
+	if (!ab->target)
+		r = target_open(a, from / UZ_ABLOCK_FRAMES);
+	if (r == 0) {
+		uz__ablock_take(a, uz__ablock(a, ab->target), MOVABLE, at, nr);
+		a->nr_used_frames += nr;
+		uz__free_frames_add(a, -(int64_t)nr);
+		*to = ab->target * UZ_ABLOCK_FRAMES + at;
+	}
+	uz_unlock(a->pub.plat, &a->lock);
+	return r;
+}
+
+/* An isolated arena block that is empty goes back, its bytes stay charged. */
+void uz_window_done(struct uz_window *w, uint32_t i)
+{
+	struct uz__arena *a = arena_of(w);
+	struct uz_plat *pl = a->pub.plat;
+	struct ablock *ab = uz__ablock(a, i);
+	uint32_t pieces;
+	int r;
+
+	uz_lock(pl, &a->lock);
+	pieces = ab->nr_used ? 0 : ab->resident;
+	if (pieces) {
+		uint64_t bytes = uz_popcount(pieces) * (uint64_t)PIECE_BYTES;
+
+		ab->busy = pieces;
+		uz__free_frames_add(a, -(int64_t)uz_popcount(pieces) * PIECE_FRAMES);
+		a->transit_bytes += bytes;
+		uz_unlock(pl, &a->lock);
+		r = pl->ops->decommit(pl, uz_frame_addr(w->arena, i * UZ_ABLOCK_FRAMES),
+				      ABLOCK_BYTES);
+		uz_lock(pl, &a->lock);
+		ab->busy = 0;
+		a->transit_bytes -= bytes;
+		if (r < 0) {
+			uz__free_frames_add(a, (int64_t)uz_popcount(pieces) * PIECE_FRAMES);
+		} else {
+			ab->resident = 0;
+			a->due_bytes -= bytes;
+			a->returned_bytes += bytes;
+		}
+	}
+	uz_unlock(pl, &a->lock);
+}
+
+uint32_t uz_ablock_used(struct uz_arena *pub, uint32_t i)
+{
+	struct uz__arena *a = uz__arena(pub);
+	uint32_t nr;
+
+	uz_lock(pub->plat, &a->lock);
+	nr = uz__ablock(a, i)->nr_used;
+	uz_unlock(pub->plat, &a->lock);
+	return nr;
+}
+
+static int empty_window(struct uz_region *r, struct uz_window *w, struct uz_contig_failure *why)
+{
+	int rc = r->borrower->clear(r->borrower, w, why);
+
+	close_targets(r->a, w);
+	for (uint32_t i = w->first; i < w->first + w->nr && rc == 0; i++) {
+		uz_window_done(w, i);
+		if (uz__ablock(r->a, i)->resident)
+			rc = uz_ablock_used(w->arena, i) ? -UZ_EBUSY : -UZ_ENOMEM;
+	}
+	return rc;
+}
+
+/* Lock held. Charged is what the window has beyond its resident pieces. */
+static void close_window(struct uz_region *r, struct uz_window *w)
+{
+	struct uz__arena *a = r->a;
+
+	for (uint32_t i = w->first; i < w->first + w->nr; i++) {
+		uz__ablock(a, i)->isolated = false;
+		uz__ablock(a, i)->granted = false;
+		uz__ablock_file(a, i);
+	}
+	r->nr_used -= w->nr;
+	a->nr_reserved += w->nr;
+}
+
+/* Takes back what was charged, and the isolation. */
+static void undo(struct uz_region *r, struct uz_window *w, bool charged)
+{
+	struct uz__arena *a = r->a;
+	uint64_t cold = 0;
+
+	uz_lock(a->pub.plat, &a->lock);
+	for (uint32_t i = w->first; i < w->first + w->nr; i++)
+		cold += uz_popcount(~uz__ablock(a, i)->resident) * (uint64_t)PIECE_BYTES;
+	if (charged)
+		uz_fetch_sub(&a->total_bytes, cold);
+	else
+		cold = 0;
+	a->due_bytes -= w->nr * ABLOCK_BYTES - cold;
+	close_window(r, w);
+	uz_unlock(a->pub.plat, &a->lock);
+}
+
+static struct uz_grant *find_grant(struct uz_region *r, uint32_t id)
+{
+	for (unsigned int i = 0; i < UZ_GRANT_MAX; i++)
+		if (r->grant[i].id == id)
+			return &r->grant[i];
+	return NULL;
+}
+
+static void record(struct uz_region *r, const struct uz_window *w, struct uz_grant *out)
+{
+	struct uz__arena *a = r->a;
+
+	uz_lock(a->pub.plat, &a->lock);
+	r->last_id += 1 + (r->last_id == UINT32_MAX);
+	*out = (struct uz_grant){ r->last_id, w->first, w->nr };
+	*find_grant(r, 0) = *out;
+	for (uint32_t i = w->first; i < w->first + w->nr; i++)
+		uz__ablock(a, i)->granted = true;
+	uz_unlock(a->pub.plat, &a->lock);
+}
+
+static int give(struct uz_region *r, struct uz_window *w, struct uz_contig_failure *why)
+{
+	uint64_t charged = 0;
+	int rc;
+
+	if (!find_grant(r, 0))
+		return -UZ_ENOSPC;
+	rc = open_window(r, w);
+	if (rc < 0)
+		return rc;
+	do /* pieces on their way back are missing for a moment */
+		rc = charge_cold(r->a, w, &charged);
+	while (rc < 0 &&
+	       (r->borrower->drop(r->borrower, ABLOCK_BYTES) || nap(r->a, w->deadline_ns)));
+	if (rc < 0) {
+		undo(r, w, false);
+		return rc;
+	}
+	rc = empty_window(r, w, why);
+	if (rc < 0)
+		undo(r, w, true);
+	return rc;
+}
+
+int uz_contig_alloc(struct uz_region *r, uint64_t bytes, uint64_t deadline_ns, struct uz_grant *out,
+		    struct uz_contig_failure *why)
+{
+	struct uz_window w = { .arena = &r->a->pub, .deadline_ns = deadline_ns };
+	uint64_t pages;
+	int rc = -UZ_EINVAL;
+
+	*why = (struct uz_contig_failure){ 0 };
+	w.nr = (uint32_t)UZ_DIV_UP(UZ_MIN(bytes, r->nr * ABLOCK_BYTES), ABLOCK_BYTES);
+	pages = (uint64_t)w.nr * UZ_ABLOCK_FRAMES;
+	if (bytes && bytes <= r->nr * ABLOCK_BYTES)
+		rc = give(r, &w, why);
+	uz_lock(r->a->pub.plat, &r->a->lock);
+	why->error = rc;
+	why->promised_bytes = uz__promised(r->a);
+	why->limit_bytes = uz_load(&r->a->limit_bytes);
+	r->success += rc == 0;
+	r->fail += rc < 0;
+	r->pages_success += rc == 0 ? pages : 0;
+	r->pages_fail += rc < 0 ? pages : 0;
+	r->moved += w.moved;
+	uz_unlock(r->a->pub.plat, &r->a->lock);
+	if (rc == 0)
+		record(r, &w, out);
+	return rc;
+}
+
+int uz_contig_free(struct uz_region *r, uint32_t id)
+{
+	struct uz__arena *a = r->a;
+	struct uz_grant *g;
+	int rc = -UZ_ENOENT;
+
+	uz_lock(a->pub.plat, &a->lock);
+	g = id ? find_grant(r, id) : NULL;
+	if (g) {
+		struct uz_window w = { .arena = &a->pub, .first = g->first, .nr = g->nr };
+
+		uz_fetch_sub(&a->total_bytes, w.nr * ABLOCK_BYTES);
+		close_window(r, &w);
+		*g = (struct uz_grant){ 0 };
+		rc = 0;
+	}
+	uz_unlock(a->pub.plat, &a->lock);
+	return rc;
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Regions and what is promised. The sum is made anew each time from counters that
+ * change with the arena's lock held; without a region nothing is promised and nothing checked.
+ */
+#include "region_i.h"
+
+/* Above the limit only by what uz_arena_charge and a lowered limit bring. */
+uint64_t uz__promised(const struct uz__arena *a)
+{
+	uint64_t frames = (a->nr_used_frames + a->nr_free_frames) << UZ_FRAME_SHIFT;
+	uint64_t meta = uz_load(&a->total_bytes) - frames - a->transit_bytes;
+
+	return (uint64_t)(a->nr_bearing + a->nr_reserved + 1) * ABLOCK_BYTES + meta + a->due_bytes;
+}
+
+static bool addresses_ok(const struct uz__arena *a, uint64_t more)
+{
+	uint64_t granted = 0;
+
+	for (unsigned int i = 0; i < UZ_REGION_MAX; i++)
+		granted += a->region[i] ? a->region[i]->nr_used : 0;
+	return a->nr_bearing + a->nr_reserved + granted + 1 + more <=
+	       a->end_ablock - a->first_ablock;
+}
+
+bool uz__promise_ok(const struct uz__arena *a, uint64_t bytes)
+{
+	if (UZ_LIKELY(!uz_load(&a->nr_regions)))
+		return true;
+	return uz__promised(a) + bytes <= uz_load(&a->limit_bytes) &&
+	       addresses_ok(a, bytes / ABLOCK_BYTES);
+}
+
+/* Frames that runs may still take, holes in arena blocks that hold such data included. */
+uint64_t uz__promise_frames(const struct uz__arena *a)
+{
+	uint64_t promised, limit = uz_load(&a->limit_bytes);
+	uint64_t used = a->nr_used_frames - a->nr_clean_frames;
+
+	if (UZ_LIKELY(!uz_load(&a->nr_regions)))
+		return UINT64_MAX;
+	promised = uz__promised(a);
+	return (uint64_t)a->nr_bearing * UZ_ABLOCK_FRAMES - used +
+	       (limit > promised ? (limit - promised) / ABLOCK_BYTES : 0) * UZ_ABLOCK_FRAMES;
+}
+
+static int name_copy(struct uz_region *r, const char *name)
+{
+	unsigned int n = 0;
+
+	while (name && name[n] && n < UZ_REGION_NAME_MAX)
+		n++;
+	if (!n || n == UZ_REGION_NAME_MAX)
+		return -UZ_EINVAL;
+	memcpy(r->name, name, n);
+	return 0;
+}
+
+static bool name_equal(const char *a, const char *b)
+{
+	while (*a && *a == *b)
+		a++, b++;
+	return *a == *b;
+}
+
+/* What it costs to have the arena block in a region; UINT32_MAX: it cannot be. */
+static uint32_t place_cost(struct uz__arena *a, uint32_t i)
+{
+	const struct ablock *ab;
+
+	if (i >= a->first_ablock + a->nr_ablocks)
+		return 0;
+	ab = uz__ablock(a, i);
+	return ab->kind == PINNED || ab->in_region ? UINT32_MAX : ab->nr_used;
+}
+
+/* The cheapest stretch of @nr, fresh arena blocks included; NO_ABLOCK if there is none. */
+static uint32_t find_place(struct uz__arena *a, uint32_t nr)
+{
+	uint64_t end =
+		UZ_MIN((uint64_t)a->first_ablock + a->nr_ablocks + nr, (uint64_t)a->end_ablock);
+	uint32_t best = NO_ABLOCK, len = 0;
+	uint64_t cost = 0, least = UINT64_MAX;
+
+	for (uint32_t i = a->first_ablock; i < end; i++) {
+		uint32_t c = place_cost(a, i);
+
+		len = c == UINT32_MAX ? 0 : len + 1;
+		cost = c == UINT32_MAX ? 0 : cost + c;
+		if (len > nr)
+			cost -= place_cost(a, i - nr);
+		if (len >= nr && cost < least) {
+			least = cost;
+			best = i - nr + 1;
+		}
+	}
+	return best;
+}
+
+static int mark_place(struct uz__arena *a, struct uz_region *r)
+{
+	uint32_t fresh;
+	int rc = 0;
+
+	while (rc == 0 && a->first_ablock + a->nr_ablocks < r->first + r->nr)
+		rc = uz__ablock_fresh(a, &fresh);
+	for (uint32_t i = r->first; i < r->first + r->nr && rc == 0; i++)
+		uz__ablock(a, i)->in_region = true;
+	return rc;
+}
+
+/* Lock held. */
+static int join(struct uz__arena *a, struct uz_region *r)
+{
+	unsigned int at = UZ_REGION_MAX;
+	int rc;
+
+	for (unsigned int i = UZ_REGION_MAX; i-- > 0;) {
+		if (!a->region[i])
+			at = i;
+		else if (name_equal(a->region[i]->name, r->name))
+			return -UZ_EEXIST;
+	}
+	r->first = find_place(a, r->nr);
+	if (at == UZ_REGION_MAX || r->first == NO_ABLOCK ||
+	    uz__promised(a) + r->nr * ABLOCK_BYTES > a->limit_bytes || !addresses_ok(a, r->nr))
+		return -UZ_ENOSPC;
+	rc = mark_place(a, r);
+	if (rc < 0)
+		return rc;
+	a->region[at] = r;
+	a->nr_reserved += r->nr;
+	uz_store(&a->nr_regions, a->nr_regions + 1);
+	return 0;
+}
+
+int uz_region_create(struct uz_arena *pub, const struct uz_region_config *c, struct uz_region **out)
+{
+	struct uz__arena *a = uz__arena(pub);
+	struct uz_region *r;
+	void *mem;
+	int rc;
+
+	if (!c->bytes || c->bytes > (uint64_t)(a->end_ablock - a->first_ablock) * ABLOCK_BYTES)
+		return -UZ_EINVAL;
+	rc = uz_scratch_alloc(pub, sizeof(*r), &mem);
+	if (rc < 0)
+		return rc;
+	r = mem;
+	r->a = a;
+	r->borrower = c->borrower;
+	r->nr = (uint32_t)UZ_DIV_UP(c->bytes, ABLOCK_BYTES);
+	rc = name_copy(r, c->name);
+	if (rc == 0) {
+		uz_lock(pub->plat, &a->lock);
+		rc = join(a, r);
+		uz_unlock(pub->plat, &a->lock);
+	}
+	if (rc < 0)
+		uz_scratch_free(pub, r, sizeof(*r));
+	else
+		*out = r;
+	return rc;
+}
+
+int uz_region_destroy(struct uz_region *r)
+{
+	struct uz__arena *a = r->a;
+	int rc = -UZ_EBUSY;
+
+	uz_lock(a->pub.plat, &a->lock);
+	if (!r->nr_used) {
+		rc = 0;
+		for (uint32_t i = r->first; i < r->first + r->nr; i++)
+			uz__ablock(a, i)->in_region = false;
+		for (unsigned int i = 0; i < UZ_REGION_MAX; i++)
+			if (a->region[i] == r)
+				a->region[i] = NULL;
+		a->nr_reserved -= r->nr;
+		uz_store(&a->nr_regions, a->nr_regions - 1);
+	}
+	uz_unlock(a->pub.plat, &a->lock);
+	if (rc == 0)
+		uz_scratch_free(&a->pub, r, sizeof(*r));
+	return rc;
+}
+
+struct uz_region *uz_region_find(struct uz_arena *pub, const char *name)
+{
+	struct uz__arena *a = uz__arena(pub);
+	struct uz_region *r = NULL;
+
+	uz_lock(pub->plat, &a->lock);
+	for (unsigned int i = 0; i < UZ_REGION_MAX; i++)
+		if (a->region[i] && name_equal(a->region[i]->name, name))
+			r = a->region[i];
+	uz_unlock(pub->plat, &a->lock);
+	return r;
+}
+
+void uz_region_stats(struct uz_region *r, struct uz_region_stats *out)
+{
+	struct uz__arena *a = r->a;
+	uint64_t chunk = 0;
+
+	uz_lock(a->pub.plat, &a->lock);
+	*out = (struct uz_region_stats){
+		.count = (uint64_t)r->nr * UZ_ABLOCK_FRAMES,
+		.used = (uint64_t)r->nr_used * UZ_ABLOCK_FRAMES,
+		.reserved = (uint64_t)(r->nr - r->nr_used) * UZ_ABLOCK_FRAMES,
+		.cma_alloc_success = r->success,
+		.cma_alloc_fail = r->fail,
+		.alloc_pages_success = r->pages_success,
+		.alloc_pages_fail = r->pages_fail,
+		.pgmigrate_success = r->moved,
+		.lend_refused = a->lend_refused,
+	};
+	for (uint32_t i = r->first; i < r->first + r->nr; i++) {
+		const struct ablock *ab = uz__ablock(a, i);
+
+		chunk = ab->granted ? 0 : chunk + UZ_ABLOCK_FRAMES;
+		out->maxchunk = UZ_MAX(out->maxchunk, chunk);
+		out->lent_discard += ab->kind == CLEAN ? ab->nr_used : 0;
+		out->lent_move += ab->kind == MOVABLE ? ab->nr_used : 0;
+	}
+	uz_unlock(a->pub.plat, &a->lock);
+}
+
+int uz__check_regions(const struct uz__arena *a)
+{
+	uint64_t reserved = 0, nr = 0;
+
+	for (unsigned int i = 0; i < UZ_REGION_MAX; i++)
+		if (a->region[i]) {
+			nr++;
+			reserved += a->region[i]->nr - a->region[i]->nr_used;
+		}
+	return nr == a->nr_regions && reserved == a->nr_reserved ? 0 : -UZ_EBADMSG;
+}

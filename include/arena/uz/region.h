@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * region: memory that is promised, lent to pools while nobody needs it, and given
+ * up by a deadline. A region is a run of arena blocks (A = 2 MiB each) without PINNED
+ * frames; a grant is a window of it. It belongs to the process, not to the store: an attach starts
+ * without regions, and every page is there.
+ *
+ * Data that has to be moved for a grant may sit anywhere, but its total is bounded when it is
+ * stored, so that a reserved grant cannot fail for want of a place to move it to:
+ *
+ *   promised == A * (arena blocks with MOVABLE or PINNED frames) + areas + scratch + charged
+ *               + granted + A * reserved + A   <= limit
+ *
+ * A run that would break it is refused with -ENOSPC and counted in lend_refused. A grant empties
+ * its window, gives those frames back to the system and keeps their bytes charged: the caller
+ * makes memory of that size elsewhere.
+ */
+#ifndef UZ_REGION_H
+#define UZ_REGION_H
+
+#include <uz/arena.h>
+
+#define UZ_REGION_MAX 8
+#define UZ_REGION_NAME_MAX 32
+#define UZ_GRANT_MAX 64 /* grants of a region at once */
+#define UZ_CULPRIT_MAX 8
+
+struct uz_region;
+
+/* Who holds a frame that could not be emptied. */
+struct uz_culprit {
+	uint32_t frame;
+	char client[UZ_REGION_NAME_MAX]; /* the disk; empty: not published by its writer */
+	uint64_t owner; /* page of the disk; UINT64_MAX: not known */
+	uint64_t age_ns; /* held for at least so long: since this grant met it first */
+};
+
+struct uz_contig_failure {
+	int error; /* negative errno, as returned */
+	uint64_t promised_bytes, limit_bytes;
+	uint32_t nr_culprits;
+	struct uz_culprit culprit[UZ_CULPRIT_MAX];
+};
+
+/* A window that is being emptied; the borrower passes it on. */
+struct uz_window {
+	struct uz_arena *arena;
+	uint32_t first, nr; /* arena blocks */
+	uint64_t deadline_ns; /* absolute, in the platform's clock */
+	uint64_t moved; /* pages, kept by the borrower */
+};
+
+/*
+ * Whoever has runs in the arena. clear empties the window, whose blocks are isolated: each run is
+ * moved to what uz_window_target gives and the old one freed, uz_window_done after each arena block.
+ * 0, or -EBUSY with culprits in @why, -ENOMEM; what was not moved stays whole. No lock of the arena
+ * is held; callers of uz_contig_alloc see to it that one clear runs at a time.
+ */
+struct uz_borrower {
+	int (*clear)(struct uz_borrower *b, struct uz_window *w, struct uz_contig_failure *why);
+	/* Frees about @bytes of DISCARD runs, wherever they are; bytes freed. No lock is held. */
+	uint64_t (*drop)(struct uz_borrower *b, uint64_t bytes);
+};
+
+struct uz_region_config {
+	const char *name; /* 1..UZ_REGION_NAME_MAX-1 bytes, unique in the arena */
+	uint64_t bytes; /* rounded up to 2 MiB; all of it is reserved */
+	struct uz_borrower *borrower; /* outlives the region */
+};
+
+/* -EEXIST: the name; -EINVAL: name or size; -ENOSPC: the inequality, addresses, UZ_REGION_MAX. */
+int uz_region_create(struct uz_arena *a, const struct uz_region_config *c, struct uz_region **out);
+int uz_region_destroy(struct uz_region *r); /* -EBUSY: grants are out */
+struct uz_region *uz_region_find(struct uz_arena *a, const char *name); /* NULL: none */
+
+struct uz_grant {
+	uint32_t id; /* 1..; 0 is none */
+	uint32_t first, nr; /* arena blocks */
+};
+
+/*
+ * A window of @bytes, rounded up to 2 MiB. -EINVAL: 0 or more than the region; -ENOMEM: no stretch
+ * that is not granted, or no place to move to; -EBUSY: held beyond the deadline; -ENOSPC:
+ * UZ_GRANT_MAX. @why is filled in on failure. Any thread, one at a time.
+ */
+int uz_contig_alloc(struct uz_region *r, uint64_t bytes, uint64_t deadline_ns, struct uz_grant *out,
+		    struct uz_contig_failure *why);
+int uz_contig_free(struct uz_region *r, uint32_t id); /* -ENOENT: no such grant */
+
+/* For the borrower: a place for the run of @nr frames at frame @from, -ENOMEM if there is none. */
+int uz_window_target(struct uz_window *w, uint32_t from, uint32_t nr, uint32_t *to);
+/* The arena block is worked through; if it is empty it goes back to the system. */
+void uz_window_done(struct uz_window *w, uint32_t ablock);
+/* Frames of an arena block that are in use. */
+uint32_t uz_ablock_used(struct uz_arena *a, uint32_t ablock);
+
+struct uz_region_stats {
+	uint64_t count, used,
+		maxchunk; /* pages: of the region, granted, longest stretch not granted */
+	uint64_t cma_alloc_success, cma_alloc_fail; /* grants */
+	uint64_t alloc_pages_success, alloc_pages_fail, pgmigrate_success;
+	uint64_t reserved; /* pages promised and not granted */
+	uint64_t lent_discard, lent_move; /* pages in use */
+	uint64_t lend_refused; /* runs refused to keep what is promised, all regions */
+};
+
+void uz_region_stats(struct uz_region *r, struct uz_region_stats *out);
+
+#endif
