@@ -115,6 +115,8 @@ unsigned int uz__flags_for(unsigned int flags, uint64_t old, uint32_t size);
 uint64_t uz__compact(struct uz_dev *d, uint32_t nr_blocks, bool hard);
 bool uz__migrate_step(struct uz_dev *d, struct uz_stream *st, uint64_t end_ns);
 bool uz__evacuate_step(struct uz_store *s);
+int uz__window_clear(struct uz_borrower *b, struct uz_window *w, struct uz_contig_failure *why);
+uint64_t uz__window_drop(struct uz_borrower *b, uint64_t bytes);
 void uz__migrate_start(struct uz_dev *d);
 uint64_t uz__migrate_left(struct uz_dev *d);
 bool uz__recompress_step(struct uz_dev *d, struct uz_stream *st, uint64_t now_ns, uint64_t end_ns);
@@ -131,6 +133,9 @@ uint64_t uz__disk_used_bytes(struct uz_dev *d); /* mem_used_total */
 bool uz__disk_over(struct uz_dev *d, unsigned int flags); /* mem_limit */
 bool uz__disk_near_limit(struct uz_dev *d);
 int uz__pool_entry(struct uz_store *s, const struct uz_pool_ops *ops);
+
+/* contig.c: whether a disk of the store may use that pool */
+bool uz__pool_lends(struct uz_store *s, const struct uz_pool_ops *ops);
 
 /* attach.c */
 int uz__attach(struct uz_store *s, struct uz_store_error *err);

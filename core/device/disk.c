@@ -232,6 +232,8 @@ int uz_dev_create(struct uz_store *s, const struct uz_dev_config *c, struct uz_d
 		i++;
 	if (!s->codec[c->codec].ops)
 		r = -UZ_EINVAL;
+	else if (!uz__pool_lends(s, c->pool))
+		r = -UZ_ENOTSUP;
 	else if (uz_store_disk(s, c->name))
 		r = -UZ_EEXIST;
 	else
@@ -319,7 +321,7 @@ int uz_dev_set_pool(struct uz_dev *d, const struct uz_pool_ops *pool)
 		return r;
 	uz_lock(s->plat, &d->control);
 	uz_lock(s->plat, &s->control);
-	r = uz__pool_entry(s, pool);
+	r = uz__pool_lends(s, pool) ? uz__pool_entry(s, pool) : -UZ_ENOTSUP;
 	uz_unlock(s->plat, &s->control);
 	uz__claim_background(s);
 	if (r >= 0 && d->pools[r] != d->pool)

@@ -7,15 +7,26 @@
  * its descriptor with one store. A run with a slot that is busy, or with an object that its
  * writer has not published yet, stays; then the arena block goes back into use half
  * emptied, and is met again.
+ *
+ * A grant's window is emptied the same way, but not given up before its deadline: passes over what
+ * is left wait longer for a busy slot each time, with the slots taken so far held. That cannot
+ * deadlock: readers and writers hold one slot and wait for no other, and only the holder of the
+ * background lock takes several.
  */
 #include "device_i.h"
 
 #define BATCH 32
 #define REST_NS 100000000ull /* after one that could not be emptied */
+#define HOLD_MIN_NS 50000ull
+#define HOLD_MAX_NS 20000000ull
 
 struct evacuation {
 	struct uz_store *s;
+	struct uz_window *w; /* NULL: to make memory free */
+	uint64_t hold_ns; /* how long a busy slot is waited for */
+	uint32_t busy_owner; /* of the slot that was waited for in vain */
 	uint32_t nr; /* slots taken, in s->taken */
+	bool no_place; /* to move to, for at least one run of the window */
 };
 
 static void release_all(struct evacuation *ev)
@@ -26,11 +37,35 @@ static void release_all(struct evacuation *ev)
 	}
 }
 
+static void nap(struct uz_plat *pl, uint64_t end_ns)
+{
+	const uint32_t never = 0;
+
+	pl->ops->wait(pl, &never, 0, UZ_MIN(end_ns, pl->ops->now(pl) + UZ_SLOT_NAP_NS));
+}
+
+static bool take_late(struct evacuation *ev, struct uz__mover *mv, uint32_t owner, uint64_t handle)
+{
+	struct uz_plat *pl = ev->s->plat;
+	uint64_t end = pl->ops->now(pl) + ev->hold_ns;
+	uint32_t size;
+
+	ev->busy_owner = owner;
+	while (ev->hold_ns && pl->ops->now(pl) < end) {
+		nap(pl, end);
+		if (mv->m.lock(&mv->m, owner, handle, &size))
+			return true;
+	}
+	return false;
+}
+
 static bool take(struct evacuation *ev, struct uz__mover *mv, uint32_t owner, uint64_t handle)
 {
 	uint32_t size;
 
-	if (ev->nr == UZ__TAKEN_MAX || !mv->m.lock(&mv->m, owner, handle, &size))
+	if (ev->nr == UZ__TAKEN_MAX)
+		return false;
+	if (!mv->m.lock(&mv->m, owner, handle, &size) && !take_late(ev, mv, owner, handle))
 		return false;
 	ev->s->taken[ev->nr++] = (struct uz__taken){ mv->slot, mv->word };
 	return true;
@@ -78,7 +113,8 @@ static bool move_pool_block(struct evacuation *ev, struct uz_dev *d, struct uz_b
 	return moved;
 }
 
-static bool move_raw(struct uz_dev *d, uint32_t block, struct uz_block_id id, uint32_t to)
+static bool move_raw(struct evacuation *ev, struct uz_dev *d, uint32_t block, struct uz_block_id id,
+		     uint32_t to)
 {
 	struct uz_blocktab *tab = &d->store->tab;
 	uint64_t *slot, page = tab->desc[block].owner, w;
@@ -86,6 +122,7 @@ static bool move_raw(struct uz_dev *d, uint32_t block, struct uz_block_id id, ui
 
 	if (page >= uz_load(&d->size_bytes) >> UZ_PAGE_SHIFT)
 		return false;
+	ev->busy_owner = (uint32_t)page;
 	slot = uz__slot_at(d, page);
 	w = slot ? uz_load_acquire(slot) : 0;
 	if (uz__slot_state(w) != UZ_SLOT_RAW || uz__slot_handle(w) != uz_handle(block, 0) ||
@@ -98,6 +135,20 @@ static bool move_raw(struct uz_dev *d, uint32_t block, struct uz_block_id id, ui
 	return moved;
 }
 
+/* Copies of what is on a backing are in nobody's way. */
+static int find_target(struct evacuation *ev, struct uz_block_id id, uint32_t *to)
+{
+	int r;
+
+	if (!ev->w)
+		return uz_run_alloc(ev->s->arena, id.nr_frames, UZ_ALLOC_RESIDENT, to);
+	do
+		r = uz_window_target(ev->w, id.start, id.nr_frames, to);
+	while (r < 0 && uz__clean_shrink(ev->s, UZ_ABLOCK_FRAMES << UZ_FRAME_SHIFT));
+	ev->no_place |= r < 0;
+	return r;
+}
+
 static bool move_block(struct evacuation *ev, uint32_t block, struct uz_block_id id)
 {
 	struct uz_store *s = ev->s;
@@ -105,9 +156,10 @@ static bool move_block(struct evacuation *ev, uint32_t block, struct uz_block_id
 	uint32_t to;
 	bool moved;
 
-	if (!d || uz_run_alloc(s->arena, id.nr_frames, UZ_ALLOC_RESIDENT, &to) < 0)
+	ev->busy_owner = UINT32_MAX;
+	if (!d || find_target(ev, id, &to) < 0)
 		return false;
-	moved = id.kind == UZ_BLOCK_RAW ? move_raw(d, block, id, to)
+	moved = id.kind == UZ_BLOCK_RAW ? move_raw(ev, d, block, id, to)
 					: move_pool_block(ev, d, id, block, to);
 	uz_run_free(s->arena, moved ? id.start : to, id.nr_frames);
 	return moved;
@@ -143,4 +195,92 @@ bool uz__evacuate_step(struct uz_store *s)
 		uz_arena_trim(s->arena);
 	}
 	return left == 0;
+}
+
+static void blame(struct evacuation *ev, struct uz_block_id id, uint64_t since,
+		  struct uz_contig_failure *why)
+{
+	struct uz_store *s = ev->s;
+	struct uz_dev *d = id.disk < UZ_DISK_MAX ? uz_load_acquire(&s->disk[id.disk]) : NULL;
+	struct uz_culprit *c;
+
+	if (why->nr_culprits == UZ_CULPRIT_MAX)
+		return;
+	c = &why->culprit[why->nr_culprits++];
+	*c = (struct uz_culprit){ .frame = id.start, .owner = UINT64_MAX };
+	c->age_ns = s->plat->ops->now(s->plat) - since;
+	if (ev->busy_owner != UINT32_MAX)
+		c->owner = ev->busy_owner;
+	if (d)
+		memcpy(c->client, d->name, sizeof(d->name));
+}
+
+static bool in_window(const struct uz_window *w, struct uz_block_id id)
+{
+	uint32_t i = id.start >> (UZ_ABLOCK_SHIFT - UZ_FRAME_SHIFT);
+
+	return id.kind != UZ_BLOCK_FREE && i >= w->first && i < w->first + w->nr;
+}
+
+/* One pass over all blocks; -ENOMEM when there is no place to move to. */
+static int window_pass(struct evacuation *ev, uint64_t since, struct uz_contig_failure *why)
+{
+	struct uz_store *s = ev->s;
+	uint32_t nr = uz_load_acquire(&s->tab.nr);
+
+	why->nr_culprits = 0;
+	ev->no_place = false;
+	for (uint32_t b = 1; b < nr; b++) {
+		struct uz_block_id id = uz_block_id(&s->tab, b);
+
+		if (!in_window(ev->w, id))
+			continue;
+		uz__enter(s->bg);
+		if (move_block(ev, b, id))
+			ev->w->moved += id.nr_frames;
+		else
+			blame(ev, id, since, why);
+		uz__leave(s->bg);
+		if (s->plat->ops->now(s->plat) >= ev->w->deadline_ns)
+			break;
+	}
+	return ev->no_place ? -UZ_ENOMEM : 0;
+}
+
+static bool window_empty(struct uz_window *w)
+{
+	bool empty = true;
+
+	for (uint32_t i = w->first; i < w->first + w->nr; i++) {
+		if (uz_ablock_used(w->arena, i))
+			empty = false;
+		else
+			uz_window_done(w, i);
+	}
+	return empty;
+}
+
+uint64_t uz__window_drop(struct uz_borrower *b, uint64_t bytes)
+{
+	return uz__clean_shrink(UZ_CONTAINER_OF(b, struct uz_store, borrower), bytes);
+}
+
+/* Background lock held. */
+int uz__window_clear(struct uz_borrower *b, struct uz_window *w, struct uz_contig_failure *why)
+{
+	struct uz_store *s = UZ_CONTAINER_OF(b, struct uz_store, borrower);
+	struct evacuation ev = { .s = s, .w = w };
+	uint64_t since = s->plat->ops->now(s->plat);
+	int r = 0;
+
+	uz__clean_drop(s, w->first, w->nr);
+	while (!window_empty(w)) {
+		if (ev.hold_ns && s->plat->ops->now(s->plat) >= w->deadline_ns)
+			return r < 0 ? r : -UZ_EBUSY;
+		r = window_pass(&ev, since, why);
+		ev.hold_ns = UZ_MIN(UZ_MAX(ev.hold_ns * 2, HOLD_MIN_NS), HOLD_MAX_NS);
+		if (why->nr_culprits)
+			nap(s->plat, w->deadline_ns);
+	}
+	return 0;
 }

@@ -6,6 +6,7 @@
 #define UZ_STATE_H
 
 #include <uz/backing.h>
+#include <uz/contig.h>
 
 #include "backing_state.h"
 #include "meta.h"
@@ -70,8 +71,11 @@ struct uz_stream {
 /* NOTHING: the last try found nothing, and nothing was freed since it began. */
 enum uz__reclaim_state { UZ__RECLAIM_MAYBE, UZ__RECLAIM_TRYING, UZ__RECLAIM_NOTHING };
 
-/* Slots that evacuation holds at once: the objects of one block. Blocks with more are left. */
-#define UZ__TAKEN_MAX 256u
+/*
+ * Slots that evacuation holds at once, the objects of one block. zslot has the most: each takes a cell
+ * of 8 bytes and 4 or more of its own, in at most 16 frames.
+ */
+#define UZ__TAKEN_MAX (16u * UZ_FRAME_SIZE / 12)
 
 struct uz__taken {
 	uint64_t *slot, word;
@@ -102,6 +106,8 @@ struct uz_store {
 	uint32_t claims; /* atomic: commands that wait for it */
 	struct uz__taken taken[UZ__TAKEN_MAX];
 	uint64_t evacuate_next_ns;
+	struct uz_borrower borrower;
+	uint32_t nr_regions; /* atomic */
 	uint32_t reclaim; /* enum uz__reclaim_state */
 	struct uz__clean clean;
 	struct uz__wb wb;
