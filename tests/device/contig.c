@@ -9,87 +9,19 @@
  * uz-test: timeout 240
  */
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
-#include <string.h>
 
 #include <uz/contig.h>
 
-#include "dev_rig.h"
 #include "test_backing.h"
+#include "two_writers.h"
 
-#define PAGES 24576u
+#define PAGES WRITERS_PAGES
 #define LIMIT (72ull << 20)
 #define REGION (32ull << 20)
 #define MS 1000000ull
 
 static struct dev_rig rig;
-static uint32_t version[PAGES]; /* 0: discarded; each page belongs to one writer */
-static bool stop; /* atomic */
-static uint64_t refused; /* atomic */
-
-static void make_page(uint32_t page, uint32_t ver, char *buf)
-{
-	struct test_rng r = test_rng_of((uint64_t)ver << 32 | (page + 1));
-
-	memset(buf, (int)page, UZ_PAGE_SIZE);
-	test_fill_random(&r, buf, page % 16 ? 1200 + page % 1500 : UZ_PAGE_SIZE);
-}
-
-static void check_page(struct uz_stream *st, uint32_t page)
-{
-	char want[UZ_PAGE_SIZE], got[UZ_PAGE_SIZE];
-
-	memset(want, 0, sizeof(want));
-	if (version[page])
-		make_page(page, version[page], want);
-	CHECK_EQ(uz_dev_read(rig.dev, st, (uint64_t)page << UZ_PAGE_SHIFT, got, UZ_PAGE_SIZE, 0),
-		 0);
-	CHECK_MEM(got, want, UZ_PAGE_SIZE);
-}
-
-/* A store that is full refuses a page, and keeps the old one. */
-static void write_page(struct uz_stream *st, uint32_t page)
-{
-	char buf[UZ_PAGE_SIZE];
-	int r;
-
-	make_page(page, version[page] + 1, buf);
-	r = uz_dev_write(rig.dev, st, (uint64_t)page << UZ_PAGE_SHIFT, buf, UZ_PAGE_SIZE, 0);
-	CHECK(r == 0 || r == -ENOSPC);
-	if (r == 0)
-		version[page]++;
-	else
-		uz_fetch_add(&refused, 1);
-}
-
-struct worker {
-	uint32_t which;
-	struct uz_stream *st;
-};
-
-static void *work(void *arg)
-{
-	struct worker *w = arg;
-	uint32_t which = w->which;
-	struct test_rng r = test_rng_of(test_seed() + 1 + which);
-	struct uz_stream *st = w->st;
-
-	while (!uz_load_acquire(&stop)) {
-		uint32_t page = (uint32_t)test_below(&r, PAGES / 2) * 2 + which;
-
-		check_page(st, page);
-		if (test_one_in(&r, 8)) {
-			CHECK_EQ(uz_dev_discard(rig.dev, st, (uint64_t)page << UZ_PAGE_SHIFT,
-						UZ_PAGE_SIZE),
-				 0);
-			version[page] = 0;
-		} else {
-			write_page(st, page);
-		}
-	}
-	return NULL;
-}
 
 static uint64_t in(uint64_t ns)
 {
@@ -141,8 +73,7 @@ static void grant_fails(struct uz_region *region)
 	CHECK_EQ(uz_store_check(rig.store), 0);
 	uz_region_stats(region, &rs);
 	CHECK_EQ(rs.used, 0);
-	for (uint32_t page = 0; page < PAGES; page++)
-		check_page(rig.st, page);
+	writers_check(0, PAGES);
 }
 
 static void run(const char *pool, struct test_rng *rng)
@@ -150,32 +81,24 @@ static void run(const char *pool, struct test_rng *rng)
 	struct dev_rig_config c = { .size_bytes = (uint64_t)PAGES << UZ_PAGE_SHIFT,
 				    .limit_bytes = LIMIT,
 				    .pool = pool };
-	struct worker w[2] = { { .which = 0 }, { .which = 1 } };
 	struct uz_region_stats rs;
 	struct uz_contig_failure why;
 	struct uz_region *region, *other;
 	struct uz_grant g;
-	pthread_t t[2];
 
-	memset(version, 0, sizeof(version));
 	dev_rig_open(&rig, &c);
+	writers_disk(&rig);
 	CHECK_EQ(uz_store_region_create(rig.store, "", REGION, &region), -EINVAL);
 	CHECK_EQ(uz_store_region_create(rig.store, "cam0", 2 * LIMIT, &region), -ENOSPC);
 	CHECK_EQ(uz_store_region_create(rig.store, "cam0", REGION, &region), 0);
 	CHECK_EQ(uz_store_region_create(rig.store, "cam0", REGION, &other), -EEXIST);
 	CHECK_EQ(uz_store_contig_alloc(rig.store, region, REGION + 1, in(MS), &g, &why), -EINVAL);
-	for (int i = 0; i < 2; i++)
-		CHECK_EQ(uz_stream_open(rig.store, &w[i].st), 0);
-	for (uint32_t page = 0; page < PAGES; page++)
-		write_page(rig.st, page);
+	writers_open();
+	writers_fill(0, PAGES);
 	grant_fails(region);
-	uz_store_release(&stop, false);
-	for (int i = 0; i < 2; i++)
-		CHECK_EQ(pthread_create(&t[i], NULL, work, &w[i]), 0);
+	writers_start();
 	grants(region, rng, (uint32_t)test_scale(6, 20, 1000));
-	uz_store_release(&stop, true);
-	for (int i = 0; i < 2; i++)
-		pthread_join(t[i], NULL);
+	writers_stop();
 	CHECK_EQ(uz_store_check(rig.store), 0);
 	uz_region_stats(region, &rs);
 	CHECK_EQ(rs.used, 0);
@@ -185,28 +108,23 @@ static void run(const char *pool, struct test_rng *rng)
 	       (unsigned long long)rs.cma_alloc_success, (unsigned long long)rs.pgmigrate_success,
 	       (unsigned long long)rs.lend_refused);
 	CHECK(rs.pgmigrate_success > 0 && rs.lend_refused > 0);
-	for (uint32_t page = 0; page < PAGES; page++)
-		check_page(rig.st, page);
+	writers_check(0, PAGES);
 	CHECK_EQ(uz_store_contig_alloc(rig.store, region, REGION, in(10000 * MS), &g, &why), 0);
 	CHECK_EQ(uz_store_region_destroy(rig.store, region), -EBUSY);
 	CHECK_EQ(uz_contig_free(region, g.id), 0);
 	CHECK_EQ(uz_store_region_destroy(rig.store, region), 0);
 	dev_rig_adopt(&rig);
-	for (uint32_t page = 0; page < PAGES; page++)
-		check_page(rig.st, page);
+	writers_check(0, PAGES);
 	dev_rig_close(&rig);
 }
 
 /* The last quarter of pages stays in memory, copies of the others fill what is free. */
 static void fill_with_copies(void)
 {
-	for (uint32_t page = 0; page < PAGES / 4 * 3; page++)
-		write_page(rig.st, page);
+	writers_fill(0, PAGES / 4 * 3);
 	CHECK(uz_dev_writeback(rig.dev, UZ_WRITEBACK_ALL, 0) > 0);
-	for (uint32_t page = 0; page < PAGES / 4 * 3; page++)
-		check_page(rig.st, page);
-	for (uint32_t page = PAGES / 4 * 3; page < PAGES; page++)
-		write_page(rig.st, page);
+	writers_check(0, PAGES / 4 * 3);
+	writers_fill(PAGES / 4 * 3, PAGES);
 }
 
 static void grant_all(struct uz_region *region, uint64_t bytes)
@@ -224,8 +142,7 @@ static void grant_all(struct uz_region *region, uint64_t bytes)
 	CHECK_EQ(rs.used, rs.count);
 	CHECK_EQ(rs.lent_discard + rs.lent_move, 0);
 	CHECK_EQ(uz_store_check(rig.store), 0);
-	for (uint32_t page = 0; page < PAGES; page++)
-		check_page(rig.st, page);
+	writers_check(0, PAGES);
 	for (uint64_t i = 0; i < nr; i++)
 		CHECK_EQ(uz_contig_free(region, g[i].id), 0);
 }
@@ -240,8 +157,8 @@ static void run_backed(const char *pool)
 	struct uz_region_stats rs;
 	struct uz_region *region;
 
-	memset(version, 0, sizeof(version));
 	dev_rig_open(&rig, &c);
+	writers_disk(&rig);
 	test_backing_open(&backing, (uint64_t)(PAGES + 1) << UZ_PAGE_SHIFT);
 	CHECK_EQ(uz_dev_set_backing(rig.dev, &backing.dev, "memory", 0), 0);
 	CHECK_EQ(uz_store_region_create(rig.store, "cam0", REGION, &region), 0);
@@ -267,6 +184,6 @@ int main(void)
 		run(uz_pools[p]->name, &rng);
 	for (unsigned int p = 0; uz_pools[p]; p++)
 		run_backed(uz_pools[p]->name);
-	test_count("stores_refused", refused);
+	test_count("stores_refused", writers_refused());
 	return 0;
 }
