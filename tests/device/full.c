@@ -29,7 +29,7 @@ static void run(const char *pool)
 	writers_open();
 	writers_fill(0, WRITERS_PAGES);
 	writers_start();
-	end = now() + test_scale(500, 2000, 60000) * MS;
+	end = now() + test_scale(1000, 2000, 60000) * MS;
 	while (now() < end) {
 		uz_store_background(rig.store, now(), MS);
 		uz_dev_compact(rig.dev);
