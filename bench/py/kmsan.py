@@ -145,7 +145,7 @@ def memory_rows(c, program, found):
             c.results.add("kmsan", f"{program}, {name}: peak RSS", None, mib, plain, "plain", unit="MiB")
 
 
-def has_lto(clang, env):
+def has_lto(env):
     if not shutil.which("ld.lld"):
         return False
     with tools.folder() as where:
@@ -168,10 +168,11 @@ def kmsan(c):
         why = "sources not fetched" if fetch.returncode else "clang is not installed"
         c.results.add("kmsan", "all", None, None, reach=1.0, reason=why)
         return
+    lto = has_lto(env)
     with tools.folder() as folder:
         for program in PACKAGES:
             programs = {name: build(program, name, command, folder, env)
-                        for name, command in variants(clang, has_lto(clang, env)).items()}
+                        for name, command in variants(clang, lto).items()}
             found = measure(programs, program, "time", env, ROUNDS)
             plain = build(program, "memcheck", [clang, "-gdwarf-4"], folder, env)
             found.update(memcheck(plain, program, env))
