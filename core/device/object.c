@@ -144,6 +144,17 @@ const void *uz__object_bytes(struct uz_dev *d, uint64_t w, uint32_t *bytes)
 	return pool->ops->read_begin(pool, handle, *bytes);
 }
 
+/*
+ * Whether a slot, which is locked and holds @now, still has what @w named when @bytes were copied: the
+ * word alone can be the same for other content, when the object was freed and allocated again.
+ */
+bool uz__object_same(struct uz_dev *d, uint64_t w, uint64_t now, const void *bytes, uint32_t len)
+{
+	uint32_t all;
+
+	return uz__slot_same(w, now) && memcmp(uz__object_bytes(d, now, &all), bytes, len) == 0;
+}
+
 static bool checksum_ok(struct uz_dev *d, uint64_t w, uint64_t page, const void *bytes)
 {
 	uint32_t size = uz__slot_size(w), want;

@@ -57,21 +57,11 @@ static void mark_tried(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, u
 	}
 }
 
-static bool unchanged(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64_t now)
-{
-	uint32_t bytes;
-	const void *p;
-
-	if (!uz__slot_same(w, now))
-		return false;
-	p = uz__object_bytes(d, now, &bytes);
-	return memcmp(p, st->copy, bytes) == 0;
-}
-
-static int replace(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t w, uint64_t neu)
+static int replace(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t w,
+		   uint32_t bytes, uint64_t neu)
 {
 	uint64_t now = uz__slot_lock(d->store->plat, slot);
-	bool ok = unchanged(d, st, w, now);
+	bool ok = uz__object_same(d, w, now, st->copy, bytes);
 
 	neu = uz__slot_with_age(neu, uz__slot_age(now));
 	uz__slot_unlock(slot, ok ? neu : now);
@@ -107,5 +97,5 @@ int uz__page_rewrite(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uin
 	while (uz__no_room(r) && uz__try_harder(d, &flags));
 	if (r == -UZ_EAGAIN)
 		return 0;
-	return r < 0 ? r : replace(d, st, slot, w, neu);
+	return r < 0 ? r : replace(d, st, slot, w, bytes, neu);
 }

@@ -171,15 +171,6 @@ static int write_all(struct uz_dev *d)
 	return error;
 }
 
-static bool unchanged(struct uz_dev *d, const struct uz__wb_item *it, uint64_t now,
-		      const void *bytes)
-{
-	uint32_t all;
-
-	return uz__slot_same(it->word, now) &&
-	       memcmp(uz__object_bytes(d, now, &all), bytes, uz__slot_size(now)) == 0;
-}
-
 /* From memory to the backing, if the page is what was written. */
 static bool publish(struct uz_dev *d, uint32_t i, bool keep)
 {
@@ -192,7 +183,7 @@ static bool publish(struct uz_dev *d, uint32_t i, bool keep)
 		return false;
 	COUNT(uz__count(d, wb->st)->bd_writes, 1);
 	now = uz__slot_lock(d->store->plat, it->slot);
-	if (!unchanged(d, it, now, bytes)) {
+	if (!uz__object_same(d, it->word, now, bytes, uz__slot_size(it->word))) {
 		uz__slot_unlock(it->slot, now);
 		return false;
 	}
