@@ -142,7 +142,7 @@ static void set(struct ablock *ab, uint32_t first, uint32_t nr, bool used)
 	ab->nr_used = (uint16_t)(used ? ab->nr_used + nr : ab->nr_used - nr);
 }
 
-static bool bearing(const struct ablock *ab)
+bool uz__ablock_bearing(const struct ablock *ab)
 {
 	return ab->kind == MOVABLE || ab->kind == PINNED;
 }
@@ -150,21 +150,21 @@ static bool bearing(const struct ablock *ab)
 void uz__ablock_take(struct uz__arena *a, struct ablock *ab, enum ablock_kind kind, uint32_t first,
 		     uint32_t nr)
 {
-	a->nr_bearing -= bearing(ab);
+	a->nr_bearing -= uz__ablock_bearing(ab);
 	set(ab, first, nr, true);
 	ab->kind = (uint8_t)kind;
-	a->nr_bearing += bearing(ab);
+	a->nr_bearing += uz__ablock_bearing(ab);
 	a->nr_clean_frames += ab->kind == CLEAN ? nr : 0;
 }
 
 void uz__ablock_put(struct uz__arena *a, struct ablock *ab, uint32_t first, uint32_t nr)
 {
-	a->nr_bearing -= bearing(ab);
+	a->nr_bearing -= uz__ablock_bearing(ab);
 	a->nr_clean_frames -= ab->kind == CLEAN ? nr : 0;
 	set(ab, first, nr, false);
 	if (!ab->nr_used)
 		ab->kind = EMPTY;
-	a->nr_bearing += bearing(ab);
+	a->nr_bearing += uz__ablock_bearing(ab);
 }
 
 bool uz__ablock_is(const struct ablock *ab, uint32_t first, uint32_t nr, bool used)

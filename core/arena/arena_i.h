@@ -114,6 +114,7 @@ int uz__ablock_find(const struct ablock *ab, uint32_t nr);
 void uz__ablock_take(struct uz__arena *a, struct ablock *ab, enum ablock_kind kind, uint32_t first,
 		     uint32_t nr);
 void uz__ablock_put(struct uz__arena *a, struct ablock *ab, uint32_t first, uint32_t nr);
+bool uz__ablock_bearing(const struct ablock *ab); /* what has to be moved or stay */
 bool uz__ablock_is(const struct ablock *ab, uint32_t first, uint32_t nr, bool used);
 uint32_t uz__ablock_free_pieces(const struct ablock *ab);
 uint32_t uz__ablock_cold_pieces(const struct ablock *ab);

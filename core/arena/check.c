@@ -22,7 +22,7 @@ static int check_ablock(struct uz__arena *a, uint32_t i, struct count *c)
 		return -UZ_EBADMSG;
 	c->used += used;
 	c->clean += ab->kind == CLEAN ? used : 0;
-	c->bearing += ab->kind == MOVABLE || ab->kind == PINNED;
+	c->bearing += uz__ablock_bearing(ab);
 	if (ab->in_region && ab->kind == PINNED)
 		return -UZ_EBADMSG;
 	if (ab->granted && (used || ab->resident || !ab->isolated || !ab->in_region))

@@ -74,12 +74,11 @@ static void isolate(struct uz_region *r, const struct uz_window *w)
 static bool nap(struct uz__arena *a, uint64_t deadline_ns)
 {
 	struct uz_plat *pl = a->pub.plat;
-	const uint32_t never = 0;
 	uint64_t now = pl->ops->now(pl);
 
 	if (now >= deadline_ns)
 		return false;
-	pl->ops->wait(pl, &never, 0, UZ_MIN(now + NAP_NS, deadline_ns));
+	uz_nap(pl, UZ_MIN(now + NAP_NS, deadline_ns));
 	return true;
 }
 
@@ -210,13 +209,13 @@ static int target_open(struct uz__arena *a, uint32_t from)
 int uz_window_target(struct uz_window *w, uint32_t from, uint32_t nr, uint32_t *to)
 {
 	struct uz__arena *a = arena_of(w);
-	struct ablock *ab = uz__ablock(a, from / UZ_ABLOCK_FRAMES);
+	struct ablock *ab = uz__ablock(a, uz_ablock_of(from));
 	uint32_t at = from % UZ_ABLOCK_FRAMES;
 	int r = 0;
 
 	uz_lock(a->pub.plat, &a->lock);
 	if (!ab->target)
-		r = target_open(a, from / UZ_ABLOCK_FRAMES);
+		r = target_open(a, uz_ablock_of(from));
 	if (r == 0) {
 		uz__ablock_take(a, uz__ablock(a, ab->target), MOVABLE, at, nr);
 		a->nr_used_frames += nr;

@@ -3,6 +3,8 @@
  * Regions and what is promised. The sum is made anew each time from counters that
  * change with the arena's lock held; without a region nothing is promised and nothing checked.
  */
+#include <uz/name.h>
+
 #include "region_i.h"
 
 /* Above the limit only by what uz_arena_charge and a lowered limit bring. */
@@ -24,12 +26,15 @@ static bool addresses_ok(const struct uz__arena *a, uint64_t more)
 	       a->end_ablock - a->first_ablock;
 }
 
-bool uz__promise_ok(const struct uz__arena *a, uint64_t bytes)
+static bool fits(const struct uz__arena *a, uint64_t bytes)
 {
-	if (UZ_LIKELY(!uz_load(&a->nr_regions)))
-		return true;
 	return uz__promised(a) + bytes <= uz_load(&a->limit_bytes) &&
 	       addresses_ok(a, bytes / ABLOCK_BYTES);
+}
+
+bool uz__promise_ok(const struct uz__arena *a, uint64_t bytes)
+{
+	return UZ_LIKELY(!uz_load(&a->nr_regions)) || fits(a, bytes);
 }
 
 /* Frames that runs may still take, holes in arena blocks that hold such data included. */
@@ -55,13 +60,6 @@ static int name_copy(struct uz_region *r, const char *name)
 		return -UZ_EINVAL;
 	memcpy(r->name, name, n);
 	return 0;
-}
-
-static bool name_equal(const char *a, const char *b)
-{
-	while (*a && *a == *b)
-		a++, b++;
-	return *a == *b;
 }
 
 /* What it costs to have the arena block in a region; UINT32_MAX: it cannot be. */
@@ -119,12 +117,11 @@ static int join(struct uz__arena *a, struct uz_region *r)
 	for (unsigned int i = UZ_REGION_MAX; i-- > 0;) {
 		if (!a->region[i])
 			at = i;
-		else if (name_equal(a->region[i]->name, r->name))
+		else if (uz_name_equal(a->region[i]->name, r->name))
 			return -UZ_EEXIST;
 	}
 	r->first = find_place(a, r->nr);
-	if (at == UZ_REGION_MAX || r->first == NO_ABLOCK ||
-	    uz__promised(a) + r->nr * ABLOCK_BYTES > a->limit_bytes || !addresses_ok(a, r->nr))
+	if (at == UZ_REGION_MAX || r->first == NO_ABLOCK || !fits(a, r->nr * ABLOCK_BYTES))
 		return -UZ_ENOSPC;
 	rc = mark_place(a, r);
 	if (rc < 0)
@@ -193,7 +190,7 @@ struct uz_region *uz_region_find(struct uz_arena *pub, const char *name)
 
 	uz_lock(pub->plat, &a->lock);
 	for (unsigned int i = 0; i < UZ_REGION_MAX; i++)
-		if (a->region[i] && name_equal(a->region[i]->name, name))
+		if (a->region[i] && uz_name_equal(a->region[i]->name, name))
 			r = a->region[i];
 	uz_unlock(pub->plat, &a->lock);
 	return r;

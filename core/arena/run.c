@@ -140,7 +140,7 @@ int uz_run_alloc(struct uz_arena *pub, uint32_t nr, unsigned int flags, uint32_t
 void uz_run_free(struct uz_arena *pub, uint32_t first, uint32_t nr)
 {
 	struct uz__arena *a = uz__arena(pub);
-	uint32_t i = first / UZ_ABLOCK_FRAMES, at = first % UZ_ABLOCK_FRAMES;
+	uint32_t i = uz_ablock_of(first), at = first % UZ_ABLOCK_FRAMES;
 
 	uz_san_poison_freed(uz_frame_addr(pub, first), (size_t)nr << UZ_FRAME_SHIFT);
 	uz_lock(pub->plat, &a->lock);
@@ -156,7 +156,7 @@ void uz_run_free(struct uz_arena *pub, uint32_t first, uint32_t nr)
 int uz_run_claim(struct uz_arena *pub, uint32_t first, uint32_t nr, unsigned int flags)
 {
 	struct uz__arena *a = uz__arena(pub);
-	uint32_t i = first / UZ_ABLOCK_FRAMES, at = first % UZ_ABLOCK_FRAMES, fresh;
+	uint32_t i = uz_ablock_of(first), at = first % UZ_ABLOCK_FRAMES, fresh;
 	struct ablock *ab;
 	int r = 0;
 

@@ -49,10 +49,9 @@ void uz__claim_background(struct uz_store *s)
 static void lock_behind(struct uz_store *s)
 {
 	struct uz_plat *pl = s->plat;
-	const uint32_t never = 0;
 
 	for (int i = 0; i < NAPS && uz_load(&s->claims); i++)
-		pl->ops->wait(pl, &never, 0, pl->ops->now(pl) + NAP_NS);
+		uz_nap(pl, pl->ops->now(pl) + NAP_NS);
 	uz_lock(pl, &s->background);
 }
 

@@ -95,13 +95,11 @@ static void kill_segment(struct uz_store *s, uint32_t i, uint32_t *dead)
 
 static void wait_unused(struct uz_plat *pl, const struct uz__segment *seg)
 {
-	const uint32_t never = 0;
-
 	for (int i = 0; __atomic_load_n(&seg->users, __ATOMIC_SEQ_CST); i++)
 		if (i < SPINS)
 			uz_relax();
 		else
-			pl->ops->wait(pl, &never, 0, pl->ops->now(pl) + NAP_NS);
+			uz_nap(pl, pl->ops->now(pl) + NAP_NS);
 }
 
 /* Frees the frames of killed segments; how many. Lock held: who is counted in does not want it. */
@@ -311,7 +309,7 @@ bool uz__clean_read(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64_t
 
 static bool in_window(const struct uz__segment *seg, uint32_t first, uint32_t nr)
 {
-	return seg->frame / UZ_ABLOCK_FRAMES - first < nr;
+	return uz_ablock_of(seg->frame) - first < nr;
 }
 
 /* Drops all copies in arena blocks @first_ablock.. @nr_ablocks; frames freed. Any thread. */

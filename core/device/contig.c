@@ -58,12 +58,11 @@ int uz_store_region_destroy(struct uz_store *s, struct uz_region *region)
 static bool lock_until(struct uz_store *s, uint64_t deadline_ns)
 {
 	struct uz_plat *pl = s->plat;
-	const uint32_t never = 0;
 	bool locked;
 
 	uz_fetch_add(&s->claims, 1);
 	while (!(locked = uz_trylock(&s->background)) && pl->ops->now(pl) < deadline_ns)
-		pl->ops->wait(pl, &never, 0, pl->ops->now(pl) + LOCK_NAP_NS);
+		uz_nap(pl, pl->ops->now(pl) + LOCK_NAP_NS);
 	uz_fetch_sub(&s->claims, 1);
 	return locked;
 }

@@ -2,6 +2,8 @@
 /*
  * The life of a disk: create, open at attach, change, reset, destroy.
  */
+#include <uz/name.h>
+
 #include "device_i.h"
 
 static bool name_ok(const char *name)
@@ -18,13 +20,6 @@ static bool name_ok(const char *name)
 			return false;
 	}
 	return n > 0;
-}
-
-static bool name_equal(const char *a, const char *b)
-{
-	while (*a && *a == *b)
-		a++, b++;
-	return *a == *b;
 }
 
 static bool size_ok(uint64_t bytes)
@@ -401,7 +396,7 @@ struct uz_dev *uz_store_disk(struct uz_store *s, const char *name)
 	for (unsigned int i = 0; i < UZ_DISK_MAX; i++) {
 		struct uz_dev *d = uz_load_acquire(&s->disk[i]);
 
-		if (d && name_equal(d->name, name))
+		if (d && uz_name_equal(d->name, name))
 			return d;
 	}
 	return NULL;

@@ -39,9 +39,7 @@ static void release_all(struct evacuation *ev)
 
 static void nap(struct uz_plat *pl, uint64_t end_ns)
 {
-	const uint32_t never = 0;
-
-	pl->ops->wait(pl, &never, 0, UZ_MIN(end_ns, pl->ops->now(pl) + UZ_SLOT_NAP_NS));
+	uz_nap(pl, UZ_MIN(end_ns, pl->ops->now(pl) + UZ_SLOT_NAP_NS));
 }
 
 static bool take_late(struct evacuation *ev, struct uz__mover *mv, uint32_t owner, uint64_t handle)
@@ -182,8 +180,7 @@ bool uz__evacuate_step(struct uz_store *s)
 	for (uint32_t b = 1; b < nr && left; b++) {
 		struct uz_block_id id = uz_block_id(&s->tab, b);
 
-		if (id.kind == UZ_BLOCK_FREE ||
-		    id.start >> (UZ_ABLOCK_SHIFT - UZ_FRAME_SHIFT) != ablock)
+		if (id.kind == UZ_BLOCK_FREE || uz_ablock_of(id.start) != ablock)
 			continue;
 		if (move_block(&ev, b, id))
 			left -= UZ_MIN(left, id.nr_frames);
@@ -217,9 +214,7 @@ static void blame(struct evacuation *ev, struct uz_block_id id, uint64_t since,
 
 static bool in_window(const struct uz_window *w, struct uz_block_id id)
 {
-	uint32_t i = id.start >> (UZ_ABLOCK_SHIFT - UZ_FRAME_SHIFT);
-
-	return id.kind != UZ_BLOCK_FREE && i >= w->first && i < w->first + w->nr;
+	return id.kind != UZ_BLOCK_FREE && uz_ablock_of(id.start) - w->first < w->nr;
 }
 
 /* One pass over all blocks; -ENOMEM when there is no place to move to. */

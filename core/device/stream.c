@@ -194,8 +194,7 @@ bool uz__grace_over(struct uz_store *s, uint64_t g)
 void uz__grace_wait(struct uz_store *s)
 {
 	uint64_t g = uz__grace_begin(s);
-	const uint32_t never = 0;
 
 	while (!uz__grace_over(s, g))
-		s->plat->ops->wait(s->plat, &never, 0, s->plat->ops->now(s->plat) + GRACE_NAP_NS);
+		uz_nap(s->plat, s->plat->ops->now(s->plat) + GRACE_NAP_NS);
 }

@@ -23,6 +23,12 @@
 #define UZ_ABLOCK_SHIFT 21
 #define UZ_ABLOCK_FRAMES (1u << (UZ_ABLOCK_SHIFT - UZ_FRAME_SHIFT))
 
+/* The arena block that a frame lies in. */
+static inline uint32_t uz_ablock_of(uint32_t frame)
+{
+	return frame / UZ_ABLOCK_FRAMES;
+}
+
 /* The head of an arena; what follows is the arena's own. */
 struct uz_arena {
 	char *base; /* address of frame 0 */

@@ -72,4 +72,12 @@ struct uz_plat {
 	uint32_t return_bytes;
 };
 
+/* Sleeps until @end_ns, or less; nobody can wake it. */
+static inline void uz_nap(struct uz_plat *pl, uint64_t end_ns)
+{
+	const uint32_t never = 0;
+
+	pl->ops->wait(pl, &never, 0, end_ns);
+}
+
 #endif
