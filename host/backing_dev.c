@@ -7,11 +7,10 @@
  * One process uses a backing at a time, and one disk of it: a lock on the open file description,
  * dropped by the kernel when we die; a block device is opened exclusively too, which a mounted one refuses.
  */
-#include "host_i.h"
+#include "why.h"
 
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <stdarg.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -21,20 +20,6 @@ struct uz_host_backing_dev {
 	int fd;
 	bool direct;
 };
-
-static int fail(char *why, size_t bytes, int err, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
-
-static int fail(char *why, size_t bytes, int err, const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	if (why && bytes)
-		vsnprintf(why, bytes, format, ap);
-	va_end(ap);
-	return err;
-}
 
 static struct uz_host_backing_dev *self(struct uz_backing_dev *b)
 {
@@ -96,53 +81,53 @@ static int open_path(const char *path, bool *direct)
 	return fd < 0 ? -errno : fd;
 }
 
-static int open_error(const char *path, int err, char *why, size_t bytes)
+static int open_error(const char *path, int err, struct uz__why why)
 {
 	if (err == -EBUSY)
-		return fail(why, bytes, err,
-			    "backing %s is in use (mounted, or another program has it): "
-			    "name another device",
-			    path);
+		return uz__fail(why, err,
+				"backing %s is in use (mounted, or another program has it): "
+				"name another device",
+				path);
 	if (err == -EROFS || err == -EACCES || err == -EPERM)
-		return fail(
-			why, bytes, err,
+		return uz__fail(
+			why, err,
 			"backing %s cannot be written to: %s: it has to be readable and writable",
 			path, strerror(-err));
 	if (err == -EISDIR)
-		return fail(why, bytes, err, "backing %s is a folder: name a file in it", path);
-	return fail(why, bytes, err, "backing %s: %s", path, strerror(-err));
+		return uz__fail(why, err, "backing %s is a folder: name a file in it", path);
+	return uz__fail(why, err, "backing %s: %s", path, strerror(-err));
 }
 
-static int take_lock(int fd, const char *path, char *why, size_t bytes)
+static int take_lock(int fd, const char *path, struct uz__why why)
 {
 	struct flock lk = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
 	if (fcntl(fd, F_OFD_SETLK, &lk) == 0)
 		return 0;
 	if (errno != EAGAIN && errno != EACCES)
-		return fail(why, bytes, -errno, "backing %s: it cannot be locked: %s", path,
-			    strerror(errno));
-	return fail(why, bytes, -EBUSY,
-		    "backing %s is in use by another disk or process: each disk needs its own",
-		    path);
+		return uz__fail(why, -errno, "backing %s: it cannot be locked: %s", path,
+				strerror(errno));
+	return uz__fail(why, -EBUSY,
+			"backing %s is in use by another disk or process: each disk needs its own",
+			path);
 }
 
-static int find_size(struct uz_host_backing_dev *h, const char *path, char *why, size_t bytes)
+static int find_size(struct uz_host_backing_dev *h, const char *path, struct uz__why why)
 {
 	struct stat st;
 
 	if (fstat(h->fd, &st) < 0)
-		return fail(why, bytes, -errno, "backing %s: %s", path, strerror(errno));
+		return uz__fail(why, -errno, "backing %s: %s", path, strerror(errno));
 	if (S_ISREG(st.st_mode)) {
 		h->dev.size_bytes = (uint64_t)INT64_MAX & ~4095ull;
 		return 0;
 	}
 	if (!S_ISBLK(st.st_mode))
-		return fail(why, bytes, -EINVAL,
-			    "backing %s is neither a regular file nor a block device", path);
+		return uz__fail(why, -EINVAL,
+				"backing %s is neither a regular file nor a block device", path);
 	if (ioctl(h->fd, BLKGETSIZE64, &h->dev.size_bytes) < 0)
-		return fail(why, bytes, -errno, "backing %s: its size is not known: %s", path,
-			    strerror(errno));
+		return uz__fail(why, -errno, "backing %s: its size is not known: %s", path,
+				strerror(errno));
 	h->dev.size_bytes &= ~4095ull;
 	return 0;
 }
@@ -156,31 +141,32 @@ static int new_id(struct uz_host_backing_dev *h)
 	return 0;
 }
 
-static int setup(struct uz_host_backing_dev *h, const char *path, char *why, size_t bytes)
+static int setup(struct uz_host_backing_dev *h, const char *path, struct uz__why why)
 {
 	int rc;
 
 	h->fd = open_path(path, &h->direct);
 	if (h->fd < 0)
-		return open_error(path, h->fd, why, bytes);
-	rc = take_lock(h->fd, path, why, bytes);
+		return open_error(path, h->fd, why);
+	rc = take_lock(h->fd, path, why);
 	if (rc == 0)
-		rc = find_size(h, path, why, bytes);
+		rc = find_size(h, path, why);
 	if (rc == 0 && new_id(h) < 0)
-		rc = fail(why, bytes, -EIO, "backing %s: no random number for its header", path);
+		rc = uz__fail(why, -EIO, "backing %s: no random number for its header", path);
 	return rc;
 }
 
 int uz_host_backing_open(const char *path, struct uz_backing_dev **out, char *why, size_t why_bytes)
 {
 	struct uz_host_backing_dev *h = calloc(1, sizeof(*h));
+	struct uz__why to = { why, why_bytes };
 	int rc;
 
 	if (!h)
-		return fail(why, why_bytes, -ENOMEM, "out of memory");
+		return uz__fail(to, -ENOMEM, "out of memory");
 	h->dev.ops = &backing_ops;
 	h->fd = -1;
-	rc = setup(h, path, why, why_bytes);
+	rc = setup(h, path, to);
 	if (rc < 0)
 		uz_host_backing_close(&h->dev);
 	else

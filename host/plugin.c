@@ -10,20 +10,8 @@
 
 #include <dlfcn.h>
 #include <limits.h>
-#include <stdarg.h>
 
 #define MAIN_FOLDER UZ_LIBDIR "/uzram"
-
-void uz__say(struct uz__why why, const char *format, ...)
-{
-	va_list ap;
-
-	if (!why.text || !why.bytes)
-		return;
-	va_start(ap, format);
-	vsnprintf(why.text, why.bytes, format, ap);
-	va_end(ap);
-}
 
 const struct uz__ops_head *uz__kind_find(const struct uz__kind *k, const char *name)
 {

@@ -3,7 +3,7 @@
 #ifndef UZ_PLUGIN_I_H
 #define UZ_PLUGIN_I_H
 
-#include "host_i.h"
+#include "why.h"
 
 /* How the tables of pools and of codecs both begin. */
 struct uz__ops_head {
@@ -34,14 +34,6 @@ struct uz__kind {
 	struct uz__plugin *loaded;
 	struct uz__names names;
 };
-
-/* Where the sentence about a failure goes; text may be NULL. */
-struct uz__why {
-	char *text;
-	size_t bytes;
-};
-
-void uz__say(struct uz__why why, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The built-in or loaded one of that name, NULL. */
 const struct uz__ops_head *uz__kind_find(const struct uz__kind *k, const char *name);
