@@ -152,14 +152,7 @@ void uz__disk_config(const struct uz_section *server, const struct uz_section *d
 
 void uz__control_path(const struct uz_section *server, char *path, size_t bytes)
 {
-	const char *given =
-		server->value[OPT_CONTROL] ? server->value[OPT_CONTROL] : getenv("UZRAM_CONTROL");
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
-
-	if (given && *given)
-		snprintf(path, bytes, "%s", given);
-	else
-		snprintf(path, bytes, "%s/uzram.sock", runtime && *runtime ? runtime : "/run");
+	uz_host_control_path(server->value[OPT_CONTROL], path, bytes);
 }
 
 static void dump_value(FILE *f, enum uz_option_id id, const char *value)

@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <uz/host.h>
 #include <uzram_grant.h>
 
 #define ANSWER_MAX 4096
@@ -29,17 +30,6 @@ static int explain(char *why, size_t why_bytes, int rc, const char *format, ...)
 		vsnprintf(why, why_bytes, format, args);
 	va_end(args);
 	return rc;
-}
-
-static void find_server(const char *control, char *path, size_t bytes)
-{
-	const char *given = control ? control : getenv("UZRAM_CONTROL");
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
-
-	if (given && *given)
-		snprintf(path, bytes, "%s", given);
-	else
-		snprintf(path, bytes, "%s/uzram.sock", runtime && *runtime ? runtime : "/run");
 }
 
 static int connect_to(const char *path)
@@ -153,7 +143,7 @@ int uz_client_grant(const char *control, uint64_t bytes, struct uz_client_grant 
 	char path[512];
 	int rc;
 
-	find_server(control, path, sizeof(path));
+	uz_host_control_path(control, path, sizeof(path));
 	g.connection = connect_to(path);
 	if (g.connection < 0)
 		return explain(why, why_bytes, g.connection, "no server answers at %s: %s", path,

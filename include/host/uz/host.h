@@ -68,4 +68,10 @@ struct uz_background;
 int uz_background_start(struct uz_store *s, struct uz_background **out);
 void uz_background_stop(struct uz_background *b); /* waits for it; accepts NULL */
 
+/*
+ * Where a server's control socket is, into @path: @given if it is not NULL, else $UZRAM_CONTROL,
+ * else $XDG_RUNTIME_DIR/uzram.sock, else /run/uzram.sock. An empty one counts as not given.
+ */
+void uz_host_control_path(const char *given, char *path, size_t bytes);
+
 #endif
