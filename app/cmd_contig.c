@@ -19,25 +19,18 @@
 static int ask(struct uz_call *call, const struct uz_command_line *cl, const char *cmd,
 	       const char *key, const char *value, struct uz_error *e)
 {
-	UZ_FREE char *text = NULL;
-	size_t bytes = 0;
-	struct uz_json_out o = { .f = open_memstream(&text, &bytes) };
+	struct uz_message m;
+	int err;
 
 	*call = (struct uz_call){ .wire.fd = -1 };
-	if (!o.f)
-		return uz__error(e, ENOMEM, "out of memory");
-	uz__json_open(&o, NULL, '{');
-	uz__json_put_u64(&o, "uzram", UZ_CONTROL_VERSION);
-	uz__json_put_text(&o, "cmd", cmd);
+	err = uz__message_begin(&m, cmd, e);
+	if (err)
+		return err;
 	if (key)
-		uz__json_put_text(&o, key, value);
+		uz__json_put_text(&m.out, key, value);
 	if (uz__option_is_on(NULL, &cl->server, OPT_SCATTER))
-		uz__json_put_bool(&o, "scatter", true);
-	uz__json_close(&o, '}');
-	putc('\n', o.f);
-	if (fclose(o.f))
-		return uz__error(e, ENOMEM, "out of memory");
-	return uz__call(call, &cl->server, text, bytes, NULL, 0, e);
+		uz__json_put_bool(&m.out, "scatter", true);
+	return uz__message_send(&m, call, &cl->server, NULL, 0, e);
 }
 
 /* The command inherits grant and connection: when it ends, so does the grant. */

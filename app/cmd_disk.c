@@ -10,26 +10,19 @@
 #include <limits.h>
 #include <string.h>
 
-/* A request that is being written. */
 struct message {
-	struct uz_json_out out;
-	char *text;
-	size_t bytes;
+	struct uz_message request;
 	int dict_fd;
 };
 
 static int begin(struct message *m, const char *command, const char *disk, struct uz_error *e)
 {
-	*m = (struct message){ .dict_fd = -1 };
-	m->out.f = open_memstream(&m->text, &m->bytes);
-	if (!m->out.f)
-		return uz__error(e, ENOMEM, "out of memory");
-	uz__json_open(&m->out, NULL, '{');
-	uz__json_put_u64(&m->out, "uzram", UZ_CONTROL_VERSION);
-	uz__json_put_text(&m->out, "cmd", command);
-	if (disk)
-		uz__json_put_text(&m->out, "disk", disk);
-	return 0;
+	int err = uz__message_begin(&m->request, command, e);
+
+	m->dict_fd = -1;
+	if (!err && disk)
+		uz__json_put_text(&m->request.out, "disk", disk);
+	return err;
 }
 
 /* Sends it; *number gets the answer's @key if there is one. Ends @m. */
@@ -40,26 +33,18 @@ static int finish(struct message *m, const struct uz_command_line *cl, const cha
 	int err;
 
 	if (m->dict_fd >= 0)
-		uz__json_put_u64(&m->out, "dict_fd", 0);
-	uz__json_close(&m->out, '}');
-	putc('\n', m->out.f);
-	if (fclose(m->out.f)) {
-		uz__cleanup_close(&m->dict_fd);
-		return uz__error(e, ENOMEM, "out of memory");
-	}
-	err = uz__call(&call, &cl->server, m->text, m->bytes, &m->dict_fd, m->dict_fd >= 0, e);
+		uz__json_put_u64(&m->request.out, "dict_fd", 0);
+	err = uz__message_send(&m->request, &call, &cl->server, &m->dict_fd, m->dict_fd >= 0, e);
 	if (!err && key)
 		uz__json_u64(&call.json, uz__json_get(&call.json, 0, key), number);
 	uz__call_fini(&call);
 	uz__cleanup_close(&m->dict_fd);
-	free(m->text);
 	return err;
 }
 
 static int give_up(struct message *m, int err)
 {
-	fclose(m->out.f);
-	free(m->text);
+	uz__message_drop(&m->request);
 	uz__cleanup_close(&m->dict_fd);
 	return err;
 }
@@ -71,7 +56,7 @@ static int put_dict(struct message *m, const char *path, struct uz_error *e)
 	m->dict_fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (m->dict_fd < 0)
 		return uz__error(e, EINVAL, "dictionary %s: %s", path, strerror(errno));
-	uz__json_put_text(&m->out, "dict", path);
+	uz__json_put_text(&m->request.out, "dict", path);
 	return 0;
 }
 
@@ -83,7 +68,7 @@ static void put_path(struct message *m, const char *key, const char *path)
 
 	if (cwd && asprintf(&full, "%s/%s", cwd, path) < 0)
 		full = NULL;
-	uz__json_put_text(&m->out, key, full ? full : path);
+	uz__json_put_text(&m->request.out, key, full ? full : path);
 }
 
 static int put_values(struct message *m, const struct uz_section *v, struct uz_error *e)
@@ -95,7 +80,7 @@ static int put_values(struct message *m, const struct uz_section *v, struct uz_e
 		if (i == OPT_BACKING)
 			put_path(m, uz__options[i].name, v->value[i]);
 		else
-			uz__json_put_text(&m->out, uz__options[i].name, v->value[i]);
+			uz__json_put_text(&m->request.out, uz__options[i].name, v->value[i]);
 	}
 	return v->value[OPT_DICT] ? put_dict(m, v->value[OPT_DICT], e) : 0;
 }
@@ -130,7 +115,7 @@ static int take_pairs(struct message *m, const struct uz_command_line *cl, unsig
 		while (x && *x && strcmp(*x, key))
 			x++;
 		if (x && *x)
-			uz__json_put_text(&m->out, key, value);
+			uz__json_put_text(&m->request.out, key, value);
 		else if (id == OPT_NR || uz__options[id].scope == UZ_SCOPE_CLIENT ||
 			 id == OPT_CONTROL)
 			return uz__error(e, EINVAL, "no key '%s'; see 'uzram help %s'", key,
@@ -237,7 +222,7 @@ static int simple(const struct uz_command_line *cl, const char *const keys[2], c
 	if (err)
 		return err;
 	for (unsigned int i = 1; i < cl->nr_args; i++)
-		uz__json_put_text(&m.out, keys[i - 1], cl->arg[i]);
+		uz__json_put_text(&m.request.out, keys[i - 1], cl->arg[i]);
 	err = finish(&m, cl, answer, &number, e);
 	if (!err && answer)
 		printf("%" PRIu64 " %s\n", number, format);

@@ -45,6 +45,20 @@ struct uz_call {
 	struct uz_json_token *token;
 };
 
+/* A request that is being written: its members go to out. */
+struct uz_message {
+	struct uz_json_out out;
+	char *text;
+	size_t bytes;
+};
+
+/* 0 or -ENOMEM: the beginning, with the version and the command. Then send it or drop it. */
+int uz__message_begin(struct uz_message *m, const char *command, struct uz_error *e);
+/* As uz__call; @m ends. */
+int uz__message_send(struct uz_message *m, struct uz_call *call, const struct uz_section *options,
+		     const int *fds, unsigned int nr_fds, struct uz_error *e);
+void uz__message_drop(struct uz_message *m);
+
 /*
  * Sends one request line (newline included) and waits for its answer. 0: "ok" is true; else
  * @e is what the server says. @call is to be ended in both cases.

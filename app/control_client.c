@@ -81,3 +81,35 @@ void uz__call_fini(struct uz_call *call)
 	free(call->token);
 	*call = (struct uz_call){ .wire.fd = -1 };
 }
+
+int uz__message_begin(struct uz_message *m, const char *command, struct uz_error *e)
+{
+	*m = (struct uz_message){ .text = NULL };
+	m->out.f = open_memstream(&m->text, &m->bytes);
+	if (!m->out.f)
+		return uz__error(e, ENOMEM, "out of memory");
+	uz__json_open(&m->out, NULL, '{');
+	uz__json_put_u64(&m->out, "uzram", UZ_CONTROL_VERSION);
+	uz__json_put_text(&m->out, "cmd", command);
+	return 0;
+}
+
+int uz__message_send(struct uz_message *m, struct uz_call *call, const struct uz_section *options,
+		     const int *fds, unsigned int nr_fds, struct uz_error *e)
+{
+	int err;
+
+	*call = (struct uz_call){ .wire.fd = -1 };
+	uz__json_close(&m->out, '}');
+	putc('\n', m->out.f);
+	err = fclose(m->out.f) ? uz__error(e, ENOMEM, "out of memory")
+			       : uz__call(call, options, m->text, m->bytes, fds, nr_fds, e);
+	free(m->text);
+	return err;
+}
+
+void uz__message_drop(struct uz_message *m)
+{
+	fclose(m->out.f);
+	free(m->text);
+}
