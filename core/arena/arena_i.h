@@ -125,6 +125,12 @@ void uz__ablock_unfile(struct uz__arena *a, uint32_t i);
 /* commit.c: pieces to and from the system. Lock held; dropped during the system call. */
 int uz__piece_commit(struct uz__arena *a, enum ablock_kind kind, uint32_t max_pieces);
 uint64_t uz__piece_return(struct uz__arena *a, uint32_t max_pieces, bool whole);
+/*
+ * All pieces of @mask at once, which nobody else may meet: busy, or of an isolated block. Their bytes
+ * have been charged; a commit that fails takes that back, after a decommit it is up to the caller.
+ */
+int uz__mask_commit(struct uz__arena *a, uint32_t ablock, uint32_t mask);
+int uz__mask_decommit(struct uz__arena *a, uint32_t ablock, uint32_t mask);
 
 /* region.c: whether that many more bytes can be promised, and frames. Lock held. */
 bool uz__promise_ok(const struct uz__arena *a, uint64_t bytes);

@@ -10,11 +10,6 @@ struct transit {
 	uint32_t ablock, first, nr; /* pieces */
 };
 
-static void *piece_addr(struct uz__arena *a, struct transit t)
-{
-	return uz_frame_addr(&a->pub, t.ablock * UZ_ABLOCK_FRAMES + t.first * PIECE_FRAMES);
-}
-
 static uint32_t piece_mask(struct transit t)
 {
 	return (t.nr == 32 ? ~0u : (1u << t.nr) - 1) << t.first;
@@ -81,10 +76,64 @@ static uint32_t take_pieces(struct uz__arena *a, uint32_t max)
 	return nr;
 }
 
+/* From the first piece of @mask to the last. */
+static void *span(struct uz__arena *a, uint32_t ablock, uint32_t mask, size_t *bytes)
+{
+	uint32_t first = (uint32_t)__builtin_ctz(mask), end = 32 - (uint32_t)__builtin_clz(mask);
+
+	*bytes = (size_t)(end - first) * PIECE_BYTES;
+	return uz_frame_addr(&a->pub, ablock * UZ_ABLOCK_FRAMES + first * PIECE_FRAMES);
+}
+
+int uz__mask_commit(struct uz__arena *a, uint32_t ablock, uint32_t mask)
+{
+	struct uz_plat *pl = a->pub.plat;
+	uint64_t pieces = uz_popcount(mask);
+	size_t len;
+	void *p = span(a, ablock, mask, &len);
+	int r;
+
+	a->transit_bytes += pieces * PIECE_BYTES;
+	uz_unlock(pl, &a->lock);
+	r = pl->ops->commit(pl, p, len);
+	uz_lock(pl, &a->lock);
+	a->transit_bytes -= pieces * PIECE_BYTES;
+	if (r < 0) {
+		uz_fetch_sub(&a->total_bytes, pieces * PIECE_BYTES);
+		a->commit_failures++;
+	} else {
+		uz__ablock(a, ablock)->resident |= mask;
+		uz__free_frames_add(a, (int64_t)pieces * PIECE_FRAMES);
+	}
+	return r;
+}
+
+int uz__mask_decommit(struct uz__arena *a, uint32_t ablock, uint32_t mask)
+{
+	struct uz_plat *pl = a->pub.plat;
+	uint64_t pieces = uz_popcount(mask);
+	size_t len;
+	void *p = span(a, ablock, mask, &len);
+	int r;
+
+	a->transit_bytes += pieces * PIECE_BYTES;
+	uz__free_frames_add(a, -(int64_t)pieces * PIECE_FRAMES);
+	uz_unlock(pl, &a->lock);
+	r = pl->ops->decommit(pl, p, len);
+	uz_lock(pl, &a->lock);
+	a->transit_bytes -= pieces * PIECE_BYTES;
+	if (r < 0) {
+		uz__free_frames_add(a, (int64_t)pieces * PIECE_FRAMES);
+	} else {
+		uz__ablock(a, ablock)->resident &= ~mask;
+		a->returned_bytes += pieces * PIECE_BYTES;
+	}
+	return r;
+}
+
 /* Commits up to @max_pieces neighbouring pieces; at least one, or an error. */
 int uz__piece_commit(struct uz__arena *a, enum ablock_kind kind, uint32_t max_pieces)
 {
-	struct uz_plat *pl = a->pub.plat;
 	struct transit t;
 	int r;
 
@@ -95,18 +144,7 @@ int uz__piece_commit(struct uz__arena *a, enum ablock_kind kind, uint32_t max_pi
 	if (!t.nr)
 		return -UZ_ENOSPC;
 	mark(a, t, true);
-	a->transit_bytes += (uint64_t)t.nr * PIECE_BYTES;
-	uz_unlock(pl, &a->lock);
-	r = pl->ops->commit(pl, piece_addr(a, t), (size_t)t.nr * PIECE_BYTES);
-	uz_lock(pl, &a->lock);
-	a->transit_bytes -= (uint64_t)t.nr * PIECE_BYTES;
-	if (r < 0) {
-		uz_fetch_sub(&a->total_bytes, (uint64_t)t.nr * PIECE_BYTES);
-		a->commit_failures++;
-	} else {
-		uz__ablock(a, t.ablock)->resident |= piece_mask(t);
-		uz__free_frames_add(a, t.nr * PIECE_FRAMES);
-	}
+	r = uz__mask_commit(a, t.ablock, piece_mask(t));
 	mark(a, t, false);
 	return r;
 }
@@ -131,10 +169,8 @@ static bool free_stretch(struct uz__arena *a, enum ablock_kind kind, uint32_t ma
 /* Gives up to @max_pieces neighbouring free pieces back, @whole: of an arena block that is free. */
 uint64_t uz__piece_return(struct uz__arena *a, uint32_t max_pieces, bool whole)
 {
-	struct uz_plat *pl = a->pub.plat;
 	struct transit t = { 0 };
-	uint64_t bytes;
-	int r;
+	uint64_t bytes = 0;
 
 	if (!max_pieces)
 		return 0;
@@ -143,21 +179,10 @@ uint64_t uz__piece_return(struct uz__arena *a, uint32_t max_pieces, bool whole)
 	     (!free_stretch(a, MOVABLE, max_pieces, &t) &&
 	      !free_stretch(a, PINNED, max_pieces, &t) && !free_stretch(a, CLEAN, max_pieces, &t))))
 		return 0;
-	bytes = (uint64_t)t.nr * PIECE_BYTES;
 	mark(a, t, true);
-	a->transit_bytes += bytes;
-	uz__free_frames_add(a, -(int64_t)(t.nr * PIECE_FRAMES));
-	uz_unlock(pl, &a->lock);
-	r = pl->ops->decommit(pl, piece_addr(a, t), bytes);
-	uz_lock(pl, &a->lock);
-	a->transit_bytes -= bytes;
-	if (r < 0) {
-		uz__free_frames_add(a, t.nr * PIECE_FRAMES);
-		bytes = 0;
-	} else {
-		uz__ablock(a, t.ablock)->resident &= ~piece_mask(t);
+	if (uz__mask_decommit(a, t.ablock, piece_mask(t)) == 0) {
+		bytes = (uint64_t)t.nr * PIECE_BYTES;
 		uz_fetch_sub(&a->total_bytes, bytes);
-		a->returned_bytes += bytes;
 	}
 	mark(a, t, false);
 	return bytes;

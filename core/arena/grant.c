@@ -161,28 +161,13 @@ static uint32_t target_find(struct uz__arena *a)
 /* Lock held, dropped meanwhile; the arena block is in no list. */
 static int target_commit(struct uz__arena *a, uint32_t i)
 {
-	struct uz_plat *pl = a->pub.plat;
-	struct ablock *ab = uz__ablock(a, i);
-	uint32_t cold = ~ab->resident;
-	uint64_t bytes = uz_popcount(cold) * (uint64_t)PIECE_BYTES;
-	int r;
+	uint32_t cold = ~uz__ablock(a, i)->resident;
 
-	if (!bytes)
+	if (!cold)
 		return 0;
-	if (!take_budget(a, bytes))
+	if (!take_budget(a, uz_popcount(cold) * (uint64_t)PIECE_BYTES) ||
+	    uz__mask_commit(a, i, cold) < 0)
 		return -UZ_ENOMEM;
-	a->transit_bytes += bytes;
-	uz_unlock(pl, &a->lock);
-	r = pl->ops->commit(pl, uz_frame_addr(&a->pub, i * UZ_ABLOCK_FRAMES), ABLOCK_BYTES);
-	uz_lock(pl, &a->lock);
-	a->transit_bytes -= bytes;
-	if (r < 0) {
-		uz_fetch_sub(&a->total_bytes, bytes);
-		a->commit_failures++;
-		return -UZ_ENOMEM;
-	}
-	ab->resident = UINT32_MAX;
-	uz__free_frames_add(a, (int64_t)uz_popcount(cold) * PIECE_FRAMES);
 	return 0;
 }
 
@@ -230,34 +215,16 @@ int uz_window_target(struct uz_window *w, uint32_t from, uint32_t nr, uint32_t *
 void uz_window_done(struct uz_window *w, uint32_t i)
 {
 	struct uz__arena *a = arena_of(w);
-	struct uz_plat *pl = a->pub.plat;
 	struct ablock *ab = uz__ablock(a, i);
 	uint32_t pieces;
-	int r;
 
-	uz_lock(pl, &a->lock);
+	uz_lock(a->pub.plat, &a->lock);
 	pieces = ab->nr_used ? 0 : ab->resident;
-	if (pieces) {
-		uint64_t bytes = uz_popcount(pieces) * (uint64_t)PIECE_BYTES;
-
-		ab->busy = pieces;
-		uz__free_frames_add(a, -(int64_t)uz_popcount(pieces) * PIECE_FRAMES);
-		a->transit_bytes += bytes;
-		uz_unlock(pl, &a->lock);
-		r = pl->ops->decommit(pl, uz_frame_addr(w->arena, i * UZ_ABLOCK_FRAMES),
-				      ABLOCK_BYTES);
-		uz_lock(pl, &a->lock);
-		ab->busy = 0;
-		a->transit_bytes -= bytes;
-		if (r < 0) {
-			uz__free_frames_add(a, (int64_t)uz_popcount(pieces) * PIECE_FRAMES);
-		} else {
-			ab->resident = 0;
-			a->due_bytes -= bytes;
-			a->returned_bytes += bytes;
-		}
-	}
-	uz_unlock(pl, &a->lock);
+	ab->busy = pieces;
+	if (pieces && uz__mask_decommit(a, i, pieces) == 0)
+		a->due_bytes -= uz_popcount(pieces) * (uint64_t)PIECE_BYTES;
+	ab->busy = 0;
+	uz_unlock(a->pub.plat, &a->lock);
 }
 
 uint32_t uz_ablock_used(struct uz_arena *pub, uint32_t i)
