@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dev_rig.h"
-#include "pages.h"
+#include "flat_model.h"
 #include "test_backing.h"
 
 #define PAGES_MAX 2000u
@@ -19,169 +18,128 @@
 #define LIMIT (48ull << 20)
 
 struct model {
-	struct dev_rig rig;
+	struct flat_model f;
 	struct test_backing backing;
-	struct test_rng *rng;
-	unsigned char *flat, *buf;
-	uint64_t size, done[16];
 	unsigned int codecs[4];
 	uint64_t written, read_back, hits;
 };
 
-static uint64_t random_range(struct model *m, uint64_t *len)
-{
-	uint64_t off = test_below(m->rng, m->size);
-
-	*len = 1 + test_below(m->rng, UZ_MIN((uint64_t)LEN_MAX, m->size - off));
-	if (test_one_in(m->rng, 2)) {
-		off &= ~(uint64_t)(UZ_PAGE_SIZE - 1);
-		*len = UZ_MIN(UZ_ALIGN_UP(*len, (uint64_t)UZ_PAGE_SIZE), m->size - off);
-	}
-	return off;
-}
-
 static void op_write(struct model *m)
 {
-	uint64_t len, off = random_range(m, &len);
-	unsigned int flags = test_one_in(m->rng, 3) ? UZ_IO_SHARED : 0;
-
-	for (uint64_t at = 0; at < len; at += UZ_PAGE_SIZE)
-		page_make(m->rng, (enum page_kind)test_below(m->rng, PAGE_KINDS), m->buf + at);
-	CHECK_EQ(uz_dev_write(m->rig.dev, m->rig.st, off, m->buf, len, flags), 0);
-	memcpy(m->flat + off, m->buf, len);
-}
-
-static void check_range(struct model *m, uint64_t off, uint64_t len)
-{
-	CHECK_EQ(uz_dev_read(m->rig.dev, m->rig.st, off, m->buf, len, 0), 0);
-	CHECK_MEM(m->buf, m->flat + off, len);
+	flat_write(&m->f);
 }
 
 static void op_read(struct model *m)
 {
-	uint64_t len, off = random_range(m, &len);
-
-	check_range(m, off, len);
+	flat_read(&m->f);
 }
 
 static void op_discard(struct model *m)
 {
-	uint64_t len, off = random_range(m, &len);
-
-	CHECK_EQ(uz_dev_discard(m->rig.dev, m->rig.st, off, len), 0);
-	memset(m->flat + off, 0, len);
+	flat_discard(&m->f);
 }
 
 static void op_writeback(struct model *m)
 {
-	enum uz_writeback_what what = (enum uz_writeback_what)test_below(m->rng, 4);
-	struct uz_dev_stats before = dev_rig_stats(&m->rig), after;
-	int64_t n = uz_dev_writeback(m->rig.dev, what, test_below(m->rng, 400));
+	enum uz_writeback_what what = (enum uz_writeback_what)test_below(m->f.rng, 4);
+	struct uz_dev_stats before = dev_rig_stats(&m->f.rig), after;
+	int64_t n = uz_dev_writeback(m->f.rig.dev, what, test_below(m->f.rng, 400));
 
 	CHECK(n >= 0);
-	after = dev_rig_stats(&m->rig);
+	after = dev_rig_stats(&m->f.rig);
 	CHECK_EQ(after.bd_count - before.bd_count, n);
 	CHECK_EQ(after.orig_data_size, before.orig_data_size);
 }
 
 static void op_background(struct model *m)
 {
-	CHECK_EQ(uz_dev_set_writeback(m->rig.dev, (uint32_t)test_below(m->rng, 3)), 0);
+	CHECK_EQ(uz_dev_set_writeback(m->f.rig.dev, (uint32_t)test_below(m->f.rng, 3)), 0);
 	for (int i = 0; i < 12; i++)
-		uz_dev_background(m->rig.dev, UINT64_MAX / 2, 2000000);
+		uz_dev_background(m->f.rig.dev, UINT64_MAX / 2, 2000000);
 }
 
 /* Copies go, then pages, when there is no room; the limit comes back. */
 static void op_squeeze(struct model *m)
 {
-	struct uz_arena *a = uz_store_arena(m->rig.store);
-	uint64_t total = dev_rig_stats(&m->rig).ram_total;
+	struct uz_arena *a = uz_store_arena(m->f.rig.store);
+	uint64_t total = dev_rig_stats(&m->f.rig).ram_total;
 
 	uz_arena_set_limit(a, UZ_MAX(total + (64u << 10), 7ull << 20));
 	for (int i = 0; i < 4; i++)
 		op_write(m);
 	for (int i = 0; i < 4; i++)
-		uz_dev_background(m->rig.dev, 0, 2000000);
+		uz_dev_background(m->f.rig.dev, 0, 2000000);
 	uz_arena_set_limit(a, LIMIT);
 }
 
 static void op_idle(struct model *m)
 {
-	uz_dev_idle(m->rig.dev, 0);
+	uz_dev_idle(m->f.rig.dev, 0);
 }
 
 static void op_pool(struct model *m)
 {
-	unsigned int nr = 0;
-
-	while (uz_pools[nr])
-		nr++;
-	CHECK_EQ(uz_dev_set_pool(m->rig.dev, uz_pools[test_below(m->rng, nr)]), 0);
+	flat_set_pool(&m->f);
 }
 
 static void op_codec(struct model *m)
 {
-	CHECK_EQ(uz_dev_set_codec(m->rig.dev, m->codecs[test_below(m->rng, 4)]), 0);
+	CHECK_EQ(uz_dev_set_codec(m->f.rig.dev, m->codecs[test_below(m->f.rng, 4)]), 0);
 }
 
 static void op_recompress(struct model *m)
 {
-	struct uz_recompress r = { .codec = m->codecs[test_below(m->rng, 4)],
-				   .max_pages = test_below(m->rng, 100) };
+	struct uz_recompress r = { .codec = m->codecs[test_below(m->f.rng, 4)],
+				   .max_pages = test_below(m->f.rng, 100) };
 
-	CHECK(uz_dev_recompress(m->rig.dev, &r) >= 0);
+	CHECK(uz_dev_recompress(m->f.rig.dev, &r) >= 0);
 }
 
 static void op_resize(struct model *m)
 {
-	uint64_t size = (1 + test_below(m->rng, PAGES_MAX)) * UZ_PAGE_SIZE;
-
-	CHECK_EQ(uz_dev_resize(m->rig.dev, size), 0);
-	if (size < m->size)
-		memset(m->flat + size, 0, m->size - size);
-	m->size = size;
+	flat_resize(&m->f);
 }
 
 static void op_reset(struct model *m)
 {
-	struct uz_dev_stats st = dev_rig_stats(&m->rig);
+	struct uz_dev_stats st = dev_rig_stats(&m->f.rig);
 
-	if (!test_one_in(m->rng, 8))
+	if (!test_one_in(m->f.rng, 8))
 		return;
 	m->written += st.bd_writes;
 	m->read_back += st.bd_reads;
 	m->hits += st.clean_hits;
-	CHECK_EQ(uz_dev_reset(m->rig.dev), 0);
-	memset(m->flat, 0, m->size);
-	CHECK_EQ(dev_rig_stats(&m->rig).bd_count, 0);
+	CHECK_EQ(uz_dev_reset(m->f.rig.dev), 0);
+	memset(m->f.flat, 0, m->f.size);
+	CHECK_EQ(dev_rig_stats(&m->f.rig).bd_count, 0);
 }
 
 static void add_codecs(struct model *m)
 {
-	m->codecs[0] = dev_rig_codec(&m->rig, "lz4", UZ_LEVEL_DEFAULT, false);
-	m->codecs[1] = dev_rig_codec(&m->rig, "lz4", 8, true);
-	m->codecs[2] = dev_rig_codec(&m->rig, "zstd", 1, true);
-	m->codecs[3] = dev_rig_codec(&m->rig, "deflate", 1, false);
+	m->codecs[0] = dev_rig_codec(&m->f.rig, "lz4", UZ_LEVEL_DEFAULT, false);
+	m->codecs[1] = dev_rig_codec(&m->f.rig, "lz4", 8, true);
+	m->codecs[2] = dev_rig_codec(&m->f.rig, "zstd", 1, true);
+	m->codecs[3] = dev_rig_codec(&m->f.rig, "deflate", 1, false);
 }
 
 static void op_adopt(struct model *m)
 {
-	struct uz_dev_stats st = dev_rig_stats(&m->rig);
+	struct uz_dev_stats st = dev_rig_stats(&m->f.rig);
 	struct uz_backing_info info;
 
-	if (!test_one_in(m->rng, 3))
+	if (!test_one_in(m->f.rng, 3))
 		return;
 	m->written += st.bd_writes;
 	m->read_back += st.bd_reads;
 	m->hits += st.clean_hits;
-	dev_rig_adopt(&m->rig);
+	dev_rig_adopt(&m->f.rig);
 	add_codecs(m);
-	uz_dev_backing(m->rig.dev, &info);
+	uz_dev_backing(m->f.rig.dev, &info);
 	CHECK(!info.attached && info.id);
 	CHECK_EQ(info.pages, st.bd_count);
 	CHECK(!strcmp(info.hint, "memory"));
-	CHECK_EQ(uz_dev_writeback(m->rig.dev, UZ_WRITEBACK_ALL, 0), -UZ_ENOENT);
-	CHECK_EQ(uz_dev_set_backing(m->rig.dev, &m->backing.dev, "memory", UZ_BACKING_KEPT), 0);
+	CHECK_EQ(uz_dev_writeback(m->f.rig.dev, UZ_WRITEBACK_ALL, 0), -UZ_ENOENT);
+	CHECK_EQ(uz_dev_set_backing(m->f.rig.dev, &m->backing.dev, "memory", UZ_BACKING_KEPT), 0);
 }
 
 static void (*const ops[])(struct model *m) = {
@@ -190,32 +148,20 @@ static void (*const ops[])(struct model *m) = {
 	op_codec,     op_recompress, op_resize,	 op_adopt,
 };
 
-static void check_all(struct model *m)
-{
-	for (uint64_t off = 0; off < m->size; off += LEN_MAX)
-		check_range(m, off, UZ_MIN((uint64_t)LEN_MAX, m->size - off));
-	CHECK_EQ(uz_store_check(m->rig.store), 0);
-}
-
 static void run(struct test_rng *rng, const char *pool, const char *codec, uint64_t steps)
 {
-	struct model m = { .rng = rng, .size = PAGES_MAX / 2 * UZ_PAGE_SIZE };
-	struct dev_rig_config c = { .size_bytes = m.size,
-				    .limit_bytes = LIMIT,
-				    .pool = pool,
-				    .codec = codec,
-				    .checksum = test_one_in(rng, 2) };
+	struct model m = { .written = 0 };
+	struct dev_rig_config c = {
+		.limit_bytes = LIMIT, .pool = pool, .codec = codec, .checksum = test_one_in(rng, 2)
+	};
 	struct uz_dev_stats st;
 
 	printf("%s %s\n", pool, codec);
-	m.flat = calloc(PAGES_MAX, UZ_PAGE_SIZE);
-	m.buf = malloc(LEN_MAX + UZ_PAGE_SIZE);
-	CHECK(m.flat && m.buf);
-	dev_rig_open(&m.rig, &c);
+	flat_open(&m.f, rng, PAGES_MAX, LEN_MAX, &c);
 	add_codecs(&m);
 	test_backing_open(&m.backing, (PAGES_MAX + 1) * UZ_PAGE_SIZE);
-	CHECK_EQ(uz_dev_set_backing(m.rig.dev, &m.backing.dev, "memory", UZ_BACKING_KEPT), 0);
-	CHECK_EQ(uz_dev_set_backing(m.rig.dev, &m.backing.dev, "memory", 0), -UZ_EBUSY);
+	CHECK_EQ(uz_dev_set_backing(m.f.rig.dev, &m.backing.dev, "memory", UZ_BACKING_KEPT), 0);
+	CHECK_EQ(uz_dev_set_backing(m.f.rig.dev, &m.backing.dev, "memory", 0), -UZ_EBUSY);
 	for (test_step = 0; test_step < steps; test_step++) {
 		size_t i = test_below(rng, sizeof(ops) / sizeof(ops[0]) + 1);
 
@@ -223,23 +169,21 @@ static void run(struct test_rng *rng, const char *pool, const char *codec, uint6
 			ops[i](&m);
 		else
 			op_reset(&m);
-		CHECK_EQ(uz_store_check(m.rig.store), 0);
+		CHECK_EQ(uz_store_check(m.f.rig.store), 0);
 		if (test_one_in(rng, 40))
-			check_all(&m);
+			flat_check_all(&m.f);
 	}
-	CHECK(uz_dev_writeback(m.rig.dev, UZ_WRITEBACK_ALL, 0) >= 0);
-	check_all(&m);
-	check_all(&m);
-	st = dev_rig_stats(&m.rig);
+	CHECK(uz_dev_writeback(m.f.rig.dev, UZ_WRITEBACK_ALL, 0) >= 0);
+	flat_check_all(&m.f);
+	flat_check_all(&m.f);
+	st = dev_rig_stats(&m.f.rig);
 	CHECK(m.written + st.bd_writes > 100);
 	CHECK(m.read_back + st.bd_reads > 10);
 	CHECK(m.hits + st.clean_hits > 10);
-	uz_dev_destroy(m.rig.dev);
-	CHECK_EQ(uz_store_check(m.rig.store), 0);
+	uz_dev_destroy(m.f.rig.dev);
+	CHECK_EQ(uz_store_check(m.f.rig.store), 0);
 	test_backing_close(&m.backing);
-	dev_rig_close(&m.rig);
-	free(m.flat);
-	free(m.buf);
+	flat_close(&m.f);
 }
 
 int main(void)

@@ -10,160 +10,110 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dev_rig.h"
-#include "pages.h"
+#include "flat_model.h"
 
 #define PAGES_MAX 3000u
 #define LEN_MAX (64u * UZ_PAGE_SIZE)
 
 struct model {
-	struct dev_rig rig;
-	struct test_rng *rng;
-	unsigned char *flat; /* PAGES_MAX pages; beyond size all zero */
-	unsigned char *buf;
-	uint64_t size;
+	struct flat_model f;
 	unsigned int codecs[6];
 	uint64_t done[16];
 };
 
-static uint64_t random_offset(struct model *m, uint64_t *len)
-{
-	uint64_t off = test_below(m->rng, m->size);
-
-	*len = 1 + test_below(m->rng, UZ_MIN((uint64_t)LEN_MAX, m->size - off));
-	if (test_one_in(m->rng, 2)) {
-		off &= ~(uint64_t)(UZ_PAGE_SIZE - 1);
-		*len = UZ_MIN(UZ_ALIGN_UP(*len, (uint64_t)UZ_PAGE_SIZE), m->size - off);
-	}
-	return off;
-}
-
-static void make_data(struct model *m, uint64_t len)
-{
-	for (uint64_t at = 0; at < len; at += UZ_PAGE_SIZE) {
-		page_make(m->rng, (enum page_kind)test_below(m->rng, PAGE_KINDS), m->buf + at);
-		if (test_one_in(m->rng, 8))
-			memset(m->buf + at, 0, UZ_PAGE_SIZE / 2);
-	}
-}
-
 static void op_write(struct model *m)
 {
-	uint64_t len, off = random_offset(m, &len);
-	unsigned int flags = test_one_in(m->rng, 4) ? UZ_IO_SHARED : 0;
-
-	make_data(m, len);
-	CHECK_EQ(uz_dev_write(m->rig.dev, m->rig.st, off, m->buf, len, flags), 0);
-	memcpy(m->flat + off, m->buf, len);
-}
-
-static void check_range(struct model *m, uint64_t off, uint64_t len)
-{
-	CHECK_EQ(uz_dev_read(m->rig.dev, m->rig.st, off, m->buf, len, 0), 0);
-	CHECK_MEM(m->buf, m->flat + off, len);
+	flat_write(&m->f);
 }
 
 static void op_read(struct model *m)
 {
-	uint64_t len, off = random_offset(m, &len);
-
-	check_range(m, off, len);
+	flat_read(&m->f);
 }
 
 static void op_zero(struct model *m)
 {
-	uint64_t len, off = random_offset(m, &len);
+	uint64_t len, off;
 
-	if (test_one_in(m->rng, 2))
-		CHECK_EQ(uz_dev_zero(m->rig.dev, m->rig.st, off, len), 0);
-	else
-		CHECK_EQ(uz_dev_discard(m->rig.dev, m->rig.st, off, len), 0);
-	memset(m->flat + off, 0, len);
+	if (test_one_in(m->f.rng, 2)) {
+		flat_discard(&m->f);
+		return;
+	}
+	off = flat_range(&m->f, &len);
+	CHECK_EQ(uz_dev_zero(m->f.rig.dev, m->f.rig.st, off, len), 0);
+	memset(m->f.flat + off, 0, len);
 }
 
 static void op_extent(struct model *m)
 {
-	uint64_t len, got, off = random_offset(m, &len);
+	uint64_t len, got, off = flat_range(&m->f, &len);
 	bool hole;
 
-	CHECK_EQ(uz_dev_extent(m->rig.dev, m->rig.st, off, len, &got, &hole), 0);
+	CHECK_EQ(uz_dev_extent(m->f.rig.dev, m->f.rig.st, off, len, &got, &hole), 0);
 	CHECK(got >= 1 && got <= len);
 	for (uint64_t i = 0; hole && i < got; i++)
-		CHECK(m->flat[off + i] == 0);
+		CHECK(m->f.flat[off + i] == 0);
 }
 
 static void op_background(struct model *m)
 {
-	uint64_t now = 1000000000ull * test_below(m->rng, 1000000);
+	uint64_t now = 1000000000ull * test_below(m->f.rng, 1000000);
 
 	for (int i = 0; i < 4; i++)
-		uz_dev_background(m->rig.dev, now, 2000000);
+		uz_dev_background(m->f.rig.dev, now, 2000000);
 }
 
 static void op_compact(struct model *m)
 {
-	CHECK(uz_dev_compact(m->rig.dev) >= 0);
+	CHECK(uz_dev_compact(m->f.rig.dev) >= 0);
 }
 
 static void op_set_pool(struct model *m)
 {
-	unsigned int nr = 0;
-
-	while (uz_pools[nr])
-		nr++;
-	nr = (unsigned int)test_below(m->rng, nr);
-	CHECK_EQ(uz_dev_set_pool(m->rig.dev, uz_pools[nr]), 0);
-	CHECK(uz_dev_pool(m->rig.dev) == uz_pools[nr]);
+	flat_set_pool(&m->f);
 }
 
 static void op_set_codec(struct model *m)
 {
-	unsigned int e = m->codecs[test_below(m->rng, 6)];
+	unsigned int e = m->codecs[test_below(m->f.rng, 6)];
 
-	CHECK_EQ(uz_dev_set_codec(m->rig.dev, e), 0);
-	CHECK_EQ(uz_dev_codec(m->rig.dev), e);
+	CHECK_EQ(uz_dev_set_codec(m->f.rig.dev, e), 0);
+	CHECK_EQ(uz_dev_codec(m->f.rig.dev), e);
 }
 
 static void op_recompress(struct model *m)
 {
 	struct uz_recompress r = {
-		.codec = m->codecs[test_below(m->rng, 6)],
-		.min_bytes = (uint32_t)test_below(m->rng, UZ_PAGE_SIZE + 1),
-		.max_pages = test_below(m->rng, 200),
+		.codec = m->codecs[test_below(m->f.rng, 6)],
+		.min_bytes = (uint32_t)test_below(m->f.rng, UZ_PAGE_SIZE + 1),
+		.max_pages = test_below(m->f.rng, 200),
 	};
 
-	CHECK(uz_dev_recompress(m->rig.dev, &r) >= 0);
+	CHECK(uz_dev_recompress(m->f.rig.dev, &r) >= 0);
 }
 
 static void op_idle(struct model *m)
 {
 	struct uz_dev_stats st;
 
-	uz_dev_idle(m->rig.dev, 0);
-	st = dev_rig_stats(&m->rig);
+	uz_dev_idle(m->f.rig.dev, 0);
+	st = dev_rig_stats(&m->f.rig);
 	CHECK_EQ(st.idle_pages * UZ_PAGE_SIZE, st.orig_data_size);
 }
 
 static void op_resize(struct model *m)
 {
-	uint64_t size = (1 + test_below(m->rng, PAGES_MAX)) * UZ_PAGE_SIZE;
-
-	CHECK_EQ(uz_dev_resize(m->rig.dev, size), 0);
-	if (size < m->size)
-		memset(m->flat + size, 0, m->size - size);
-	m->size = size;
-	CHECK_EQ(uz_dev_size(m->rig.dev), size);
-	CHECK_EQ(uz_dev_read(m->rig.dev, m->rig.st, size, m->buf, 1, 0), -UZ_EINVAL);
+	flat_resize(&m->f);
 }
 
 static void op_reset(struct model *m)
 {
-	if (!test_one_in(m->rng, 8))
+	if (!test_one_in(m->f.rng, 8))
 		return;
-	CHECK_EQ(uz_dev_reset(m->rig.dev), 0);
-	memset(m->flat, 0, m->size);
-	CHECK_EQ(dev_rig_stats(&m->rig).orig_data_size, 0);
-	CHECK_EQ(dev_rig_stats(&m->rig).mem_used_total, 0);
+	CHECK_EQ(uz_dev_reset(m->f.rig.dev), 0);
+	memset(m->f.flat, 0, m->f.size);
+	CHECK_EQ(dev_rig_stats(&m->f.rig).orig_data_size, 0);
+	CHECK_EQ(dev_rig_stats(&m->f.rig).mem_used_total, 0);
 }
 
 static void add_codecs(struct model *m)
@@ -183,16 +133,16 @@ static void add_codecs(struct model *m)
 
 	for (unsigned int i = 0; i < 6; i++)
 		m->codecs[i] =
-			dev_rig_codec(&m->rig, spec[i].name, spec[i].level, spec[i].checksum);
+			dev_rig_codec(&m->f.rig, spec[i].name, spec[i].level, spec[i].checksum);
 }
 
 static void op_adopt(struct model *m)
 {
-	if (!test_one_in(m->rng, 4))
+	if (!test_one_in(m->f.rng, 4))
 		return;
-	dev_rig_adopt(&m->rig);
+	dev_rig_adopt(&m->f.rig);
 	add_codecs(m);
-	CHECK_EQ(uz_dev_size(m->rig.dev), m->size);
+	CHECK_EQ(uz_dev_size(m->f.rig.dev), m->f.size);
 }
 
 static void (*const ops[])(struct model *m) = {
@@ -201,43 +151,30 @@ static void (*const ops[])(struct model *m) = {
 	op_idle,   op_resize,	  op_reset,   op_adopt,
 };
 
-static void check_all(struct model *m)
-{
-	for (uint64_t off = 0; off < m->size; off += LEN_MAX)
-		check_range(m, off, UZ_MIN((uint64_t)LEN_MAX, m->size - off));
-	CHECK_EQ(uz_store_check(m->rig.store), 0);
-}
-
 static void run(struct test_rng *rng, const char *pool, const char *codec, uint64_t steps)
 {
-	struct model m = { .rng = rng, .size = PAGES_MAX / 2 * UZ_PAGE_SIZE };
-	struct dev_rig_config c = { .size_bytes = m.size,
-				    .limit_bytes = 64 << 20,
+	struct model m = { .done = { 0 } };
+	struct dev_rig_config c = { .limit_bytes = 64 << 20,
 				    .pool = pool,
 				    .codec = codec,
 				    .checksum = test_one_in(rng, 2) };
 
 	printf("%s %s\n", pool, codec);
-	m.flat = calloc(PAGES_MAX, UZ_PAGE_SIZE);
-	m.buf = malloc(LEN_MAX + UZ_PAGE_SIZE);
-	CHECK(m.flat && m.buf);
-	dev_rig_open(&m.rig, &c);
+	flat_open(&m.f, rng, PAGES_MAX, LEN_MAX, &c);
 	add_codecs(&m);
 	for (test_step = 0; test_step < steps; test_step++) {
 		size_t i = test_below(rng, sizeof(ops) / sizeof(ops[0]));
 
 		ops[i](&m);
 		m.done[i]++;
-		CHECK_EQ(uz_store_check(m.rig.store), 0);
+		CHECK_EQ(uz_store_check(m.f.rig.store), 0);
 		if (test_one_in(rng, 50))
-			check_all(&m);
+			flat_check_all(&m.f);
 	}
-	check_all(&m);
-	dev_rig_adopt(&m.rig);
-	check_all(&m);
-	dev_rig_close(&m.rig);
-	free(m.flat);
-	free(m.buf);
+	flat_check_all(&m.f);
+	dev_rig_adopt(&m.f.rig);
+	flat_check_all(&m.f);
+	flat_close(&m.f);
 }
 
 int main(void)
