@@ -76,28 +76,29 @@ static uint32_t take_pieces(struct uz__arena *a, uint32_t max)
 	return nr;
 }
 
-/* From the first piece of @mask to the last. */
-static void *span(struct uz__arena *a, uint32_t ablock, uint32_t mask, size_t *bytes)
+/* @call from the first piece of @mask to the last, without the lock; the pieces are under way then. */
+static int pass(struct uz__arena *a, uint32_t ablock, uint32_t mask,
+		int (*call)(struct uz_plat *pl, void *p, size_t len))
 {
+	struct uz_plat *pl = a->pub.plat;
 	uint32_t first = (uint32_t)__builtin_ctz(mask), end = 32 - (uint32_t)__builtin_clz(mask);
+	uint64_t bytes = uz_popcount(mask) * (uint64_t)PIECE_BYTES;
+	int r;
 
-	*bytes = (size_t)(end - first) * PIECE_BYTES;
-	return uz_frame_addr(&a->pub, ablock * UZ_ABLOCK_FRAMES + first * PIECE_FRAMES);
+	a->transit_bytes += bytes;
+	uz_unlock(pl, &a->lock);
+	r = call(pl, uz_frame_addr(&a->pub, ablock * UZ_ABLOCK_FRAMES + first * PIECE_FRAMES),
+		 (size_t)(end - first) * PIECE_BYTES);
+	uz_lock(pl, &a->lock);
+	a->transit_bytes -= bytes;
+	return r;
 }
 
 int uz__mask_commit(struct uz__arena *a, uint32_t ablock, uint32_t mask)
 {
-	struct uz_plat *pl = a->pub.plat;
 	uint64_t pieces = uz_popcount(mask);
-	size_t len;
-	void *p = span(a, ablock, mask, &len);
-	int r;
+	int r = pass(a, ablock, mask, a->pub.plat->ops->commit);
 
-	a->transit_bytes += pieces * PIECE_BYTES;
-	uz_unlock(pl, &a->lock);
-	r = pl->ops->commit(pl, p, len);
-	uz_lock(pl, &a->lock);
-	a->transit_bytes -= pieces * PIECE_BYTES;
 	if (r < 0) {
 		uz_fetch_sub(&a->total_bytes, pieces * PIECE_BYTES);
 		a->commit_failures++;
@@ -110,18 +111,11 @@ int uz__mask_commit(struct uz__arena *a, uint32_t ablock, uint32_t mask)
 
 int uz__mask_decommit(struct uz__arena *a, uint32_t ablock, uint32_t mask)
 {
-	struct uz_plat *pl = a->pub.plat;
 	uint64_t pieces = uz_popcount(mask);
-	size_t len;
-	void *p = span(a, ablock, mask, &len);
 	int r;
 
-	a->transit_bytes += pieces * PIECE_BYTES;
 	uz__free_frames_add(a, -(int64_t)pieces * PIECE_FRAMES);
-	uz_unlock(pl, &a->lock);
-	r = pl->ops->decommit(pl, p, len);
-	uz_lock(pl, &a->lock);
-	a->transit_bytes -= pieces * PIECE_BYTES;
+	r = pass(a, ablock, mask, a->pub.plat->ops->decommit);
 	if (r < 0) {
 		uz__free_frames_add(a, (int64_t)pieces * PIECE_FRAMES);
 	} else {
