@@ -11,6 +11,10 @@
  *   promised == A * (arena blocks with MOVABLE or PINNED frames) + areas + scratch + charged
  *               + granted + A * reserved + A   <= limit
  *
+ * One thing is not bounded: a grant that fails at its deadline can leave the data of arena blocks in
+ * two halves, its own and a target's. Until that is brought together again the sum may be above the
+ * limit: nothing more is lent then, and a grant may find no place (-ENOMEM).
+ *
  * A run that would break it is refused with -ENOSPC and counted in lend_refused. A grant empties
  * its window, gives those frames back to the system and keeps their bytes charged: the caller
  * makes memory of that size elsewhere.
