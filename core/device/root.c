@@ -113,14 +113,17 @@ static bool clear_slot(void *ctx, uint64_t *slot, uint64_t page)
 	return true;
 }
 
-/* Frees the pages [page, end), end 0: to the end of the disk. Background lock held. */
+/*
+ * Frees the pages [page, end), end 0: to the end of the disk. Background lock held. Writers may make
+ * tables meanwhile; an entry that is bad is changed by nobody else.
+ */
 void uz__cut(struct uz_dev *d, uint64_t page, uint64_t end)
 {
 	struct uz__walk w = { .page = page, .end = end };
 
 	uz__walk(d, &w, UZ_FOREVER, clear_slot, d);
 	for (uint64_t i = UZ_DIV_UP(page, (uint64_t)SLOTS_PER_TABLE); i < d->nr_root; i++)
-		if (d->root[i] == TABLE_BAD)
+		if (uz_load(&d->root[i]) == TABLE_BAD)
 			uz_store_release(&d->root[i], 0);
 }
 
