@@ -97,11 +97,14 @@ bool uz_store_background(struct uz_store *s, uint64_t now_ns, uint64_t budget_ns
 
 	more |= uz__wb_step(s, now_ns, pl->ops->now(pl) + budget_ns);
 	for (unsigned int i = 0; i < UZ_DISK_MAX; i++) {
+		struct uz_dev *d;
+
 		if (!uz_load_acquire(&s->disk[i]))
 			continue;
 		lock_behind(s);
-		if (s->disk[i])
-			more |= step(s->disk[i], now_ns, pl->ops->now(pl) + budget_ns);
+		d = uz_load_acquire(&s->disk[i]);
+		if (d)
+			more |= step(d, now_ns, pl->ops->now(pl) + budget_ns);
 		uz_unlock(pl, &s->background);
 	}
 	lock_behind(s);
