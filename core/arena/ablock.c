@@ -155,12 +155,14 @@ void uz__ablock_take(struct uz__arena *a, struct ablock *ab, enum ablock_kind ki
 	ab->kind = (uint8_t)kind;
 	a->nr_bearing += uz__ablock_bearing(ab);
 	a->nr_clean_frames += ab->kind == CLEAN ? nr : 0;
+	a->lent_frames[kind] += ab->in_region ? nr : 0;
 }
 
 void uz__ablock_put(struct uz__arena *a, struct ablock *ab, uint32_t first, uint32_t nr)
 {
 	a->nr_bearing -= uz__ablock_bearing(ab);
 	a->nr_clean_frames -= ab->kind == CLEAN ? nr : 0;
+	a->lent_frames[ab->kind] -= ab->in_region ? nr : 0;
 	set(ab, first, nr, false);
 	if (!ab->nr_used)
 		ab->kind = EMPTY;
@@ -203,10 +205,10 @@ static void bin_insert(struct uz__arena *a, uint32_t i)
 
 	ab->bin = (uint8_t)UZ_MIN(nr, UZ_RUN_MAX);
 	ab->prev = NO_ABLOCK;
-	ab->next = a->bin[ab->kind][ab->bin];
+	ab->next = a->bin[uz__shelf(ab)][ab->bin];
 	if (ab->next != NO_ABLOCK)
 		uz__ablock(a, ab->next)->prev = i;
-	a->bin[ab->kind][ab->bin] = i;
+	a->bin[uz__shelf(ab)][ab->bin] = i;
 }
 
 static void bin_remove(struct uz__arena *a, uint32_t i)
@@ -216,7 +218,7 @@ static void bin_remove(struct uz__arena *a, uint32_t i)
 	if (ab->prev != NO_ABLOCK)
 		uz__ablock(a, ab->prev)->next = ab->next;
 	else
-		a->bin[ab->kind][ab->bin] = ab->next;
+		a->bin[uz__shelf(ab)][ab->bin] = ab->next;
 	if (ab->next != NO_ABLOCK)
 		uz__ablock(a, ab->next)->prev = ab->prev;
 }
@@ -229,10 +231,10 @@ static void cold_insert(struct uz__arena *a, uint32_t i)
 	if (!ab->on_cold)
 		return;
 	ab->cold_prev = NO_ABLOCK;
-	ab->cold_next = a->cold[ab->kind];
+	ab->cold_next = a->cold[uz__shelf(ab)];
 	if (ab->cold_next != NO_ABLOCK)
 		uz__ablock(a, ab->cold_next)->cold_prev = i;
-	a->cold[ab->kind] = i;
+	a->cold[uz__shelf(ab)] = i;
 }
 
 static void cold_remove(struct uz__arena *a, uint32_t i)
@@ -244,7 +246,7 @@ static void cold_remove(struct uz__arena *a, uint32_t i)
 	if (ab->cold_prev != NO_ABLOCK)
 		uz__ablock(a, ab->cold_prev)->cold_next = ab->cold_next;
 	else
-		a->cold[ab->kind] = ab->cold_next;
+		a->cold[uz__shelf(ab)] = ab->cold_next;
 	if (ab->cold_next != NO_ABLOCK)
 		uz__ablock(a, ab->cold_next)->cold_prev = ab->cold_prev;
 	ab->on_cold = false;

@@ -28,7 +28,7 @@ static int self_alloc(struct uz_plat *pl, struct uz__arena **out)
 
 static void init_lists(struct uz__arena *a)
 {
-	for (unsigned int k = 0; k < NR_KINDS; k++) {
+	for (unsigned int k = 0; k < NR_SHELVES; k++) {
 		for (unsigned int b = 0; b < NR_BINS; b++)
 			a->bin[k][b] = NO_ABLOCK;
 		a->cold[k] = NO_ABLOCK;

@@ -43,6 +43,21 @@ struct ablock {
  */
 enum ablock_kind { MOVABLE, PINNED, CLEAN, EMPTY, NR_KINDS };
 
+/* Lists are kept by kind, and of arena blocks of regions apart, on shelf LENT + kind. */
+#define LENT NR_KINDS
+#define NR_SHELVES (2 * NR_KINDS)
+
+static inline unsigned int uz__shelf(const struct ablock *ab)
+{
+	return ab->kind + (ab->in_region ? LENT : 0);
+}
+
+/* Where runs of a kind may go: into regions or outside; @begin: where nothing is yet, too. */
+struct uz__place {
+	enum ablock_kind kind;
+	bool lent, begin;
+};
+
 struct uz__super {
 	char magic[8];
 	uint32_t version, endian, frame_size, page_size;
@@ -73,15 +88,18 @@ struct uz__arena {
 	struct ablock *ab;
 	uint32_t first_ablock, nr_ablocks; /* all, and those that were ever used */
 	uint32_t end_ablock;
-	uint32_t bin[NR_KINDS][NR_BINS];
-	uint32_t cold[NR_KINDS]; /* used ones with a piece that is not resident */
+	uint32_t bin[NR_SHELVES][NR_BINS];
+	uint32_t cold[NR_SHELVES]; /* used ones with a piece that is not resident */
 	uint64_t nr_used_frames, nr_free_frames; /* changed with the lock, read without: atomic */
 	uint64_t commit_stalls, commit_failures, returned_bytes;
 	struct uz__decay decay;
 	uint64_t self_bytes; /* scratch of this struct */
 
 	struct uz_region *region[UZ_REGION_MAX];
-	uint32_t nr_regions; /* atomic: without any, nothing is promised */
+	uint32_t nr_regions; /* atomic, those that promise: without any, nothing is checked */
+	uint32_t nr_lent; /* arena blocks of regions */
+	uint32_t nr_spread; /* regions that data is spread over */
+	uint64_t lent_frames[NR_KINDS]; /* in use in regions */
 	uint64_t nr_clean_frames; /* in use */
 	uint32_t nr_bearing; /* arena blocks with MOVABLE or PINNED frames */
 	uint32_t nr_reserved; /* arena blocks promised and not granted */
@@ -123,7 +141,7 @@ void uz__ablock_file(struct uz__arena *a, uint32_t i); /* puts it in the right l
 void uz__ablock_unfile(struct uz__arena *a, uint32_t i);
 
 /* commit.c: pieces to and from the system. Lock held; dropped during the system call. */
-int uz__piece_commit(struct uz__arena *a, enum ablock_kind kind, uint32_t max_pieces);
+int uz__piece_commit(struct uz__arena *a, struct uz__place p, uint32_t max_pieces);
 uint64_t uz__piece_return(struct uz__arena *a, uint32_t max_pieces, bool whole);
 /*
  * All pieces of @mask at once, which nobody else may meet: busy, or of an isolated block. Their bytes
@@ -131,6 +149,9 @@ uint64_t uz__piece_return(struct uz__arena *a, uint32_t max_pieces, bool whole);
  */
 int uz__mask_commit(struct uz__arena *a, uint32_t ablock, uint32_t mask);
 int uz__mask_decommit(struct uz__arena *a, uint32_t ablock, uint32_t mask);
+
+/* region.c: moves the arena block into a region or out of it. Lock held. */
+void uz__ablock_lend(struct uz__arena *a, uint32_t i, bool lent);
 
 /* region.c: whether that many more bytes can be promised, and frames. Lock held. */
 bool uz__promise_ok(const struct uz__arena *a, uint64_t bytes);

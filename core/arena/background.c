@@ -34,6 +34,17 @@ static bool return_some(struct uz__arena *a, bool whole)
 	return uz__piece_return(a, (uint32_t)UZ_MIN(pieces, (uint64_t)ABLOCK_PIECES), whole) != 0;
 }
 
+/* Ahead of demand for what has to be moved: outside of regions as long as there are addresses. */
+static bool fill(struct uz__arena *a, uint32_t chunk)
+{
+	struct uz__place p = { .kind = MOVABLE, .begin = true };
+
+	if (uz__piece_commit(a, p, chunk) == 0)
+		return true;
+	p.lent = true;
+	return uz__piece_commit(a, p, chunk) == 0;
+}
+
 /* One step: true when something was done and more may be needed. */
 static bool step(struct uz__arena *a)
 {
@@ -42,7 +53,7 @@ static bool step(struct uz__arena *a)
 	uint64_t after = a->nr_free_frames + (uint64_t)chunk * PIECE_FRAMES;
 
 	if (a->nr_free_frames < target / 2 && after <= target)
-		return uz__piece_commit(a, MOVABLE, chunk) == 0;
+		return fill(a, chunk);
 	return return_some(a, true);
 }
 

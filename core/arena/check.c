@@ -5,7 +5,7 @@
 #include "arena_i.h"
 
 struct count {
-	uint64_t used, free, pieces, clean, bearing;
+	uint64_t used, free, pieces, clean, bearing, lent, lent_frames;
 };
 
 static int check_ablock(struct uz__arena *a, uint32_t i, struct count *c)
@@ -23,6 +23,8 @@ static int check_ablock(struct uz__arena *a, uint32_t i, struct count *c)
 	c->used += used;
 	c->clean += ab->kind == CLEAN ? used : 0;
 	c->bearing += uz__ablock_bearing(ab);
+	c->lent += ab->in_region;
+	c->lent_frames += ab->in_region ? used : 0;
 	if (ab->in_region && ab->kind == PINNED)
 		return -UZ_EBADMSG;
 	if (ab->granted && (used || ab->resident || !ab->isolated || !ab->in_region))
@@ -32,15 +34,15 @@ static int check_ablock(struct uz__arena *a, uint32_t i, struct count *c)
 	return 0;
 }
 
-static uint64_t count_filed(struct uz__arena *a, enum ablock_kind kind)
+static uint64_t count_filed(struct uz__arena *a, unsigned int shelf)
 {
 	uint64_t n = 0;
 
 	for (unsigned int b = 0; b < NR_BINS; b++)
-		for (uint32_t i = a->bin[kind][b]; i != NO_ABLOCK; i = uz__ablock(a, i)->next) {
+		for (uint32_t i = a->bin[shelf][b]; i != NO_ABLOCK; i = uz__ablock(a, i)->next) {
 			int run = uz__ablock_find(uz__ablock(a, i), UZ_MAX(b, 1u));
 
-			if (uz__ablock(a, i)->bin != b || uz__ablock(a, i)->kind != kind ||
+			if (uz__ablock(a, i)->bin != b || uz__shelf(uz__ablock(a, i)) != shelf ||
 			    (run >= 0) != (b > 0))
 				return UINT32_MAX;
 			n++;
@@ -59,7 +61,7 @@ int uz_arena_check(struct uz_arena *pub)
 			return -UZ_EBADMSG;
 		filed += !uz__ablock(a, a->first_ablock + i)->isolated;
 	}
-	for (unsigned int k = 0; k < NR_KINDS; k++)
+	for (unsigned int k = 0; k < NR_SHELVES; k++)
 		filed -= count_filed(a, k);
 	if (c.used != a->nr_used_frames || c.free != a->nr_free_frames || filed)
 		return -UZ_EBADMSG;
@@ -68,7 +70,9 @@ int uz_arena_check(struct uz_arena *pub)
 	if (c.clean != a->nr_clean_frames || c.bearing != a->nr_bearing || a->transit_bytes ||
 	    a->due_bytes)
 		return -UZ_EBADMSG;
-	if (uz__check_regions(a) < 0)
+	for (unsigned int k = 0; k < NR_KINDS; k++)
+		c.lent_frames -= a->lent_frames[k];
+	if (c.lent != a->nr_lent || c.lent_frames || uz__check_regions(a) < 0)
 		return -UZ_EBADMSG;
 	if (c.pieces * PIECE_BYTES > a->total_bytes)
 		return -UZ_EBADMSG;

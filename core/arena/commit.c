@@ -37,26 +37,21 @@ static void mark(struct uz__arena *a, struct transit t, bool busy)
 	uz__ablock_file(a, t.ablock);
 }
 
-/* Frames that stay do not go into a region. */
-static uint32_t cold_of(struct uz__arena *a, enum ablock_kind kind)
+static uint32_t cold_of(const struct uz__arena *a, struct uz__place p)
 {
-	uint32_t i = a->cold[kind];
+	unsigned int shelf = p.lent ? LENT : 0;
+	uint32_t i = a->cold[shelf + p.kind];
 
-	if (i != NO_ABLOCK)
-		return i;
-	for (i = a->cold[EMPTY]; i != NO_ABLOCK; i = uz__ablock(a, i)->cold_next)
-		if (kind != PINNED || !uz__ablock(a, i)->in_region)
-			break;
-	return i;
+	return i == NO_ABLOCK && p.begin ? a->cold[shelf + EMPTY] : i;
 }
 
-static int cold_stretch(struct uz__arena *a, enum ablock_kind kind, uint32_t max, struct transit *t)
+static int cold_stretch(struct uz__arena *a, struct uz__place p, uint32_t max, struct transit *t)
 {
-	uint32_t i = cold_of(a, kind);
+	uint32_t i = cold_of(a, p);
 	int r;
 
 	if (i == NO_ABLOCK) {
-		r = uz__ablock_fresh(a, &i);
+		r = p.lent || !p.begin ? -UZ_ENOSPC : uz__ablock_fresh(a, &i);
 		if (r < 0)
 			return r;
 	}
@@ -126,12 +121,12 @@ int uz__mask_decommit(struct uz__arena *a, uint32_t ablock, uint32_t mask)
 }
 
 /* Commits up to @max_pieces neighbouring pieces; at least one, or an error. */
-int uz__piece_commit(struct uz__arena *a, enum ablock_kind kind, uint32_t max_pieces)
+int uz__piece_commit(struct uz__arena *a, struct uz__place p, uint32_t max_pieces)
 {
 	struct transit t;
 	int r;
 
-	r = cold_stretch(a, kind, max_pieces, &t);
+	r = cold_stretch(a, p, max_pieces, &t);
 	if (r < 0)
 		return r;
 	t.nr = take_pieces(a, t.nr);
@@ -143,11 +138,10 @@ int uz__piece_commit(struct uz__arena *a, enum ablock_kind kind, uint32_t max_pi
 	return r;
 }
 
-/* A stretch of free pieces in a block of that kind. */
-static bool free_stretch(struct uz__arena *a, enum ablock_kind kind, uint32_t max,
-			 struct transit *t)
+/* A stretch of free pieces in a block of that shelf. */
+static bool free_stretch(struct uz__arena *a, unsigned int shelf, uint32_t max, struct transit *t)
 {
-	uint32_t i = a->bin[kind][UZ_RUN_MAX];
+	uint32_t i = a->bin[shelf][UZ_RUN_MAX];
 
 	for (; i != NO_ABLOCK; i = uz__ablock(a, i)->next) {
 		uint32_t pieces = uz__ablock_free_pieces(uz__ablock(a, i));
@@ -160,18 +154,22 @@ static bool free_stretch(struct uz__arena *a, enum ablock_kind kind, uint32_t ma
 	return false;
 }
 
+static bool any_stretch(struct uz__arena *a, uint32_t max, bool whole, struct transit *t)
+{
+	bool found = free_stretch(a, LENT + EMPTY, max, t) || free_stretch(a, EMPTY, max, t);
+
+	for (unsigned int shelf = 0; !whole && !found && shelf < NR_SHELVES; shelf++)
+		found = free_stretch(a, shelf, max, t);
+	return found;
+}
+
 /* Gives up to @max_pieces neighbouring free pieces back, @whole: of an arena block that is free. */
 uint64_t uz__piece_return(struct uz__arena *a, uint32_t max_pieces, bool whole)
 {
 	struct transit t = { 0 };
 	uint64_t bytes = 0;
 
-	if (!max_pieces)
-		return 0;
-	if (!free_stretch(a, EMPTY, max_pieces, &t) &&
-	    (whole ||
-	     (!free_stretch(a, MOVABLE, max_pieces, &t) &&
-	      !free_stretch(a, PINNED, max_pieces, &t) && !free_stretch(a, CLEAN, max_pieces, &t))))
+	if (!max_pieces || !any_stretch(a, max_pieces, whole, &t))
 		return 0;
 	mark(a, t, true);
 	if (uz__mask_decommit(a, t.ablock, piece_mask(t)) == 0) {

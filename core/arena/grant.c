@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Grants. The cheapest window is chosen and isolated in one go; its cold pieces are charged, so that
+ * Grants. A window is chosen and isolated in one go (window.c); its cold pieces are charged, so that
  * from then on the window's bytes stay charged whatever it gives back. The borrower empties it; an
  * arena block that is empty goes back at once. What is in an arena block of the window moves to one
  * target of its own, an empty arena block outside, to the same offset: so a move that fails and is
@@ -11,90 +11,9 @@
  */
 #include "region_i.h"
 
-#define NAP_NS 50000ull
-#define COST_MOVE 8u /* of a page, beside what is dropped */
-
 static struct uz__arena *arena_of(const struct uz_window *w)
 {
 	return uz__arena(w->arena);
-}
-
-static uint64_t block_cost(const struct ablock *ab)
-{
-	return (uint64_t)ab->nr_used * (ab->kind == CLEAN ? 1 : COST_MOVE);
-}
-
-/* Grants end here, or the region: what is only busy comes back. */
-static bool edge(const struct uz_region *r, uint32_t i)
-{
-	return i < r->first || i >= r->first + r->nr || uz__ablock(r->a, i)->isolated;
-}
-
-/*
- * The cheapest window at an end of a stretch that is not granted, so that the rest stays in one
- * piece; false: -ENOMEM, or *later if some arena blocks come back soon.
- */
-static bool choose(struct uz_region *r, uint32_t nr, uint32_t *first, bool *later)
-{
-	uint64_t cost = 0, least = UINT64_MAX;
-	uint32_t len = 0;
-
-	*later = false;
-	for (uint32_t i = r->first; i < r->first + r->nr; i++) {
-		const struct ablock *ab = uz__ablock(r->a, i);
-		bool usable = !ab->isolated && !ab->busy;
-
-		*later |= !usable && !ab->granted;
-		len = usable ? len + 1 : 0;
-		cost = usable ? cost + block_cost(ab) : 0;
-		if (len > nr)
-			cost -= block_cost(uz__ablock(r->a, i - nr));
-		if (len >= nr && cost < least && (edge(r, i - nr) || edge(r, i + 1))) {
-			least = cost;
-			*first = i - nr + 1;
-		}
-	}
-	return least != UINT64_MAX;
-}
-
-/* Lock held. */
-static void isolate(struct uz_region *r, const struct uz_window *w)
-{
-	struct uz__arena *a = r->a;
-
-	for (uint32_t i = w->first; i < w->first + w->nr; i++) {
-		uz__ablock_unfile(a, i);
-		uz__ablock(a, i)->isolated = true;
-	}
-	r->nr_used += w->nr;
-	a->nr_reserved -= w->nr;
-	a->due_bytes += w->nr * ABLOCK_BYTES;
-}
-
-static bool nap(struct uz__arena *a, uint64_t deadline_ns)
-{
-	struct uz_plat *pl = a->pub.plat;
-	uint64_t now = pl->ops->now(pl);
-
-	if (now >= deadline_ns)
-		return false;
-	uz_nap(pl, UZ_MIN(now + NAP_NS, deadline_ns));
-	return true;
-}
-
-static int open_window(struct uz_region *r, struct uz_window *w)
-{
-	struct uz__arena *a = r->a;
-	bool found, later;
-
-	do {
-		uz_lock(a->pub.plat, &a->lock);
-		found = choose(r, w->nr, &w->first, &later);
-		if (found)
-			isolate(r, w);
-		uz_unlock(a->pub.plat, &a->lock);
-	} while (!found && later && nap(a, w->deadline_ns));
-	return found ? 0 : later ? -UZ_EBUSY : -UZ_ENOMEM;
 }
 
 /* Takes @bytes of budget, returning free memory elsewhere for it. Lock held; may be dropped. */
@@ -262,7 +181,7 @@ static void close_window(struct uz_region *r, struct uz_window *w)
 		uz__ablock_file(a, i);
 	}
 	r->nr_used -= w->nr;
-	a->nr_reserved += w->nr;
+	a->nr_reserved += uz__promises(r) ? w->nr : 0;
 }
 
 /* Takes back what was charged, and the isolation. */
@@ -304,20 +223,23 @@ static void record(struct uz_region *r, const struct uz_window *w, struct uz_gra
 	uz_unlock(a->pub.plat, &a->lock);
 }
 
-static int give(struct uz_region *r, struct uz_window *w, struct uz_contig_failure *why)
+static int charge(struct uz_region *r, const struct uz_window *w)
 {
+	bool waits = r->policy != UZ_CONTIG_CMA;
 	uint64_t charged = 0;
 	int rc;
 
-	if (!find_grant(r, 0))
-		return -UZ_ENOSPC;
-	rc = open_window(r, w);
-	if (rc < 0)
-		return rc;
 	do /* pieces on their way back are missing for a moment */
 		rc = charge_cold(r->a, w, &charged);
-	while (rc < 0 &&
-	       (r->borrower->drop(r->borrower, ABLOCK_BYTES) || nap(r->a, w->deadline_ns)));
+	while (rc < 0 && (r->borrower->drop(r->borrower, ABLOCK_BYTES) ||
+			  (waits && uz__nap(r->a, w->deadline_ns))));
+	return rc;
+}
+
+static int take_window(struct uz_region *r, struct uz_window *w, struct uz_contig_failure *why)
+{
+	int rc = charge(r, w);
+
 	if (rc < 0) {
 		undo(r, w, false);
 		return rc;
@@ -328,10 +250,30 @@ static int give(struct uz_region *r, struct uz_window *w, struct uz_contig_failu
 	return rc;
 }
 
+/* As the kernel does it, the next window is tried after -EBUSY only, and that is what remains. */
+static int give(struct uz_region *r, struct uz_window *w, struct uz_contig_failure *why)
+{
+	uint32_t from = r->first;
+	int rc = 0, opened;
+
+	if (!find_grant(r, 0))
+		return -UZ_ENOSPC;
+	do {
+		opened = uz__window_open(r, w, from);
+		if (opened < 0)
+			return rc < 0 ? rc : opened;
+		from = w->first + 1;
+		rc = take_window(r, w, why);
+	} while (rc == -UZ_EBUSY && r->policy == UZ_CONTIG_CMA);
+	return rc;
+}
+
 int uz_contig_alloc(struct uz_region *r, uint64_t bytes, uint64_t deadline_ns, struct uz_grant *out,
 		    struct uz_contig_failure *why)
 {
-	struct uz_window w = { .arena = &r->a->pub, .deadline_ns = deadline_ns };
+	struct uz_window w = { .arena = &r->a->pub,
+			       .deadline_ns = deadline_ns,
+			       .policy = r->policy };
 	uint64_t pages;
 	int rc = -UZ_EINVAL;
 

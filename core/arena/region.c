@@ -96,6 +96,20 @@ static uint32_t find_place(struct uz__arena *a, uint32_t nr)
 	return best;
 }
 
+void uz__ablock_lend(struct uz__arena *a, uint32_t i, bool lent)
+{
+	struct ablock *ab = uz__ablock(a, i);
+
+	uz__ablock_unfile(a, i);
+	if (lent)
+		a->lent_frames[ab->kind] += ab->nr_used;
+	else
+		a->lent_frames[ab->kind] -= ab->nr_used;
+	a->nr_lent += lent ? 1 : -1u;
+	ab->in_region = lent;
+	uz__ablock_file(a, i);
+}
+
 static int mark_place(struct uz__arena *a, struct uz_region *r)
 {
 	uint32_t fresh;
@@ -104,7 +118,7 @@ static int mark_place(struct uz__arena *a, struct uz_region *r)
 	while (rc == 0 && a->first_ablock + a->nr_ablocks < r->first + r->nr)
 		rc = uz__ablock_fresh(a, &fresh);
 	for (uint32_t i = r->first; i < r->first + r->nr && rc == 0; i++)
-		uz__ablock(a, i)->in_region = true;
+		uz__ablock_lend(a, i, true);
 	return rc;
 }
 
@@ -121,14 +135,19 @@ static int join(struct uz__arena *a, struct uz_region *r)
 			return -UZ_EEXIST;
 	}
 	r->first = find_place(a, r->nr);
-	if (at == UZ_REGION_MAX || r->first == NO_ABLOCK || !fits(a, r->nr * ABLOCK_BYTES))
+	if (at == UZ_REGION_MAX || r->first == NO_ABLOCK)
+		return -UZ_ENOSPC;
+	if (uz__promises(r) && !fits(a, r->nr * ABLOCK_BYTES))
 		return -UZ_ENOSPC;
 	rc = mark_place(a, r);
 	if (rc < 0)
 		return rc;
 	a->region[at] = r;
-	a->nr_reserved += r->nr;
-	uz_store(&a->nr_regions, a->nr_regions + 1);
+	a->nr_spread += r->spread;
+	if (uz__promises(r)) {
+		a->nr_reserved += r->nr;
+		uz_store(&a->nr_regions, a->nr_regions + 1);
+	}
 	return 0;
 }
 
@@ -139,7 +158,8 @@ int uz_region_create(struct uz_arena *pub, const struct uz_region_config *c, str
 	void *mem;
 	int rc;
 
-	if (!c->bytes || c->bytes > (uint64_t)(a->end_ablock - a->first_ablock) * ABLOCK_BYTES)
+	if (c->policy > UZ_CONTIG_CMA || !c->bytes ||
+	    c->bytes > (uint64_t)(a->end_ablock - a->first_ablock) * ABLOCK_BYTES)
 		return -UZ_EINVAL;
 	rc = uz_scratch_alloc(pub, sizeof(*r), &mem);
 	if (rc < 0)
@@ -147,6 +167,8 @@ int uz_region_create(struct uz_arena *pub, const struct uz_region_config *c, str
 	r = mem;
 	r->a = a;
 	r->borrower = c->borrower;
+	r->policy = c->policy;
+	r->spread = c->spread;
 	r->nr = (uint32_t)UZ_DIV_UP(c->bytes, ABLOCK_BYTES);
 	rc = name_copy(r, c->name);
 	if (rc == 0) {
@@ -170,12 +192,15 @@ int uz_region_destroy(struct uz_region *r)
 	if (!r->nr_used) {
 		rc = 0;
 		for (uint32_t i = r->first; i < r->first + r->nr; i++)
-			uz__ablock(a, i)->in_region = false;
+			uz__ablock_lend(a, i, false);
 		for (unsigned int i = 0; i < UZ_REGION_MAX; i++)
 			if (a->region[i] == r)
 				a->region[i] = NULL;
-		a->nr_reserved -= r->nr;
-		uz_store(&a->nr_regions, a->nr_regions - 1);
+		a->nr_spread -= r->spread;
+		if (uz__promises(r)) {
+			a->nr_reserved -= r->nr;
+			uz_store(&a->nr_regions, a->nr_regions - 1);
+		}
 	}
 	uz_unlock(a->pub.plat, &a->lock);
 	if (rc == 0)
@@ -205,7 +230,7 @@ void uz_region_stats(struct uz_region *r, struct uz_region_stats *out)
 	*out = (struct uz_region_stats){
 		.count = (uint64_t)r->nr * UZ_ABLOCK_FRAMES,
 		.used = (uint64_t)r->nr_used * UZ_ABLOCK_FRAMES,
-		.reserved = (uint64_t)(r->nr - r->nr_used) * UZ_ABLOCK_FRAMES,
+		.reserved = uz__promises(r) ? (uint64_t)(r->nr - r->nr_used) * UZ_ABLOCK_FRAMES : 0,
 		.cma_alloc_success = r->success,
 		.cma_alloc_fail = r->fail,
 		.alloc_pages_success = r->pages_success,
@@ -229,7 +254,7 @@ int uz__check_regions(const struct uz__arena *a)
 	uint64_t reserved = 0, nr = 0;
 
 	for (unsigned int i = 0; i < UZ_REGION_MAX; i++)
-		if (a->region[i]) {
+		if (a->region[i] && uz__promises(a->region[i])) {
 			nr++;
 			reserved += a->region[i]->nr - a->region[i]->nr_used;
 		}

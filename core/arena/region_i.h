@@ -13,11 +13,26 @@ struct uz_region {
 	struct uz__arena *a;
 	char name[UZ_REGION_NAME_MAX];
 	struct uz_borrower *borrower;
+	enum uz_contig_policy policy;
+	bool spread;
 	uint32_t first, nr; /* arena blocks */
 	uint32_t nr_used; /* granted */
 	uint32_t last_id;
 	struct uz_grant grant[UZ_GRANT_MAX]; /* id 0: not in use */
 	uint64_t success, fail, pages_success, pages_fail, moved;
 };
+
+/* Whether what is stored leaves room to empty all of the region at any time. */
+static inline bool uz__promises(const struct uz_region *r)
+{
+	return r->policy != UZ_CONTIG_CMA;
+}
+
+/*
+ * window.c: chooses w->nr arena blocks of the region and isolates them. -ENOMEM: there is no such
+ * stretch, or no memory for it; -EBUSY: not now. @from: where a search by UZ_CONTIG_CMA begins.
+ */
+int uz__window_open(struct uz_region *r, struct uz_window *w, uint32_t from);
+bool uz__nap(struct uz__arena *a, uint64_t deadline_ns); /* false: it is time */
 
 #endif

@@ -18,42 +18,28 @@ static uint64_t frames_allowed(struct uz__arena *a)
 	return a->nr_free_frames + left / PIECE_BYTES * PIECE_FRAMES;
 }
 
-/* The block of that kind whose longest free run fits tightest. */
-static uint32_t tightest(const struct uz__arena *a, enum ablock_kind kind, uint32_t nr)
+/* The block of that shelf whose longest free run fits tightest. */
+static uint32_t tightest(const struct uz__arena *a, unsigned int shelf, uint32_t nr)
 {
 	for (uint32_t b = nr; b < NR_BINS; b++)
-		if (a->bin[kind][b] != NO_ABLOCK)
-			return a->bin[kind][b];
+		if (a->bin[shelf][b] != NO_ABLOCK)
+			return a->bin[shelf][b];
 	return NO_ABLOCK;
 }
 
-/* Frames that stay do not go into a region. */
-static uint32_t empty_outside(struct uz__arena *a)
-{
-	uint32_t i = a->bin[EMPTY][UZ_RUN_MAX];
-
-	while (i != NO_ABLOCK && uz__ablock(a, i)->in_region)
-		i = uz__ablock(a, i)->next;
-	return i;
-}
-
 /* An empty block changes its kind only when no other of the kind has room. */
-static bool take_resident(struct uz__arena *a, enum ablock_kind kind, uint32_t nr, bool begin,
-			  uint32_t *first)
+static bool take_resident(struct uz__arena *a, struct uz__place p, uint32_t nr, uint32_t *first)
 {
-	uint32_t i = tightest(a, kind, nr);
+	unsigned int shelf = p.lent ? LENT : 0;
+	uint32_t i = tightest(a, shelf + p.kind, nr);
 
-	if (i == NO_ABLOCK && !begin)
-		return false;
-	if (i == NO_ABLOCK && kind == PINNED)
-		i = empty_outside(a);
-	else if (i == NO_ABLOCK)
-		i = tightest(a, EMPTY, nr);
+	if (i == NO_ABLOCK && p.begin)
+		i = tightest(a, shelf + EMPTY, nr);
 	if (i == NO_ABLOCK)
 		return false;
 	*first = (uint32_t)uz__ablock_find(uz__ablock(a, i), nr);
 	uz__ablock_unfile(a, i);
-	uz__ablock_take(a, uz__ablock(a, i), kind, *first, nr);
+	uz__ablock_take(a, uz__ablock(a, i), p.kind, *first, nr);
 	uz__ablock_file(a, i);
 	*first += i * UZ_ABLOCK_FRAMES;
 	a->nr_used_frames += nr;
@@ -66,18 +52,6 @@ static enum ablock_kind kind_of(unsigned int flags)
 	if (flags & UZ_ALLOC_PINNED)
 		return PINNED;
 	return flags & UZ_ALLOC_DISCARD ? CLEAN : MOVABLE;
-}
-
-/* No run fits although frames are free: trade a free piece elsewhere for a fresh one. */
-static int commit_one_more(struct uz__arena *a, enum ablock_kind kind)
-{
-	int r;
-
-	a->commit_stalls++;
-	r = uz__piece_commit(a, kind, a->pub.plat->commit_bytes / PIECE_BYTES);
-	if (r == -UZ_ENOSPC && uz__piece_return(a, 1, false))
-		r = uz__piece_commit(a, kind, 1);
-	return r;
 }
 
 /* What must stay free for more urgent callers. */
@@ -94,29 +68,89 @@ static int refuse(struct uz__arena *a)
 	return -UZ_ENOSPC;
 }
 
+/*
+ * Whether regions get the run first. Copies go there, which are dropped in no time, and what a grant
+ * would have to move stays outside, unless data is to be spread: then regions hold of each
+ * kind as large a part as they are of the budget.
+ */
+static bool lent_first(const struct uz__arena *a, enum ablock_kind kind)
+{
+	uint64_t all = uz_load(&a->limit_bytes) / ABLOCK_BYTES, used;
+
+	if (UZ_LIKELY(!a->nr_lent) || kind == PINNED)
+		return false;
+	if (!a->nr_spread)
+		return kind == CLEAN;
+	used = kind == CLEAN ? a->nr_clean_frames : a->nr_used_frames - a->nr_clean_frames;
+	return a->lent_frames[kind] * all <= used * a->nr_lent;
+}
+
+/* On one side of the regions' border: 0 with the run, 1 when there is more memory to look at. */
+static int on_side(struct uz__arena *a, struct uz__place p, uint32_t nr, unsigned int flags,
+		   uint32_t *first)
+{
+	int r;
+
+	if (take_resident(a, p, nr, first))
+		return 0;
+	if (flags & UZ_ALLOC_RESIDENT ||
+	    (!p.begin && a->cold[p.kind + (p.lent ? LENT : 0)] == NO_ABLOCK))
+		return -UZ_ENOSPC;
+	a->commit_stalls++;
+	r = uz__piece_commit(a, p, a->pub.plat->commit_bytes / PIECE_BYTES);
+	return r == 0 ? 1 : r;
+}
+
+/* No run fits although frames are free: trade a free piece elsewhere for a fresh one. */
+static int trade(struct uz__arena *a, struct uz__place p)
+{
+	int r = uz__piece_commit(a, p, 1);
+
+	return r == 0 ? 1 : r;
+}
+
+/* Whether the promise leaves anything to commit. */
+static bool may_grow(const struct uz__arena *a, struct uz__place p)
+{
+	return p.begin || a->cold[p.kind] != NO_ABLOCK || a->cold[LENT + p.kind] != NO_ABLOCK;
+}
+
+/* As on_side, on either side. */
+static int on_any_side(struct uz__arena *a, struct uz__place p, uint32_t nr, unsigned int flags,
+		       uint32_t *first)
+{
+	struct uz__place other = { p.kind, !p.lent, p.begin };
+	bool two = a->nr_lent && p.kind != PINNED;
+	int r = on_side(a, p, nr, flags, first);
+
+	if (r < 0 && two) {
+		int r2 = on_side(a, other, nr, flags, first);
+
+		r = r2 < 0 ? r : r2;
+	}
+	if (r != -UZ_ENOSPC || flags & UZ_ALLOC_RESIDENT || !may_grow(a, p) ||
+	    !uz__piece_return(a, 1, false))
+		return r;
+	r = trade(a, p);
+	return r < 0 && two ? trade(a, other) : r;
+}
+
 static int run_alloc(struct uz__arena *a, uint32_t nr, unsigned int flags, uint32_t *first)
 {
-	enum ablock_kind kind = kind_of(flags);
+	struct uz__place p = { .kind = kind_of(flags) };
 	uint64_t floor = frames_kept(a, flags);
+	int r;
 
-	for (;;) {
-		bool begin = kind == CLEAN || uz__promise_ok(a, ABLOCK_BYTES);
-		int r;
-
+	do {
 		if (frames_allowed(a) < nr + floor)
 			return -UZ_ENOSPC;
-		if (kind != CLEAN && uz__promise_frames(a) < nr + floor)
+		if (p.kind != CLEAN && uz__promise_frames(a) < nr + floor)
 			return refuse(a);
-		if (take_resident(a, kind, nr, begin, first))
-			return 0;
-		if (flags & UZ_ALLOC_RESIDENT)
-			return -UZ_ENOSPC;
-		if (!begin && a->cold[kind] == NO_ABLOCK)
-			return refuse(a);
-		r = commit_one_more(a, kind);
-		if (r < 0)
-			return r;
-	}
+		p.begin = p.kind == CLEAN || uz__promise_ok(a, ABLOCK_BYTES);
+		p.lent = lent_first(a, p.kind);
+		r = on_any_side(a, p, nr, flags, first);
+	} while (r > 0);
+	return r == -UZ_ENOSPC && !(flags & UZ_ALLOC_RESIDENT) && !may_grow(a, p) ? refuse(a) : r;
 }
 
 int uz_run_alloc(struct uz_arena *pub, uint32_t nr, unsigned int flags, uint32_t *first)

@@ -26,12 +26,13 @@ bool uz__pool_lends(struct uz_store *s, const struct uz_pool_ops *ops)
 	return !uz_load(&s->nr_regions) || movable(ops);
 }
 
-int uz_store_region_create(struct uz_store *s, const char *name, uint64_t bytes,
+int uz_store_region_create(struct uz_store *s, const struct uz_region_config *config,
 			   struct uz_region **out)
 {
-	struct uz_region_config c = { .name = name, .bytes = bytes, .borrower = &s->borrower };
+	struct uz_region_config c = *config;
 	int r = -UZ_ENOTSUP;
 
+	c.borrower = &s->borrower;
 	s->borrower.clear = uz__window_clear;
 	s->borrower.drop = uz__window_drop;
 	uz_lock(s->plat, &s->control);

@@ -7,27 +7,11 @@
  * its descriptor with one store. A run with a slot that is busy, or with an object that its
  * writer has not published yet, stays; then the arena block goes back into use half
  * emptied, and is met again.
- *
- * A grant's window is emptied the same way, but not given up before its deadline: passes over what
- * is left wait longer for a busy slot each time, with the slots taken so far held. That cannot
- * deadlock: readers and writers hold one slot and wait for no other, and only the holder of the
- * background lock takes several.
  */
-#include "device_i.h"
+#include "evacuate.h"
 
 #define BATCH 32
 #define REST_NS 100000000ull /* after one that could not be emptied */
-#define HOLD_MIN_NS 50000ull
-#define HOLD_MAX_NS 20000000ull
-
-struct evacuation {
-	struct uz_store *s;
-	struct uz_window *w; /* NULL: to make memory free */
-	uint64_t hold_ns; /* how long a busy slot is waited for */
-	uint32_t busy_owner; /* of the slot that was waited for in vain */
-	uint32_t nr; /* slots taken, in s->taken */
-	bool no_place; /* to move to, for at least one run of the window */
-};
 
 static void release_all(struct evacuation *ev)
 {
@@ -35,11 +19,6 @@ static void release_all(struct evacuation *ev)
 		ev->nr--;
 		uz__slot_unlock(ev->s->taken[ev->nr].slot, ev->s->taken[ev->nr].word);
 	}
-}
-
-static void nap(struct uz_plat *pl, uint64_t end_ns)
-{
-	uz_nap(pl, UZ_MIN(end_ns, pl->ops->now(pl) + UZ_SLOT_NAP_NS));
 }
 
 static bool take_late(struct evacuation *ev, struct uz__mover *mv, uint32_t owner, uint64_t handle)
@@ -50,7 +29,7 @@ static bool take_late(struct evacuation *ev, struct uz__mover *mv, uint32_t owne
 
 	ev->busy_owner = owner;
 	while (ev->hold_ns && pl->ops->now(pl) < end) {
-		nap(pl, end);
+		uz__slot_nap(pl, end);
 		if (mv->m.lock(&mv->m, owner, handle, &size))
 			return true;
 	}
@@ -141,13 +120,15 @@ static int find_target(struct evacuation *ev, struct uz_block_id id, uint32_t *t
 	if (!ev->w)
 		return uz_run_alloc(ev->s->arena, id.nr_frames, UZ_ALLOC_RESIDENT, to);
 	do
-		r = uz_window_target(ev->w, id.start, id.nr_frames, to);
+		r = ev->w->policy == UZ_CONTIG_CMA
+			    ? uz_run_alloc(ev->s->arena, id.nr_frames, 0, to)
+			    : uz_window_target(ev->w, id.start, id.nr_frames, to);
 	while (r < 0 && uz__clean_shrink(ev->s, UZ_ABLOCK_FRAMES << UZ_FRAME_SHIFT));
 	ev->no_place |= r < 0;
 	return r;
 }
 
-static bool move_block(struct evacuation *ev, uint32_t block, struct uz_block_id id)
+bool uz__evacuate_block(struct evacuation *ev, uint32_t block, struct uz_block_id id)
 {
 	struct uz_store *s = ev->s;
 	struct uz_dev *d = id.disk < UZ_DISK_MAX ? uz_load_acquire(&s->disk[id.disk]) : NULL;
@@ -182,7 +163,7 @@ bool uz__evacuate_step(struct uz_store *s)
 
 		if (id.kind == UZ_BLOCK_FREE || uz_ablock_of(id.start) != ablock)
 			continue;
-		if (move_block(&ev, b, id))
+		if (uz__evacuate_block(&ev, b, id))
 			left -= UZ_MIN(left, id.nr_frames);
 	}
 	uz__leave(s->bg);
@@ -192,90 +173,4 @@ bool uz__evacuate_step(struct uz_store *s)
 		uz_arena_trim(s->arena);
 	}
 	return left == 0;
-}
-
-static void blame(struct evacuation *ev, struct uz_block_id id, uint64_t since,
-		  struct uz_contig_failure *why)
-{
-	struct uz_store *s = ev->s;
-	struct uz_dev *d = id.disk < UZ_DISK_MAX ? uz_load_acquire(&s->disk[id.disk]) : NULL;
-	struct uz_culprit *c;
-
-	if (why->nr_culprits == UZ_CULPRIT_MAX)
-		return;
-	c = &why->culprit[why->nr_culprits++];
-	*c = (struct uz_culprit){ .frame = id.start, .owner = UINT64_MAX };
-	c->age_ns = s->plat->ops->now(s->plat) - since;
-	if (ev->busy_owner != UINT32_MAX)
-		c->owner = ev->busy_owner;
-	if (d)
-		memcpy(c->client, d->name, sizeof(d->name));
-}
-
-static bool in_window(const struct uz_window *w, struct uz_block_id id)
-{
-	return id.kind != UZ_BLOCK_FREE && uz_ablock_of(id.start) - w->first < w->nr;
-}
-
-/* One pass over all blocks; -ENOMEM when there is no place to move to. */
-static int window_pass(struct evacuation *ev, uint64_t since, struct uz_contig_failure *why)
-{
-	struct uz_store *s = ev->s;
-	uint32_t nr = uz_load_acquire(&s->tab.nr);
-
-	why->nr_culprits = 0;
-	ev->no_place = false;
-	for (uint32_t b = 1; b < nr; b++) {
-		struct uz_block_id id = uz_block_id(&s->tab, b);
-
-		if (!in_window(ev->w, id))
-			continue;
-		uz__enter(s->bg);
-		if (move_block(ev, b, id))
-			ev->w->moved += id.nr_frames;
-		else
-			blame(ev, id, since, why);
-		uz__leave(s->bg);
-		if (s->plat->ops->now(s->plat) >= ev->w->deadline_ns)
-			break;
-	}
-	return ev->no_place ? -UZ_ENOMEM : 0;
-}
-
-static bool window_empty(struct uz_window *w)
-{
-	bool empty = true;
-
-	for (uint32_t i = w->first; i < w->first + w->nr; i++) {
-		if (uz_ablock_used(w->arena, i))
-			empty = false;
-		else
-			uz_window_done(w, i);
-	}
-	return empty;
-}
-
-uint64_t uz__window_drop(struct uz_borrower *b, uint64_t bytes)
-{
-	return uz__clean_shrink(UZ_CONTAINER_OF(b, struct uz_store, borrower), bytes);
-}
-
-/* Background lock held. */
-int uz__window_clear(struct uz_borrower *b, struct uz_window *w, struct uz_contig_failure *why)
-{
-	struct uz_store *s = UZ_CONTAINER_OF(b, struct uz_store, borrower);
-	struct evacuation ev = { .s = s, .w = w };
-	uint64_t since = s->plat->ops->now(s->plat);
-	int r = 0;
-
-	uz__clean_drop(s, w->first, w->nr);
-	while (!window_empty(w)) {
-		if (ev.hold_ns && s->plat->ops->now(s->plat) >= w->deadline_ns)
-			return r < 0 ? r : -UZ_EBUSY;
-		r = window_pass(&ev, since, why);
-		ev.hold_ns = UZ_MIN(UZ_MAX(ev.hold_ns * 2, HOLD_MIN_NS), HOLD_MAX_NS);
-		if (why->nr_culprits)
-			nap(s->plat, w->deadline_ns);
-	}
-	return 0;
 }

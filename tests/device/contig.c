@@ -28,6 +28,14 @@ static uint64_t in(uint64_t ns)
 	return rig.fault.plat.ops->now(&rig.fault.plat) + ns;
 }
 
+/* Data is spread over it, so that grants have something to move. */
+static int make(const char *name, uint64_t bytes, struct uz_region **region)
+{
+	struct uz_region_config c = { .name = name, .bytes = bytes, .spread = true };
+
+	return uz_store_region_create(rig.store, &c, region);
+}
+
 /* Grants of random sizes; returns how many. */
 static void grants(struct uz_region *region, struct test_rng *rng, uint32_t nr)
 {
@@ -88,10 +96,10 @@ static void run(const char *pool, struct test_rng *rng)
 
 	dev_rig_open(&rig, &c);
 	writers_disk(&rig);
-	CHECK_EQ(uz_store_region_create(rig.store, "", REGION, &region), -EINVAL);
-	CHECK_EQ(uz_store_region_create(rig.store, "cam0", 2 * LIMIT, &region), -ENOSPC);
-	CHECK_EQ(uz_store_region_create(rig.store, "cam0", REGION, &region), 0);
-	CHECK_EQ(uz_store_region_create(rig.store, "cam0", REGION, &other), -EEXIST);
+	CHECK_EQ(make("", REGION, &region), -EINVAL);
+	CHECK_EQ(make("cam0", 2 * LIMIT, &region), -ENOSPC);
+	CHECK_EQ(make("cam0", REGION, &region), 0);
+	CHECK_EQ(make("cam0", REGION, &other), -EEXIST);
 	CHECK_EQ(uz_store_contig_alloc(rig.store, region, REGION + 1, in(MS), &g, &why), -EINVAL);
 	writers_open();
 	writers_fill(0, PAGES);
@@ -131,7 +139,7 @@ static void run_late(const char *pool)
 
 	dev_rig_open(&rig, &c);
 	writers_disk(&rig);
-	CHECK_EQ(uz_store_region_create(rig.store, "cam0", REGION, &region), 0);
+	CHECK_EQ(make("cam0", REGION, &region), 0);
 	writers_fill(0, PAGES);
 	CHECK_EQ(uz_store_contig_alloc(rig.store, region, REGION, in(0), &g, &why), -EBUSY);
 	CHECK_EQ(uz_store_check(rig.store), 0);
@@ -188,7 +196,7 @@ static void run_backed(const char *pool)
 	writers_disk(&rig);
 	test_backing_open(&backing, (uint64_t)(PAGES + 1) << UZ_PAGE_SHIFT);
 	CHECK_EQ(uz_dev_set_backing(rig.dev, &backing.dev, "memory", 0), 0);
-	CHECK_EQ(uz_store_region_create(rig.store, "cam0", REGION, &region), 0);
+	CHECK_EQ(make("cam0", REGION, &region), 0);
 	fill_with_copies();
 	uz_region_stats(region, &rs);
 	printf("%s, backed: %llu pages of copies and %llu others lent\n", pool,

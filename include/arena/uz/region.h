@@ -46,9 +46,23 @@ struct uz_contig_failure {
 	struct uz_culprit culprit[UZ_CULPRIT_MAX];
 };
 
+/*
+ * How a region's grants are made. The latter two are there for comparison.
+ *
+ * GUARANTEED  as above: never refused for want of room, waits for what is busy until the deadline.
+ * GCMA        takes only what can be dropped, as GCMA (guaranteed contiguous memory allocator, Park
+ *             et al.) does; -EBUSY when data that has to be moved is in every window.
+ * CMA         as mm/cma.c and mm/page_alloc.c of Linux 6.1: nothing is promised when data is stored; the
+ *             first window that is not granted; 5 tries of 10 passes over each 32 pages, without
+ *             waiting for what is busy; after -EBUSY the window that begins one bit (2 MiB) further
+ *             on; no memory for a page to move to is -ENOMEM, which ends it. No deadline.
+ */
+enum uz_contig_policy { UZ_CONTIG_GUARANTEED, UZ_CONTIG_GCMA, UZ_CONTIG_CMA };
+
 /* A window that is being emptied; the borrower passes it on. */
 struct uz_window {
 	struct uz_arena *arena;
+	enum uz_contig_policy policy;
 	uint32_t first, nr; /* arena blocks */
 	uint64_t deadline_ns; /* absolute, in the platform's clock */
 	uint64_t moved; /* pages, kept by the borrower */
@@ -58,7 +72,8 @@ struct uz_window {
  * Whoever has runs in the arena. clear empties the window, whose blocks are isolated: each run is
  * moved to what uz_window_target gives and the old one freed, uz_window_done after each arena block.
  * 0, or -EBUSY with culprits in @why, -ENOMEM; what was not moved stays whole. No lock of the arena
- * is held; callers of uz_contig_alloc see to it that one clear runs at a time.
+ * is held; callers of uz_contig_alloc see to it that one clear runs at a time. A window of
+ * UZ_CONTIG_CMA: runs move to what uz_run_alloc gives.
  */
 struct uz_borrower {
 	int (*clear)(struct uz_borrower *b, struct uz_window *w, struct uz_contig_failure *why);
@@ -69,10 +84,17 @@ struct uz_borrower {
 struct uz_region_config {
 	const char *name; /* 1..UZ_REGION_NAME_MAX-1 bytes, unique in the arena */
 	uint64_t bytes; /* rounded up to 2 MiB; all of it is reserved */
-	struct uz_borrower *borrower; /* outlives the region */
+	struct uz_borrower *borrower; /* outlives the region; a store's is filled in by the store */
+	enum uz_contig_policy policy;
+	/*
+	 * Data that has to be moved is kept outside of regions, as long as there are addresses, and
+	 * copies of what is elsewhere are put inside, so that grants are cheap. With a region that says
+	 * so it is spread over all memory instead, in all regions: for measuring.
+	 */
+	bool spread;
 };
 
-/* -EEXIST: the name; -EINVAL: name or size; -ENOSPC: the inequality, addresses, UZ_REGION_MAX. */
+/* -EEXIST: the name; -EINVAL: name, size or policy; -ENOSPC: the inequality, addresses, UZ_REGION_MAX. */
 int uz_region_create(struct uz_arena *a, const struct uz_region_config *c, struct uz_region **out);
 int uz_region_destroy(struct uz_region *r); /* -EBUSY: grants are out */
 struct uz_region *uz_region_find(struct uz_arena *a, const char *name); /* NULL: none */

@@ -9,8 +9,8 @@
 #include <uz/device.h>
 #include <uz/region.h>
 
-/* As uz_region_create; -ENOTSUP: a pool of the store cannot move its blocks. */
-int uz_store_region_create(struct uz_store *s, const char *name, uint64_t bytes,
+/* As uz_region_create, without a borrower in @c; -ENOTSUP: a pool of the store cannot move its blocks. */
+int uz_store_region_create(struct uz_store *s, const struct uz_region_config *c,
 			   struct uz_region **out);
 int uz_store_region_destroy(struct uz_store *s, struct uz_region *region);
 

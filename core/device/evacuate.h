@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * evacuate: a block's run moves as a whole. Background lock held.
+ */
+#ifndef UZ_EVACUATE_H
+#define UZ_EVACUATE_H
+
+#include "device_i.h"
+
+struct evacuation {
+	struct uz_store *s;
+	struct uz_window *w; /* NULL: to make memory free */
+	uint64_t hold_ns; /* how long a busy slot is waited for */
+	uint32_t busy_owner; /* of the slot that was waited for in vain */
+	uint32_t nr; /* slots taken, in s->taken */
+	bool no_place; /* to move to, for at least one run of the window */
+};
+
+/* Between enter and leave of the background stream; false: the block is busy, or there is no place. */
+bool uz__evacuate_block(struct evacuation *ev, uint32_t block, struct uz_block_id id);
+
+static inline void uz__slot_nap(struct uz_plat *pl, uint64_t end_ns)
+{
+	uz_nap(pl, UZ_MIN(end_ns, pl->ops->now(pl) + UZ_SLOT_NAP_NS));
+}
+
+#endif

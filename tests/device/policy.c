@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where data goes on a store with a region, and what grants of each policy do with it. What has to be
+ * moved stays outside and copies go inside, or both are spread evenly. GCMA takes copies only, and
+ * fails when there is nothing else; CMA, as the kernel, promises nothing, fails for want of a target, and
+ * gives a page up that somebody uses, which a guaranteed grant waits for. Every page is kept.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <uz/contig.h>
+
+#include "../../core/device/device_i.h"
+
+#include "test_backing.h"
+#include "two_writers.h"
+
+#define PAGES WRITERS_PAGES
+#define LIMIT (96ull << 20)
+#define REGION (32ull << 20)
+#define MS 1000000ull
+
+static struct dev_rig rig;
+static struct test_backing backing;
+
+static uint64_t in(uint64_t ns)
+{
+	return rig.fault.plat.ops->now(&rig.fault.plat) + ns;
+}
+
+static void open_disk(uint64_t limit_bytes, bool backed)
+{
+	struct dev_rig_config c = { .size_bytes = (uint64_t)PAGES << UZ_PAGE_SHIFT,
+				    .limit_bytes = limit_bytes };
+
+	dev_rig_open(&rig, &c);
+	writers_disk(&rig);
+	if (!backed)
+		return;
+	test_backing_open(&backing, (uint64_t)(PAGES + 1) << UZ_PAGE_SHIFT);
+	CHECK_EQ(uz_dev_set_backing(rig.dev, &backing.dev, "memory", 0), 0);
+}
+
+static void close_disk(struct uz_region *region)
+{
+	writers_check(0, PAGES);
+	CHECK_EQ(uz_store_check(rig.store), 0);
+	CHECK_EQ(uz_store_region_destroy(rig.store, region), 0);
+	CHECK_EQ(uz_store_check(rig.store), 0);
+	dev_rig_close(&rig);
+	if (backing.bytes)
+		test_backing_close(&backing);
+	backing.bytes = NULL;
+}
+
+static struct uz_region *make(enum uz_contig_policy policy, bool spread)
+{
+	struct uz_region_config c = {
+		.name = "cam0", .bytes = REGION, .policy = policy, .spread = spread
+	};
+	struct uz_region *region;
+
+	CHECK_EQ(uz_store_region_create(rig.store, &c, &region), 0);
+	return region;
+}
+
+static struct uz_region_stats stats(struct uz_region *region)
+{
+	struct uz_region_stats st;
+
+	uz_region_stats(region, &st);
+	return st;
+}
+
+static uint64_t used_frames(void)
+{
+	struct uz_arena_stats st;
+
+	uz_arena_stats(uz_store_arena(rig.store), &st);
+	return st.used_bytes / UZ_FRAME_SIZE;
+}
+
+/* Half of the disk on the backing only by name: copies of it are in memory. */
+static void fill_with_copies(void)
+{
+	writers_fill(0, PAGES / 2);
+	CHECK(uz_dev_writeback(rig.dev, UZ_WRITEBACK_ALL, 0) > 0);
+	writers_check(0, PAGES / 2);
+	writers_fill(PAGES / 2, PAGES);
+}
+
+static int grant(struct uz_region *region, uint64_t bytes, uint64_t ns, struct uz_grant *g,
+		 struct uz_contig_failure *why)
+{
+	return uz_store_contig_alloc(rig.store, region, bytes, in(ns), g, why);
+}
+
+static void apart(void)
+{
+	struct uz_region *region;
+	struct uz_region_stats st;
+
+	open_disk(LIMIT, true);
+	region = make(UZ_CONTIG_GUARANTEED, false);
+	fill_with_copies();
+	st = stats(region);
+	printf("apart: %llu pages moved at need, %llu dropped, of %llu\n",
+	       (unsigned long long)st.lent_move, (unsigned long long)st.lent_discard,
+	       (unsigned long long)st.count);
+	CHECK_EQ(st.lent_move, 0);
+	CHECK(st.lent_discard > st.count / 2);
+	close_disk(region);
+}
+
+static void check_part(uint64_t lent, uint64_t used)
+{
+	uint64_t even = used * REGION / LIMIT;
+
+	CHECK_MSG(lent >= even - even / 5 && lent <= even + even / 5,
+		  "%llu of %llu frames, even: %llu", (unsigned long long)lent,
+		  (unsigned long long)used, (unsigned long long)even);
+}
+
+static void spread(void)
+{
+	struct uz_region *region;
+	struct uz_contig_failure why;
+	struct uz_grant g;
+	struct uz_region_stats st;
+
+	open_disk(LIMIT, false);
+	region = make(UZ_CONTIG_GCMA, true);
+	writers_fill(0, PAGES);
+	st = stats(region);
+	check_part(st.lent_move, used_frames());
+	CHECK_EQ(grant(region, REGION, 10000 * MS, &g, &why), -EBUSY);
+	CHECK_EQ(stats(region).pgmigrate_success, 0);
+	CHECK_EQ(stats(region).lent_move, st.lent_move);
+	close_disk(region);
+}
+
+static void gcma(void)
+{
+	struct uz_region *region;
+	struct uz_contig_failure why;
+	struct uz_grant g;
+
+	open_disk(LIMIT, true);
+	region = make(UZ_CONTIG_GCMA, false);
+	fill_with_copies();
+	CHECK(stats(region).lent_discard > 0);
+	CHECK_EQ(grant(region, REGION, 10000 * MS, &g, &why), 0);
+	CHECK_EQ(stats(region).pgmigrate_success, 0);
+	CHECK_EQ(stats(region).lent_discard, 0);
+	CHECK_EQ(uz_contig_free(region, g.id), 0);
+	close_disk(region);
+}
+
+/* As a reader that is in the middle of its page. */
+static uint64_t *hold(uint64_t page, uint64_t *word)
+{
+	uint64_t *slot;
+
+	uz__enter(rig.st);
+	slot = uz__slot_at(rig.dev, page);
+	uz__leave(rig.st);
+	CHECK(slot);
+	*word = uz__slot_lock(rig.store->plat, slot);
+	return slot;
+}
+
+/* A page whose object lies in the arena block. */
+static uint64_t page_in(uint32_t ablock)
+{
+	for (uint64_t page = 0; page < PAGES; page++) {
+		uint64_t w, *slot;
+		uint32_t block;
+
+		uz__enter(rig.st);
+		slot = uz__slot_at(rig.dev, page);
+		w = slot ? uz_load(slot) : 0;
+		uz__leave(rig.st);
+		if (!uz__slot_is_stored(w))
+			continue;
+		block = uz_handle_block(uz__slot_handle(w));
+		if (uz_ablock_of(uz_block_id(&rig.store->tab, block).start) == ablock)
+			return page;
+	}
+	CHECK_MSG(false, "no page in arena block %u", ablock);
+	return 0;
+}
+
+static struct {
+	uint64_t *slot, word;
+} held;
+
+static void *let_go(void *arg)
+{
+	(void)arg;
+	usleep(20000);
+	uz__slot_unlock(held.slot, held.word);
+	return NULL;
+}
+
+/* The window that CMA takes first is @first. */
+static void with_a_pin(struct uz_region *region, uint32_t first, bool waits)
+{
+	struct uz_contig_failure why;
+	pthread_t thread;
+	struct uz_grant g;
+	uint64_t page = page_in(first);
+
+	held.slot = hold(page, &held.word);
+	if (waits)
+		CHECK_EQ(pthread_create(&thread, NULL, let_go, NULL), 0);
+	CHECK_EQ(grant(region, REGION, 10000 * MS, &g, &why), waits ? 0 : -EBUSY);
+	if (waits) {
+		CHECK_EQ(pthread_join(thread, NULL), 0);
+		CHECK_EQ(uz_contig_free(region, g.id), 0);
+		return;
+	}
+	CHECK(why.nr_culprits > 0);
+	CHECK(why.culprit[0].owner == page && why.culprit[0].client[0] == 'd');
+	CHECK_EQ(grant(region, REGION / 2, 0, &g, &why), 0);
+	CHECK(g.first > first);
+	CHECK_EQ(uz_contig_free(region, g.id), 0);
+	uz__slot_unlock(held.slot, held.word);
+}
+
+static void cma(bool waits)
+{
+	struct uz_contig_failure why;
+	struct uz_region *region;
+	struct uz_grant g;
+	uint32_t first;
+
+	open_disk(LIMIT, false);
+	region = make(waits ? UZ_CONTIG_GUARANTEED : UZ_CONTIG_CMA, true);
+	CHECK_EQ(grant(region, 1, 1000 * MS, &g, &why), 0);
+	first = g.first;
+	CHECK_EQ(uz_contig_free(region, g.id), 0);
+	CHECK_EQ(stats(region).reserved, waits ? stats(region).count : 0);
+	writers_fill(0, PAGES);
+	with_a_pin(region, first, waits);
+	CHECK(stats(region).pgmigrate_success > 0);
+	close_disk(region);
+}
+
+/* What a guaranteed region cannot have is stored, so there is no place to move it to. */
+static void cma_full(void)
+{
+	struct uz_contig_failure why;
+	struct uz_region *region;
+	struct uz_grant g;
+
+	open_disk(LIMIT * 6 / 10, false);
+	region = make(UZ_CONTIG_CMA, true);
+	writers_fill(0, PAGES);
+	CHECK_EQ(stats(region).lend_refused, 0);
+	CHECK_EQ(grant(region, REGION, 1000 * MS, &g, &why), -ENOMEM);
+	CHECK_EQ(stats(region).used, 0);
+	close_disk(region);
+}
+
+int main(void)
+{
+	test_start();
+	apart();
+	spread();
+	gcma();
+	cma(false);
+	cma(true);
+	cma_full();
+	return 0;
+}
