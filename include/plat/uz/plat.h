@@ -22,6 +22,19 @@ enum uz_backing {
 /* An absolute time in the clock of now(); UZ_FOREVER waits without a limit. */
 #define UZ_FOREVER UINT64_MAX
 
+#define UZ_RANGE_MAX 64
+
+struct uz_range {
+	void *p;
+	size_t len;
+};
+
+/* A way of giving memory back; after a lazy one the system takes it when it needs it. */
+struct uz_return_method {
+	const char *name;
+	bool lazy;
+};
+
 struct uz_plat_ops {
 	/*
 	 * Address space for @len bytes aligned to @align (a power of two). Nothing is committed.
