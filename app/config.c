@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
+#include "region_spec.h"
 #include "size.h"
 
 #include <errno.h>
@@ -116,9 +117,13 @@ static uint64_t disk_size(const struct uz_section *server, const struct uz_secti
 uint64_t uz__config_ram(const struct uz_config *c)
 {
 	uint64_t need = RAM_SPARE, half = uz_host_ram_bytes() / 2;
+	struct uz_region_spec region[UZ_REGION_MAX];
+	unsigned int nr = uz__region_specs(c->server.value[OPT_REGION], region);
 
 	if (c->server.value[OPT_RAM])
 		return size_of(c->server.value[OPT_RAM]);
+	for (unsigned int i = 0; i < nr; i++)
+		need += region[i].bytes;
 	for (unsigned int i = 0; i < c->nr_disks; i++) {
 		uint64_t bytes = disk_size(&c->server, &c->disk[i]);
 

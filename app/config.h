@@ -39,7 +39,7 @@ struct uz_section *uz__config_disk(struct uz_config *c, const char *name);
 /* As a file that reads back to the same. */
 void uz__config_dump(const struct uz_config *c, FILE *f);
 
-/* The RAM budget: given, or worked out from the disks. */
+/* The RAM budget: given, or worked out from disks and regions. */
 uint64_t uz__config_ram(const struct uz_config *c);
 
 /* Values were checked when they were set, so this cannot fail. */

@@ -24,7 +24,7 @@ const struct uz_option uz__options[OPT_NR] = {
 		       "min(ram / 2, 4G)", "disk size: what a client sees, whatever it costs" },
 	[OPT_RAM] = { "ram", 0, UZ_KIND_SIZE, UZ_SCOPE_SERVER, FOR_DISKS, "SIZE", NULL,
 		      "RAM budget: the most that all disks of the server together may cost, everything "
-		      "counted (default: what the disks need when nothing compresses, at most half of "
+		      "counted (default: what disks and regions need when nothing compresses, at most half of "
 		      "the RAM); after a --name, and for create: the same as --mem-limit" },
 	[OPT_MEM_LIMIT] = { "mem-limit", 0, UZ_KIND_SIZE, UZ_SCOPE_DISK, FOR_DISKS, "SIZE", "0",
 			    "share of the RAM budget that one disk may take, 0 is no limit of its own" },
@@ -57,6 +57,10 @@ const struct uz_option uz__options[OPT_NR] = {
 				  "SIZE|off", "off",
 				  "write no more than that to the backing from now on: to spare flash" },
 	[OPT_READ_ONLY] = FLAG("read-only", 'r', UZ_SCOPE_DISK, FOR_DISKS, "clients may not write"),
+	[OPT_REGION] = { "region", 0, UZ_KIND_REGION, UZ_SCOPE_SERVER, FOR_SERVER, "NAME:SIZE",
+			 NULL,
+			 "promise so much of the RAM budget to 'uzram contig alloc NAME': the disks use it "
+			 "until then; in multiples of 2 MiB, may be repeated" },
 	[OPT_NBD] = { "nbd", 0, UZ_KIND_ENDPOINT, UZ_SCOPE_SERVER, FOR_SERVER,
 		      "unix:PATH|tcp:HOST:PORT", NULL,
 		      "serve NBD there; may be repeated (default: unix:$XDG_RUNTIME_DIR/uzram-nbd.sock, "

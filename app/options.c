@@ -8,6 +8,7 @@
 #include "cleanup.h"
 #include "codec_spec.h"
 #include "endpoint.h"
+#include "region_spec.h"
 #include "size.h"
 
 #include <errno.h>
@@ -45,13 +46,17 @@ enum uz_option_id uz__option_letter(char letter)
 	return OPT_NR;
 }
 
-int uz__disk_name_check(const char *name, const char *where, struct uz_error *e)
+bool uz__is_name(const char *text, size_t bytes, size_t max)
 {
 	static const char allowed[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
 
-	if (!*name || strlen(name) >= UZ_DISK_NAME_MAX || name[strspn(name, allowed)] ||
-	    name[0] == '-')
+	return bytes && bytes <= max && strspn(text, allowed) >= bytes && text[0] != '-';
+}
+
+int uz__disk_name_check(const char *name, const char *where, struct uz_error *e)
+{
+	if (!uz__is_name(name, strlen(name), UZ_DISK_NAME_MAX - 1))
 		return uz__error(
 			e, EINVAL,
 			"%s: '%s' is not a disk name: use 1 to %d of the letters A-Z a-z 0-9 . _ -",
@@ -174,19 +179,41 @@ static int set_recompress(struct uz_section *s, enum uz_option_id id, const char
 	return keep(s, id, canonical, e);
 }
 
-static int add_endpoint(struct uz_section *s, enum uz_option_id id, const char *where,
-			const char *text, struct uz_error *e)
+static int add_line(struct uz_section *s, enum uz_option_id id, const char *text,
+		    struct uz_error *e)
 {
 	UZ_FREE char *lines = NULL;
-	int err = uz__endpoint_check(text, where, e);
 
-	if (err || !s->value[id])
-		return err ? err : keep(s, id, text, e);
+	if (!s->value[id])
+		return keep(s, id, text, e);
 	if (asprintf(&lines, "%s\n%s", s->value[id], text) < 0) {
 		lines = NULL;
 		return uz__error(e, ENOMEM, "out of memory");
 	}
 	return keep(s, id, lines, e);
+}
+
+static int add_endpoint(struct uz_section *s, enum uz_option_id id, const char *where,
+			const char *text, struct uz_error *e)
+{
+	int err = uz__endpoint_check(text, where, e);
+
+	return err ? err : add_line(s, id, text, e);
+}
+
+static int add_region(struct uz_section *s, enum uz_option_id id, const char *where,
+		      const char *text, struct uz_error *e)
+{
+	struct uz_region_spec spec;
+	char canonical[UZ_REGION_SPEC_TEXT];
+	int err = uz__region_spec_parse(&spec, text, where, e);
+
+	if (!err)
+		err = uz__region_spec_add(s->value[id], &spec, where, e);
+	if (err)
+		return err;
+	uz__region_spec_print(&spec, canonical);
+	return add_line(s, id, canonical, e);
 }
 
 static int set_mode(struct uz_section *s, enum uz_option_id id, const char *where, const char *text,
@@ -230,6 +257,7 @@ int uz__option_set(struct uz_section *s, enum uz_option_id id, const char *where
 		[UZ_KIND_RECOMPRESS] = set_recompress,
 		[UZ_KIND_SECONDS] = set_seconds,
 		[UZ_KIND_LIMIT] = set_limit,
+		[UZ_KIND_REGION] = add_region,
 		[UZ_KIND_ENDPOINT] = add_endpoint,
 		[UZ_KIND_MODE] = set_mode,
 	};

@@ -29,6 +29,7 @@ enum uz_option_id {
 	OPT_WRITEBACK_IDLE,
 	OPT_WRITEBACK_LIMIT,
 	OPT_READ_ONLY,
+	OPT_REGION,
 	OPT_NBD,
 	OPT_LISTEN_INSECURE,
 	OPT_SOCKET_MODE,
@@ -64,7 +65,8 @@ enum uz_option_kind {
 	UZ_KIND_RECOMPRESS,
 	UZ_KIND_SECONDS,
 	UZ_KIND_LIMIT, /* a size, or off */
-	UZ_KIND_ENDPOINT, /* may be repeated: lines */
+	UZ_KIND_REGION, /* may be repeated: lines; so may ENDPOINT */
+	UZ_KIND_ENDPOINT,
 	UZ_KIND_MODE,
 };
 
@@ -111,6 +113,8 @@ const char *uz__option_value(const struct uz_section *s, const struct uz_section
 bool uz__option_is_on(const struct uz_section *s, const struct uz_section *server,
 		      enum uz_option_id id);
 
+/* @bytes of @text, at most @max, are what disks and regions may be called. */
+bool uz__is_name(const char *text, size_t bytes, size_t max);
 int uz__disk_name_check(const char *name, const char *where, struct uz_error *e);
 
 #endif

@@ -134,6 +134,16 @@ static void say_disks(struct serve *v)
 	}
 }
 
+static void say_regions(struct serve *v)
+{
+	char size[UZ_SIZE_TEXT];
+
+	for (unsigned int i = 0; i < v->server.nr_regions; i++)
+		printf("region %s: %s, the disks use it until 'uzram contig alloc'\n",
+		       v->server.region[i].spec.name,
+		       uz__size_exact(v->server.region[i].spec.bytes, size));
+}
+
 /* Clients are served already: what they can change is read under its lock. */
 static void say(struct serve *v)
 {
@@ -142,6 +152,7 @@ static void say(struct serve *v)
 	uint64_t ram_bytes;
 
 	say_disks(v);
+	say_regions(v);
 	pthread_mutex_lock(&v->server.admin);
 	ram_bytes = v->server.ram_bytes;
 	pthread_mutex_unlock(&v->server.admin);

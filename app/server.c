@@ -169,6 +169,8 @@ int uz__server_open(struct uz_server *s, const struct uz_config *c, struct uz_er
 		err = open_store(s, c, e);
 	if (!err)
 		err = adopt_disks(s, e);
+	if (!err)
+		err = uz__server_open_regions(s, e);
 	for (unsigned int i = 0; !err && i < c->nr_disks; i++)
 		if (!c->implied || !s->disks.nr)
 			err = bring_up(s, &c->disk[i], e);
@@ -181,6 +183,7 @@ void uz__server_close(struct uz_server *s)
 {
 	uz_nbd_stop(s->nbd, STOP_MS);
 	uz_background_stop(s->background);
+	uz__server_close_regions(s);
 	if (s->store)
 		uz_store_close(s->store);
 	uz__server_close_backings(s);
@@ -190,7 +193,8 @@ void uz__server_close(struct uz_server *s)
 	pthread_mutex_destroy(&s->admin);
 }
 
-static int create_error(const struct uz_disk_config *dc, int err, struct uz_error *e)
+static int create_error(const struct uz_disk_config *dc, const struct uz_pool_ops *pool, int err,
+			struct uz_error *e)
 {
 	char text[UZ_SIZE_TEXT];
 
@@ -198,6 +202,8 @@ static int create_error(const struct uz_disk_config *dc, int err, struct uz_erro
 		return uz__error(e, EEXIST,
 				 "disk %s exists: choose another name, or 'uzram set %s ...'",
 				 dc->name, dc->name);
+	if (err == -ENOTSUP)
+		return uz__server_stuck(dc->name, pool->name, e);
 	return uz__error(e, -err, "disk %s with a disk size of %s cannot be created: %s", dc->name,
 			 uz__size_exact(dc->size_bytes, text), strerror(-err));
 }
@@ -218,7 +224,7 @@ static int create(struct uz_server *s, const struct uz_disk_config *dc, int dict
 		return entry;
 	c.codec = (unsigned int)entry;
 	err = uz_dev_create(s->store, &c, dev);
-	return err ? create_error(dc, err, e) : 0;
+	return err ? create_error(dc, c.pool, err, e) : 0;
 }
 
 /* Sends the disk's users away; returns when the caller has the only reference. */
@@ -235,12 +241,13 @@ static int finish(struct uz_server *s, struct uz_dev *dev, const struct uz_disk_
 		  const struct uz_section *disk, struct uz_error *e)
 {
 	struct uz_section all = given(disk, s->defaults), v = { .name = "" };
+	const struct uz_pool_ops *pool = uz_dev_pool(dev);
 	struct uz_disk *d;
 	int err = uz__disks_add(&s->disks, dev, &d);
 
 	if (err) {
 		uz_dev_destroy(dev);
-		return create_error(dc, err, e);
+		return create_error(dc, pool, err, e);
 	}
 	d->read_only = dc->read_only;
 	for (int i = OPT_RECOMPRESS; i <= OPT_WRITEBACK_LIMIT; i++)

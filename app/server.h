@@ -6,8 +6,15 @@
 #include "config.h"
 #include "disks.h"
 #include "grant.h"
+#include "region_spec.h"
 
+#include <uz/contig.h>
 #include <uz/host.h>
+
+struct uz_server_region {
+	struct uz_region_spec spec;
+	struct uz_region *region;
+};
 
 struct uz_server {
 	struct uz_host *host;
@@ -16,6 +23,8 @@ struct uz_server {
 	struct uz_background *background;
 	struct uz_disks disks;
 	struct uz_grants grants;
+	struct uz_server_region region[UZ_REGION_MAX]; /* the same while it serves */
+	unsigned int nr_regions;
 	const struct uz_section *defaults; /* the configuration's, valid as long as the server */
 	pthread_mutex_t admin; /* adding and removing disks */
 	uint64_t ram_bytes, capacity_bytes;
@@ -43,6 +52,17 @@ void uz__server_free_backing(struct uz_disk *d);
 void uz__server_close_backings(struct uz_server *s); /* the store is closed */
 int64_t uz__server_writeback(struct uz_disk *d, const char *what, uint64_t max_pages,
 			     struct uz_error *e);
+
+/* Promises what the configuration names. */
+int uz__server_open_regions(struct uz_server *s, struct uz_error *e);
+void uz__server_close_regions(struct uz_server *s);
+uint64_t uz__server_promised(const struct uz_server *s); /* bytes of all regions */
+/* A disk that cannot have a pool because regions need one that moves. */
+int uz__server_stuck(const char *disk, const char *pool, struct uz_error *e);
+/* NULL: there is none of that name, and @e says which there are. */
+struct uz_server_region *uz__server_region(struct uz_server *s, const char *name,
+					   struct uz_error *e);
+
 int uz__server_set_ram(struct uz_server *s, uint64_t bytes, struct uz_error *e);
 
 /* The entry of a codec in the store, or -errno. */

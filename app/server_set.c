@@ -138,6 +138,8 @@ int uz__server_set(struct uz_server *s, struct uz_disk *d, const struct uz_secti
 		set_mem_limit(d, v->value[OPT_MEM_LIMIT]);
 	if (c.pool) {
 		err = uz_dev_set_pool(d->dev, c.pool);
+		if (err == -ENOTSUP)
+			return uz__server_stuck(d->name, c.pool->name, e);
 		if (err)
 			return failed(d, "pool", c.pool->name, err, e);
 	}
@@ -168,6 +170,11 @@ int uz__server_set_ram(struct uz_server *s, uint64_t bytes, struct uz_error *e)
 			"RAM budget %s: this server was started for at most %s: start it with a larger "
 			"--ram",
 			uz__size_exact(bytes, text), uz__size_exact(s->capacity_bytes, max));
+	if (bytes <= uz__server_promised(s))
+		return uz__error(
+			e, EINVAL,
+			"RAM budget %s: the regions of this server take %s of it: choose more",
+			uz__size_exact(bytes, text), uz__size_exact(uz__server_promised(s), max));
 	pthread_mutex_lock(&s->admin);
 	uz_arena_set_limit(uz_store_arena(s->store), bytes);
 	s->ram_bytes = bytes;

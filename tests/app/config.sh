@@ -64,9 +64,22 @@ is a checksum yes
 is b checksum no
 is uzram control ctl
 
+# Regions: whole arena blocks, repeated, on the command line instead of those of the file.
+round --config empty --ram 256M --region cam0:5M --region "x.y_z-1:min(4M, 8M)"
+is uzram region "cam0:6M
+x.y_z-1:4M"
+printf '[uzram]\nregion = a:2M\nregion=b:2M\n' >regions.conf
+dump --config regions.conf
+is uzram region "a:2M
+b:2M"
+dump --config regions.conf --region b:4M
+is uzram region b:4M
+
 # The budget: what the disks need, at most half of the RAM.
 dump --config empty --size 64M
 is uzram ram 81M
+dump --config empty --size 64M --region cam0:8M
+is uzram ram 89M
 dump --config empty --size 1T
 half=$(value uzram ram)
 dump --config empty --size 7T
@@ -127,6 +140,8 @@ done <<'END'
 2|swap-priority: not for uzram|[zram0]\nswap-priority=100
 2|config: no such key|[uzram]\nconfig=x
 2|json: no such key|[uzram]\njson=yes
+2|region: belongs to the server, not to disk d0: move it to [uzram]|[d0]\nregion=a:2M
+3|region: region a is given twice|[uzram]\nregion=a:2M\nregion=a:2M
 2|name: no such key|[d0]\nname=x
 2|checksum: 'x' is neither yes nor no|[d0]\nchecksum=x
 2|a zero byte|[d0]\nsize=1\0G

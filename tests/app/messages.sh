@@ -13,6 +13,7 @@ head -c 70000 /dev/zero >large
 head -c 100000 /dev/urandom >garbage
 mkdir folder
 nr=0
+export solo=$UZ_BUILD/tests/app/plugin/pool-solo.so
 
 # Lines of STATUS|TEXT IN THE MESSAGE|ARGUMENTS. A message starts with "uzram: ".
 check_table() {
@@ -56,6 +57,18 @@ check_table <<'END'
 2|is longer than the 107 bytes|serve --nbd unix:/$(printf '%0120d' 0)
 2|tcp:0.0.0.0:0 is not a loopback address|serve --nbd tcp:0.0.0.0:0
 2|allow it with --listen-insecure|serve --nbd tcp:0.0.0.0:0
+2|--region: 'cam0' is not NAME:SIZE, such as cam0:256M|serve --region cam0
+2|--region: '' is not the name of a region: use 1 to 31 of the letters|serve --region :4M
+2|--region: 'a/b' is not the name of a region|serve --region a/b:4M
+2|--region: '4X' is not a size|serve --region cam0:4X
+2|--region: region cam0 must have more than 0 bytes|serve --region cam0:0
+2|--region: region cam0 is given twice|serve --region cam0:4M --region b:2M --region cam0:8M
+2|--region: a server has at most 8 regions|serve $(printf -- '--region r%s:2M ' 1 2 3 4 5 6 7 8 9)
+2|--region belongs to the server, not to disk d0|serve --name d0 --region cam0:4M
+1|region cam0 of 62M has no room: the RAM budget is 64M, |serve --config empty --ram 64M --region cam0:62M
+1|region cam0 of 8192T has no room: the RAM budget is 64M, |serve --config empty --ram 64M --region cam0:8P
+1|as no --ram was given|serve --config empty --region cam0:100T
+1|disk d0: pool solo cannot move what it holds, and this server's regions need that|serve --config empty --region cam0:4M --pool $solo
 2|--socket-mode: '9' is not an octal mode such as 0660|serve --socket-mode 9
 2|--memory, --memfd and --private exclude each other|serve --memory f --private
 2|--memory, --memfd and --private exclude each other|serve --memfd --private
@@ -115,7 +128,7 @@ cp garbage garbage.copy
 expect 1 "$uzram" serve --config empty --memory garbage
 expect 0 cmp garbage garbage.copy
 
-start_server "$dir/c" 100 "$uzram" serve --config empty --nbd unix:n --ram 64M --name d0 --size 16M \
+start_server "$dir/c" 100 "$uzram" serve --config empty --nbd unix:n --ram 64M --region cam0:4M --name d0 --size 16M \
 	--name d1 --size 16M --read-only --codec deflate
 wait_for 10 "$uzram" list
 check_table <<'END'
@@ -126,6 +139,9 @@ check_table <<'END'
 1|no disk 'd9'; there are: d0 d1|train d9
 1|disk d0 exists: choose another name|create d0 --size 1M
 2|zsmallo|set d0 pool=zsmallo
+1|disk d0: pool solo cannot move what it holds|set d0 pool=$solo
+1|disk d2: pool solo cannot move what it holds|create d2 --size 1M --pool $solo
+2|RAM budget 4M: the regions of this server take 4M of it|set ram=4M
 2|lz5|set d0 codec=lz5
 2|lz5|set d0 recompress=lz5
 2|lz5|recompress d0 codec=lz5

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+#include "region_spec.h"
+
+#include "cleanup.h"
+#include "options.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <uz/host.h>
+
+#define ABLOCK_BYTES (2ULL << 20)
+
+static int take_name(struct uz_region_spec *spec, const char *name, size_t bytes, const char *where,
+		     struct uz_error *e)
+{
+	if (!uz__is_name(name, bytes, sizeof(spec->name) - 1))
+		return uz__error(
+			e, EINVAL,
+			"%s: '%.*s' is not the name of a region: use 1 to %d of the letters "
+			"A-Z a-z 0-9 . _ -",
+			where, (int)bytes, name, UZ_REGION_NAME_MAX - 1);
+	memcpy(spec->name, name, bytes);
+	return 0;
+}
+
+int uz__region_spec_parse(struct uz_region_spec *spec, const char *text, const char *where,
+			  struct uz_error *e)
+{
+	const char *colon = strchr(text, ':');
+	int err;
+
+	memset(spec, 0, sizeof(*spec));
+	if (!colon)
+		return uz__error(e, EINVAL, "%s: '%s' is not NAME:SIZE, such as cam0:256M", where,
+				 text);
+	err = take_name(spec, text, (size_t)(colon - text), where, e);
+	if (err)
+		return err;
+	if (uz__size_parse(colon + 1, uz_host_ram_bytes(), &spec->bytes))
+		return uz__error(e, EINVAL, "%s: '%s' is not a size: " UZ_SIZE_SYNTAX, where,
+				 colon + 1);
+	if (!spec->bytes)
+		return uz__error(e, EINVAL, "%s: region %s must have more than 0 bytes", where,
+				 spec->name);
+	spec->bytes = UZ_ALIGN_UP(spec->bytes, ABLOCK_BYTES);
+	return 0;
+}
+
+void uz__region_spec_print(const struct uz_region_spec *spec, char text[UZ_REGION_SPEC_TEXT])
+{
+	char size[UZ_SIZE_TEXT];
+
+	snprintf(text, UZ_REGION_SPEC_TEXT, "%s:%s", spec->name, uz__size_exact(spec->bytes, size));
+}
+
+unsigned int uz__region_specs(const char *lines, struct uz_region_spec spec[UZ_REGION_MAX])
+{
+	UZ_FREE char *copy = lines ? strdup(lines) : NULL;
+	char *rest = copy, *line;
+	struct uz_error e;
+	unsigned int nr = 0;
+
+	while (nr < UZ_REGION_MAX && (line = strsep(&rest, "\n")))
+		if (!uz__region_spec_parse(&spec[nr], line, "", &e))
+			nr++;
+	return nr;
+}
+
+int uz__region_spec_add(const char *lines, const struct uz_region_spec *spec, const char *where,
+			struct uz_error *e)
+{
+	struct uz_region_spec before[UZ_REGION_MAX];
+	unsigned int nr = uz__region_specs(lines, before);
+
+	for (unsigned int i = 0; i < nr; i++)
+		if (!strcmp(before[i].name, spec->name))
+			return uz__error(e, EINVAL, "%s: region %s is given twice", where,
+					 spec->name);
+	if (nr == UZ_REGION_MAX)
+		return uz__error(e, EINVAL, "%s: a server has at most %d regions", where,
+				 UZ_REGION_MAX);
+	return 0;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* NAME:SIZE, as users write what a region is. */
+#ifndef UZ_APP_REGION_SPEC_H
+#define UZ_APP_REGION_SPEC_H
+
+#include "error.h"
+#include "size.h"
+
+#include <uz/region.h>
+
+#define UZ_REGION_SPEC_TEXT (UZ_REGION_NAME_MAX + UZ_SIZE_TEXT)
+
+struct uz_region_spec {
+	char name[UZ_REGION_NAME_MAX];
+	uint64_t bytes; /* whole arena blocks */
+};
+
+/* 0 or -EINVAL; @where says in the message what it is. */
+int uz__region_spec_parse(struct uz_region_spec *spec, const char *text, const char *where,
+			  struct uz_error *e);
+/* The text that reads back to the same. */
+void uz__region_spec_print(const struct uz_region_spec *spec, char text[UZ_REGION_SPEC_TEXT]);
+
+/* Checks @text against the @lines that were given before, which may be NULL. */
+int uz__region_spec_add(const char *lines, const struct uz_region_spec *spec, const char *where,
+			struct uz_error *e);
+
+/* Takes lines apart: the number of regions, at most UZ_REGION_MAX. They were checked before. */
+unsigned int uz__region_specs(const char *lines, struct uz_region_spec spec[UZ_REGION_MAX]);
+
+#endif

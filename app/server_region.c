@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Regions of the server: promised after the disks of an adopted store are there and before new ones
+ * are made, so that what cannot be kept together is refused at the start, not at the first grant.
+ */
+#include "server.h"
+#include "size.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* The first disk whose pool cannot move its blocks; NULL: it is one that a disk is leaving. */
+static struct uz_dev *stuck(struct uz_server *s)
+{
+	struct uz_dev *dev;
+
+	for (unsigned int i = 0; (dev = uz_store_disk_at(s->store, i)); i++)
+		if (!uz_dev_pool(dev)->isolate || !uz_dev_pool(dev)->move)
+			return dev;
+	return NULL;
+}
+
+static int no_room(struct uz_server *s, const struct uz_region_spec *spec, struct uz_error *e)
+{
+	char size[UZ_SIZE_TEXT], used[UZ_SIZE_TEXT], ram[UZ_SIZE_TEXT];
+	struct uz_arena_stats st;
+
+	uz_arena_stats(uz_store_arena(s->store), &st);
+	return uz__error(
+		e, ENOSPC,
+		"region %s of %s has no room: the RAM budget is %s%s, %s of it are in use, and a "
+		"region is kept beside what the disks hold: make it smaller, or give more with --ram",
+		spec->name, uz__size_exact(spec->bytes, size), uz__size_human(s->ram_bytes, ram),
+		s->defaults->value[OPT_RAM] ? "" : ", as no --ram was given",
+		uz__size_human(st.ram_total_bytes, used));
+}
+
+static int create_error(struct uz_server *s, const struct uz_region_spec *spec, int err,
+			struct uz_error *e)
+{
+	struct uz_dev *dev;
+
+	if (err == -ENOSPC || spec->bytes >= s->ram_bytes)
+		return no_room(s, spec, e);
+	if (err != -ENOTSUP)
+		return uz__error(e, -err, "region %s cannot be made: %s", spec->name,
+				 strerror(-err));
+	dev = stuck(s);
+	return uz__error(e, ENOTSUP,
+			 "region %s: pool %s of disk %s cannot move what it holds, which a region "
+			 "needs: start without --region and change the pool with 'uzram set %s "
+			 "pool=POOL'",
+			 spec->name, dev ? uz_dev_pool(dev)->name : "(an old one)",
+			 dev ? uz_dev_name(dev) : "?", dev ? uz_dev_name(dev) : "NAME");
+}
+
+int uz__server_open_regions(struct uz_server *s, struct uz_error *e)
+{
+	struct uz_region_spec spec[UZ_REGION_MAX];
+	unsigned int nr = uz__region_specs(s->defaults->value[OPT_REGION], spec);
+	int err = 0;
+
+	for (unsigned int i = 0; i < nr && !err; i++) {
+		struct uz_server_region *r = &s->region[s->nr_regions];
+
+		struct uz_region_config c = { .name = spec[i].name, .bytes = spec[i].bytes };
+
+		r->spec = spec[i];
+		err = uz_store_region_create(s->store, &c, &r->region);
+		if (err)
+			return create_error(s, &spec[i], err, e);
+		s->nr_regions++;
+	}
+	return err;
+}
+
+void uz__server_close_regions(struct uz_server *s)
+{
+	while (s->nr_regions)
+		uz_store_region_destroy(s->store, s->region[--s->nr_regions].region);
+}
+
+int uz__server_stuck(const char *disk, const char *pool, struct uz_error *e)
+{
+	return uz__error(e, ENOTSUP,
+			 "disk %s: pool %s cannot move what it holds, and this server's regions "
+			 "need that: choose another pool, or start the server without --region",
+			 disk, pool);
+}
+
+uint64_t uz__server_promised(const struct uz_server *s)
+{
+	uint64_t bytes = 0;
+
+	for (unsigned int i = 0; i < s->nr_regions; i++)
+		bytes += s->region[i].spec.bytes;
+	return bytes;
+}
+
+static void names(const struct uz_server *s, char *text, size_t bytes)
+{
+	size_t used = 0;
+
+	*text = 0;
+	for (unsigned int i = 0; i < s->nr_regions && used < bytes; i++)
+		used += (size_t)snprintf(text + used, bytes - used, " %s", s->region[i].spec.name);
+}
+
+struct uz_server_region *uz__server_region(struct uz_server *s, const char *name,
+					   struct uz_error *e)
+{
+	char all[UZ_REGION_MAX * UZ_REGION_NAME_MAX];
+
+	for (unsigned int i = 0; i < s->nr_regions; i++)
+		if (!strcmp(s->region[i].spec.name, name))
+			return &s->region[i];
+	names(s, all, sizeof(all));
+	uz__error(e, ENOENT, "no region '%s'; %s%s", name,
+		  all[0] ? "there are:"
+			 : "give the server one with 'uzram serve --region NAME:SIZE'",
+		  all);
+	return NULL;
+}
