@@ -106,6 +106,8 @@ struct uz__arena {
 	uint64_t transit_bytes; /* counted in total_bytes, of pieces on their way */
 	uint64_t due_bytes; /* of windows being emptied: still in use, and promised */
 	uint64_t lend_refused;
+	uint32_t half; /* arena block whose data is moving to its target; 0: none */
+	bool half_left; /* by a grant that failed: no window has it */
 };
 
 static inline struct uz__arena *uz__arena(const struct uz_arena *a)

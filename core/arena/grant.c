@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Grants. A window is chosen and isolated in one go (window.c); its cold pieces are charged, so that
- * from then on the window's bytes stay charged whatever it gives back. The borrower empties it; an
- * arena block that is empty goes back at once. What is in an arena block of the window moves to one
- * target of its own, an empty arena block outside, to the same offset: so a move that fails and is
- * tried again costs no room, and as many targets suffice as arena blocks of the window hold data,
- * which is what is promised (uz__promised). Nobody else sees the targets until the end.
+ * from then on the window's bytes stay charged whatever it gives back. The borrower empties one arena
+ * block after the other; one that is empty goes back at once. What is in it moves to a target, an
+ * empty arena block outside, to the same offset: so a move that fails and is tried again costs no
+ * room, and as many targets suffice as arena blocks of the window hold data, which is what is
+ * promised (uz__promised).
+ *
+ * While data is on its way it is in two arena blocks, which count as one against the promise: that
+ * is what the one more in it is for. So there is one such half at a time. A borrower that runs out
+ * of time brings it together on either side; its own places are still there. Where both sides are in use
+ * the half stays isolated, with its target, until somebody comes back to it: nothing else is moved
+ * before.
  *
  * A failure takes the isolation back; what was moved stays where it is now.
  */
@@ -40,22 +46,6 @@ static int charge_cold(struct uz__arena *a, const struct uz_window *w, uint64_t 
 		r = -UZ_ENOMEM;
 	uz_unlock(a->pub.plat, &a->lock);
 	return r;
-}
-
-/* The targets become arena blocks like others. */
-static void close_targets(struct uz__arena *a, const struct uz_window *w)
-{
-	uz_lock(a->pub.plat, &a->lock);
-	for (uint32_t i = w->first; i < w->first + w->nr; i++) {
-		struct ablock *ab = uz__ablock(a, i);
-
-		if (!ab->target)
-			continue;
-		uz__ablock(a, ab->target)->isolated = false;
-		uz__ablock_file(a, ab->target);
-		ab->target = 0;
-	}
-	uz_unlock(a->pub.plat, &a->lock);
 }
 
 /* An empty arena block outside of all regions if there is one, resident before cold; lock held. */
@@ -103,6 +93,7 @@ static int target_open(struct uz__arena *a, uint32_t from)
 	r = target_commit(a, i);
 	if (r == 0) {
 		uz__ablock(a, from)->target = i;
+		a->half = from;
 	} else {
 		uz__ablock(a, i)->isolated = false;
 		uz__ablock_file(a, i);
@@ -110,24 +101,60 @@ static int target_open(struct uz__arena *a, uint32_t from)
 	return r;
 }
 
+static uint32_t half_to(struct uz__arena *a)
+{
+	return a->half ? uz__ablock(a, a->half)->target : 0;
+}
+
 int uz_window_target(struct uz_window *w, uint32_t from, uint32_t nr, uint32_t *to)
 {
 	struct uz__arena *a = arena_of(w);
-	struct ablock *ab = uz__ablock(a, uz_ablock_of(from));
-	uint32_t at = from % UZ_ABLOCK_FRAMES;
+	uint32_t i = uz_ablock_of(from), at = from % UZ_ABLOCK_FRAMES, t;
 	int r = 0;
 
 	uz_lock(a->pub.plat, &a->lock);
-	if (!ab->target)
-		r = target_open(a, uz_ablock_of(from));
+	UZ_ASSERT(!a->half || i == a->half || i == half_to(a));
+	if (!a->half)
+		r = target_open(a, i);
 	if (r == 0) {
-		uz__ablock_take(a, uz__ablock(a, ab->target), MOVABLE, at, nr);
+		t = i == a->half ? half_to(a) : a->half;
+		uz__ablock_take(a, uz__ablock(a, t), MOVABLE, at, nr);
 		a->nr_used_frames += nr;
 		uz__free_frames_add(a, -(int64_t)nr);
-		*to = ab->target * UZ_ABLOCK_FRAMES + at;
+		*to = t * UZ_ABLOCK_FRAMES + at;
 	}
 	uz_unlock(a->pub.plat, &a->lock);
 	return r;
+}
+
+/* All is on one side: the target becomes an arena block like others. Lock held. */
+static void close_target(struct uz__arena *a)
+{
+	uint32_t from = a->half, to = half_to(a);
+
+	if (!from || (uz__ablock(a, from)->nr_used && uz__ablock(a, to)->nr_used))
+		return;
+	uz__ablock(a, to)->isolated = false;
+	uz__ablock_file(a, to);
+	uz__ablock(a, from)->target = 0;
+	if (a->half_left) {
+		uz__ablock(a, from)->isolated = false;
+		uz__ablock_file(a, from);
+	}
+	a->half = 0;
+	a->half_left = false;
+}
+
+bool uz_window_half(struct uz_arena *pub, uint32_t *from, uint32_t *to)
+{
+	struct uz__arena *a = uz__arena(pub);
+
+	uz_lock(pub->plat, &a->lock);
+	close_target(a);
+	*from = a->half;
+	*to = half_to(a);
+	uz_unlock(pub->plat, &a->lock);
+	return *from != 0;
 }
 
 /* An isolated arena block that is empty goes back, its bytes stay charged. */
@@ -138,6 +165,7 @@ void uz_window_done(struct uz_window *w, uint32_t i)
 	uint32_t pieces;
 
 	uz_lock(a->pub.plat, &a->lock);
+	close_target(a);
 	pieces = ab->nr_used ? 0 : ab->resident;
 	ab->busy = pieces;
 	if (pieces && uz__mask_decommit(a, i, pieces) == 0)
@@ -161,7 +189,6 @@ static int empty_window(struct uz_region *r, struct uz_window *w, struct uz_cont
 {
 	int rc = r->borrower->clear(r->borrower, w, why);
 
-	close_targets(r->a, w);
 	for (uint32_t i = w->first; i < w->first + w->nr && rc == 0; i++) {
 		uz_window_done(w, i);
 		if (uz__ablock(r->a, i)->resident)
@@ -175,9 +202,13 @@ static void close_window(struct uz_region *r, struct uz_window *w)
 {
 	struct uz__arena *a = r->a;
 
+	close_target(a);
 	for (uint32_t i = w->first; i < w->first + w->nr; i++) {
-		uz__ablock(a, i)->isolated = false;
 		uz__ablock(a, i)->granted = false;
+		a->half_left |= a->half == i;
+		if (a->half == i)
+			continue;
+		uz__ablock(a, i)->isolated = false;
 		uz__ablock_file(a, i);
 	}
 	r->nr_used -= w->nr;
@@ -291,6 +322,7 @@ int uz_contig_alloc(struct uz_region *r, uint64_t bytes, uint64_t deadline_ns, s
 	r->pages_success += rc == 0 ? pages : 0;
 	r->pages_fail += rc < 0 ? pages : 0;
 	r->moved += w.moved;
+	r->failed += w.failed;
 	uz_unlock(r->a->pub.plat, &r->a->lock);
 	if (rc == 0)
 		record(r, &w, out);

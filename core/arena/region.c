@@ -7,13 +7,24 @@
 
 #include "region_i.h"
 
+/* What is in two arena blocks on its way from one to the other counts once. */
+static uint64_t bearing(const struct uz__arena *a)
+{
+	const struct ablock *from;
+
+	if (!a->half)
+		return a->nr_bearing;
+	from = &a->ab[a->half - a->first_ablock];
+	return a->nr_bearing - (from->nr_used && a->ab[from->target - a->first_ablock].nr_used);
+}
+
 /* Above the limit only by what uz_arena_charge and a lowered limit bring. */
 uint64_t uz__promised(const struct uz__arena *a)
 {
 	uint64_t frames = (a->nr_used_frames + a->nr_free_frames) << UZ_FRAME_SHIFT;
 	uint64_t meta = uz_load(&a->total_bytes) - frames - a->transit_bytes;
 
-	return (uint64_t)(a->nr_bearing + a->nr_reserved + 1) * ABLOCK_BYTES + meta + a->due_bytes;
+	return (bearing(a) + a->nr_reserved + 1) * ABLOCK_BYTES + meta + a->due_bytes;
 }
 
 static bool addresses_ok(const struct uz__arena *a, uint64_t more)
@@ -22,8 +33,7 @@ static bool addresses_ok(const struct uz__arena *a, uint64_t more)
 
 	for (unsigned int i = 0; i < UZ_REGION_MAX; i++)
 		granted += a->region[i] ? a->region[i]->nr_used : 0;
-	return a->nr_bearing + a->nr_reserved + granted + 1 + more <=
-	       a->end_ablock - a->first_ablock;
+	return bearing(a) + a->nr_reserved + granted + 1 + more <= a->end_ablock - a->first_ablock;
 }
 
 static bool fits(const struct uz__arena *a, uint64_t bytes)
@@ -236,6 +246,7 @@ void uz_region_stats(struct uz_region *r, struct uz_region_stats *out)
 		.alloc_pages_success = r->pages_success,
 		.alloc_pages_fail = r->pages_fail,
 		.pgmigrate_success = r->moved,
+		.pgmigrate_fail = r->failed,
 		.lend_refused = a->lend_refused,
 	};
 	for (uint32_t i = r->first; i < r->first + r->nr; i++) {

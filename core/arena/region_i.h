@@ -19,7 +19,7 @@ struct uz_region {
 	uint32_t nr_used; /* granted */
 	uint32_t last_id;
 	struct uz_grant grant[UZ_GRANT_MAX]; /* id 0: not in use */
-	uint64_t success, fail, pages_success, pages_fail, moved;
+	uint64_t success, fail, pages_success, pages_fail, moved, failed;
 };
 
 /* Whether what is stored leaves room to empty all of the region at any time. */

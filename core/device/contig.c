@@ -3,7 +3,7 @@
  * Regions of a store. A grant holds the background lock, so that it is the only one that moves
  * arena blocks or takes several slots; background work lets it go first.
  */
-#include "device_i.h"
+#include "evacuate.h"
 
 #define LOCK_NAP_NS 20000ull
 
@@ -26,20 +26,67 @@ bool uz__pool_lends(struct uz_store *s, const struct uz_pool_ops *ops)
 	return !uz_load(&s->nr_regions) || movable(ops);
 }
 
+static void map_free(struct uz_store *s)
+{
+	uz_scratch_free(s->arena, s->map, s->map_bytes);
+	s->map = NULL;
+	s->map_bytes = 0;
+}
+
+/* Made with the region, so that a grant needs no memory for it: a thousandth of the largest one. */
+static int map_make(struct uz_store *s, uint64_t region_bytes)
+{
+	uint64_t bytes = UZ_ALIGN_UP(region_bytes, (uint64_t)UZ_ABLOCK_FRAMES << UZ_FRAME_SHIFT);
+	void *p;
+	int r;
+
+	bytes = bytes >> UZ_FRAME_SHIFT << 2;
+	if (bytes <= s->map_bytes)
+		return 0;
+	r = uz_scratch_alloc(s->arena, bytes, &p);
+	if (r < 0)
+		return r;
+	if (s->map)
+		map_free(s);
+	s->map = p;
+	s->map_bytes = bytes;
+	return 0;
+}
+
+static int region_create(struct uz_store *s, const struct uz_region_config *c,
+			 struct uz_region **out)
+{
+	uint32_t first, end;
+	int r;
+
+	if (!pools_ok(s))
+		return -UZ_ENOTSUP;
+	uz_arena_span(s->arena, &first, &end);
+	if (!c->bytes || c->bytes > (uint64_t)(end - first) << UZ_FRAME_SHIFT)
+		return -UZ_EINVAL;
+	r = map_make(s, c->bytes);
+	if (r == 0)
+		r = uz_region_create(s->arena, c, out);
+	if (r == 0)
+		uz_store(&s->nr_regions, s->nr_regions + 1);
+	if (!s->nr_regions && s->map)
+		map_free(s);
+	return r;
+}
+
 int uz_store_region_create(struct uz_store *s, const struct uz_region_config *config,
 			   struct uz_region **out)
 {
 	struct uz_region_config c = *config;
-	int r = -UZ_ENOTSUP;
+	int r;
 
 	c.borrower = &s->borrower;
 	s->borrower.clear = uz__window_clear;
 	s->borrower.drop = uz__window_drop;
 	uz_lock(s->plat, &s->control);
-	if (pools_ok(s))
-		r = uz_region_create(s->arena, &c, out);
-	if (r == 0)
-		uz_store(&s->nr_regions, s->nr_regions + 1);
+	uz__claim_background(s);
+	r = region_create(s, &c, out);
+	uz_unlock(s->plat, &s->background);
 	uz_unlock(s->plat, &s->control);
 	return r;
 }
@@ -49,9 +96,13 @@ int uz_store_region_destroy(struct uz_store *s, struct uz_region *region)
 	int r;
 
 	uz_lock(s->plat, &s->control);
+	uz__claim_background(s);
 	r = uz_region_destroy(region);
 	if (r == 0)
 		uz_store(&s->nr_regions, s->nr_regions - 1);
+	if (!s->nr_regions && s->map)
+		map_free(s);
+	uz_unlock(s->plat, &s->background);
 	uz_unlock(s->plat, &s->control);
 	return r;
 }
@@ -68,15 +119,28 @@ static bool lock_until(struct uz_store *s, uint64_t deadline_ns)
 	return locked;
 }
 
+/* What an earlier grant left in two arena blocks would be in the way of this one. */
+static bool half_joined(struct uz_store *s, uint64_t deadline_ns)
+{
+	struct uz_plat *pl = s->plat;
+	bool joined;
+
+	while (!(joined = uz__half_join(s)) && pl->ops->now(pl) < deadline_ns)
+		uz_nap(pl, pl->ops->now(pl) + LOCK_NAP_NS);
+	return joined;
+}
+
 int uz_store_contig_alloc(struct uz_store *s, struct uz_region *region, uint64_t bytes,
 			  uint64_t deadline_ns, struct uz_grant *out, struct uz_contig_failure *why)
 {
+	bool joined;
 	int r;
 
 	*why = (struct uz_contig_failure){ .error = -UZ_EBUSY };
 	if (!lock_until(s, deadline_ns))
 		return -UZ_EBUSY;
-	r = uz_contig_alloc(region, bytes, deadline_ns, out, why);
+	joined = half_joined(s, deadline_ns);
+	r = joined ? uz_contig_alloc(region, bytes, deadline_ns, out, why) : -UZ_EBUSY;
 	uz_unlock(s->plat, &s->background);
 	return r;
 }

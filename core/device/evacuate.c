@@ -24,7 +24,7 @@ static void release_all(struct evacuation *ev)
 static bool take_late(struct evacuation *ev, struct uz__mover *mv, uint32_t owner, uint64_t handle)
 {
 	struct uz_plat *pl = ev->s->plat;
-	uint64_t end = pl->ops->now(pl) + ev->hold_ns;
+	uint64_t end = UZ_MIN(pl->ops->now(pl) + ev->hold_ns, ev->until_ns);
 	uint32_t size;
 
 	ev->busy_owner = owner;
@@ -154,7 +154,8 @@ bool uz__evacuate_step(struct uz_store *s)
 	uint32_t ablock, left, nr = uz_load_acquire(&s->tab.nr);
 	uint64_t now = s->plat->ops->now(s->plat);
 
-	if (now < s->evacuate_next_ns || !uz_ablock_sparse(s->arena, &ablock, &left))
+	if (now < s->evacuate_next_ns || !uz__half_join(s) ||
+	    !uz_ablock_sparse(s->arena, &ablock, &left))
 		return false;
 	left -= (uint32_t)UZ_MIN(uz__clean_drop(s, ablock, 1), (uint64_t)left);
 	uz__enter(s->bg);

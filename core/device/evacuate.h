@@ -10,7 +10,7 @@
 struct evacuation {
 	struct uz_store *s;
 	struct uz_window *w; /* NULL: to make memory free */
-	uint64_t hold_ns; /* how long a busy slot is waited for */
+	uint64_t hold_ns, until_ns; /* how long a busy slot is waited for, and when no longer */
 	uint32_t busy_owner; /* of the slot that was waited for in vain */
 	uint32_t nr; /* slots taken, in s->taken */
 	bool no_place; /* to move to, for at least one run of the window */
@@ -18,6 +18,9 @@ struct evacuation {
 
 /* Between enter and leave of the background stream; false: the block is busy, or there is no place. */
 bool uz__evacuate_block(struct evacuation *ev, uint32_t block, struct uz_block_id id);
+
+/* What a grant left in two arena blocks is brought together; false: still not. */
+bool uz__half_join(struct uz_store *s);
 
 static inline void uz__slot_nap(struct uz_plat *pl, uint64_t end_ns)
 {

@@ -108,6 +108,8 @@ struct uz_store {
 	uint64_t evacuate_next_ns;
 	struct uz_borrower borrower;
 	uint32_t nr_regions; /* atomic */
+	uint32_t *map; /* frames of a window to blocks; background lock */
+	uint64_t map_bytes; /* enough for the largest region */
 	uint32_t reclaim; /* enum uz__reclaim_state */
 	struct uz__clean clean;
 	struct uz__wb wb;

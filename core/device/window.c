@@ -18,23 +18,31 @@
 #define CMA_TRIES 5
 #define CMA_PASSES 10
 #define CMA_PAGES 32
+#define SETTLE_PASSES 6
 
-static void blame(struct evacuation *ev, struct uz_block_id id, uint64_t since,
-		  struct uz_contig_failure *why)
+struct clearing {
+	struct evacuation ev;
+	uint64_t since_ns;
+	struct uz_contig_failure *why;
+	bool unknown; /* frames are in use by blocks that the map does not have */
+};
+
+static void blame(struct clearing *c, struct uz_block_id id)
 {
-	struct uz_store *s = ev->s;
+	struct uz_contig_failure *why = c->why;
+	struct uz_store *s = c->ev.s;
 	struct uz_dev *d = id.disk < UZ_DISK_MAX ? uz_load_acquire(&s->disk[id.disk]) : NULL;
-	struct uz_culprit *c;
+	struct uz_culprit *who;
 
 	if (why->nr_culprits == UZ_CULPRIT_MAX)
 		return;
-	c = &why->culprit[why->nr_culprits++];
-	*c = (struct uz_culprit){ .frame = id.start, .owner = UINT64_MAX };
-	c->age_ns = s->plat->ops->now(s->plat) - since;
-	if (ev->busy_owner != UINT32_MAX)
-		c->owner = ev->busy_owner;
+	who = &why->culprit[why->nr_culprits++];
+	*who = (struct uz_culprit){ .frame = id.start, .owner = UINT64_MAX };
+	who->age_ns = s->plat->ops->now(s->plat) - c->since_ns;
+	if (c->ev.busy_owner != UINT32_MAX)
+		who->owner = c->ev.busy_owner;
 	if (d)
-		memcpy(c->client, d->name, sizeof(d->name));
+		memcpy(who->client, d->name, sizeof(d->name));
 }
 
 static bool in_window(const struct uz_window *w, struct uz_block_id id)
@@ -42,47 +50,102 @@ static bool in_window(const struct uz_window *w, struct uz_block_id id)
 	return id.kind != UZ_BLOCK_FREE && uz_ablock_of(id.start) - w->first < w->nr;
 }
 
-/* One pass over all blocks; -ENOMEM when there is no place to move to. */
-static int window_pass(struct evacuation *ev, uint64_t since, struct uz_contig_failure *why)
+static uint32_t *map_at(const struct clearing *c, uint32_t frame)
 {
-	struct uz_store *s = ev->s;
+	return &c->ev.s->map[frame - c->ev.w->first * UZ_ABLOCK_FRAMES];
+}
+
+/* All blocks of the window, by their frames: one scan of the table for all passes. */
+static void map_read(struct clearing *c)
+{
+	struct uz_store *s = c->ev.s;
 	uint32_t nr = uz_load_acquire(&s->tab.nr);
 
-	why->nr_culprits = 0;
-	ev->no_place = false;
+	memset(s->map, 0, (uint64_t)c->ev.w->nr * UZ_ABLOCK_FRAMES * sizeof(*s->map));
 	for (uint32_t b = 1; b < nr; b++) {
 		struct uz_block_id id = uz_block_id(&s->tab, b);
 
-		if (!in_window(ev->w, id))
+		if (in_window(c->ev.w, id))
+			*map_at(c, id.start) = b;
+	}
+	c->unknown = false;
+}
+
+static bool past(const struct clearing *c, uint64_t ns)
+{
+	struct uz_plat *pl = c->ev.s->plat;
+
+	return pl->ops->now(pl) >= ns;
+}
+
+/*
+ * Moves the blocks of arena block @i that are in @at now, itself or its target. False when one is
+ * busy, or it is time.
+ */
+static bool pass(struct clearing *c, uint32_t i, uint32_t at)
+{
+	struct uz_store *s = c->ev.s;
+	bool all = true;
+
+	for (uint32_t f = 0; f < UZ_ABLOCK_FRAMES; f++) {
+		uint32_t b = *map_at(c, i * UZ_ABLOCK_FRAMES + f);
+		struct uz_block_id id = uz_block_id(&s->tab, b);
+
+		if (!b || id.kind == UZ_BLOCK_FREE || id.start != at * UZ_ABLOCK_FRAMES + f)
 			continue;
+		if (past(c, c->ev.until_ns))
+			return false;
 		uz__enter(s->bg);
-		if (uz__evacuate_block(ev, b, id))
-			ev->w->moved += id.nr_frames;
-		else
-			blame(ev, id, since, why);
+		if (uz__evacuate_block(&c->ev, b, id)) {
+			c->ev.w->moved += id.nr_frames;
+		} else {
+			all = false;
+			blame(c, id);
+		}
 		uz__leave(s->bg);
-		if (s->plat->ops->now(s->plat) >= ev->w->deadline_ns)
-			break;
 	}
-	return ev->no_place ? -UZ_ENOMEM : 0;
+	return all;
 }
 
-static bool window_empty(struct uz_window *w)
+/* What is in two arena blocks goes where more of it is; if that is not possible, to the other. */
+static void settle(struct clearing *c, uint32_t i)
 {
-	bool empty = true;
+	struct uz_window *w = c->ev.w;
+	uint32_t from, to;
+	bool back;
 
-	for (uint32_t i = w->first; i < w->first + w->nr; i++) {
-		if (uz_ablock_used(w->arena, i))
-			empty = false;
-		else
-			uz_window_done(w, i);
+	c->ev.until_ns = UZ_FOREVER;
+	c->ev.hold_ns = HOLD_MIN_NS;
+	for (int n = 0; n < SETTLE_PASSES && uz_window_half(w->arena, &from, &to); n++) {
+		if (!n)
+			back = uz_ablock_used(w->arena, from) > uz_ablock_used(w->arena, to);
+		pass(c, i, back ? to : from);
+		back = !back;
 	}
-	return empty;
 }
 
-uint64_t uz__window_drop(struct uz_borrower *b, uint64_t bytes)
+/* Empties the arena block, or leaves it whole; tries again what is busy until @until_ns. */
+static bool try_ablock(struct clearing *c, uint32_t i, uint64_t until_ns)
 {
-	return uz__clean_shrink(UZ_CONTAINER_OF(b, struct uz_store, borrower), bytes);
+	struct uz_window *w = c->ev.w;
+	uint32_t left;
+	bool all;
+
+	c->ev.hold_ns = 0;
+	c->ev.until_ns = w->deadline_ns;
+	do {
+		all = pass(c, i, i);
+		left = uz_ablock_used(w->arena, i);
+		c->ev.hold_ns = UZ_MIN(UZ_MAX(c->ev.hold_ns * 2, HOLD_MIN_NS), HOLD_MAX_NS);
+		c->ev.until_ns = UZ_MIN(until_ns, w->deadline_ns);
+	} while (left && !all && !past(c, c->ev.until_ns));
+	c->unknown |= left && all;
+	if (left)
+		settle(c, i);
+	uz_window_done(w, i);
+	if (uz_ablock_used(w->arena, i))
+		w->failed += left;
+	return !uz_ablock_used(w->arena, i);
 }
 
 /* What one call of migrate_pages() gets. */
@@ -92,46 +155,47 @@ struct batch {
 };
 
 /* One pass of migrate_pages(): what is left stays in @batch, and is named in @why. */
-static void cma_pass(struct evacuation *ev, struct batch *batch, uint64_t since,
-		     struct uz_contig_failure *why)
+static void cma_pass(struct clearing *c, struct batch *batch)
 {
-	struct uz_store *s = ev->s;
+	struct uz_store *s = c->ev.s;
 	uint32_t left = 0;
 
-	why->nr_culprits = 0;
+	c->why->nr_culprits = 0;
+	batch->frames = 0;
 	for (uint32_t i = 0; i < batch->nr; i++) {
 		struct uz_block_id id = uz_block_id(&s->tab, batch->block[i]);
 
-		if (!in_window(ev->w, id))
+		if (!in_window(c->ev.w, id))
 			continue;
 		uz__enter(s->bg);
-		if (uz__evacuate_block(ev, batch->block[i], id)) {
-			ev->w->moved += id.nr_frames;
+		if (uz__evacuate_block(&c->ev, batch->block[i], id)) {
+			c->ev.w->moved += id.nr_frames;
 		} else {
 			batch->block[left++] = batch->block[i];
-			blame(ev, id, since, why);
+			batch->frames += id.nr_frames;
+			blame(c, id);
 		}
 		uz__leave(s->bg);
 	}
 	batch->nr = left;
 }
 
-static int cma_migrate(struct evacuation *ev, struct batch *batch, uint64_t since,
-		       struct uz_contig_failure *why)
+static int cma_migrate(struct clearing *c, struct batch *batch)
 {
-	for (unsigned int i = 0; i < CMA_TRIES * CMA_PASSES && batch->nr && !ev->no_place; i++)
-		cma_pass(ev, batch, since, why);
+	for (unsigned int i = 0; i < CMA_TRIES * CMA_PASSES && batch->nr && !c->ev.no_place; i++)
+		cma_pass(c, batch);
+	c->ev.w->failed += batch->frames;
 	batch->frames = 0;
-	return ev->no_place ? -UZ_ENOMEM : batch->nr ? -UZ_EBUSY : 0;
+	return c->ev.no_place ? -UZ_ENOMEM : batch->nr ? -UZ_EBUSY : 0;
 }
 
 /*
  * __alloc_contig_migrate_range() of mm/page_alloc.c: what was there when it began, 32 pages at a time;
  * a page that stays ends it. The caller looks whether the window is empty, as test_pages_isolated().
  */
-static int cma_clear(struct evacuation *ev, uint64_t since, struct uz_contig_failure *why)
+static int cma_clear(struct clearing *c)
 {
-	struct uz_store *s = ev->s;
+	struct uz_store *s = c->ev.s;
 	uint32_t nr = uz_load_acquire(&s->tab.nr);
 	struct batch batch = { .nr = 0 };
 	int r = 0;
@@ -139,34 +203,102 @@ static int cma_clear(struct evacuation *ev, uint64_t since, struct uz_contig_fai
 	for (uint32_t b = 1; b < nr && r == 0; b++) {
 		struct uz_block_id id = uz_block_id(&s->tab, b);
 
-		if (!in_window(ev->w, id))
+		if (!in_window(c->ev.w, id))
 			continue;
 		batch.block[batch.nr++] = b;
 		batch.frames += id.nr_frames;
 		if (batch.frames >= CMA_PAGES)
-			r = cma_migrate(ev, &batch, since, why);
+			r = cma_migrate(c, &batch);
 	}
-	return r < 0 ? r : cma_migrate(ev, &batch, since, why);
+	return r < 0 ? r : cma_migrate(c, &batch);
+}
+
+static void blame_writer(struct clearing *c, uint32_t i)
+{
+	struct uz_block_id unknown = { .start = i * UZ_ABLOCK_FRAMES, .disk = UZ_DISK_MAX };
+
+	c->ev.busy_owner = UINT32_MAX;
+	if (!c->why->nr_culprits)
+		blame(c, unknown);
+}
+
+/* One after the other; how many are not empty. What is in two halves comes before all others. */
+static uint32_t try_all(struct clearing *c, uint64_t patience_ns)
+{
+	struct uz_window *w = c->ev.w;
+	struct uz_plat *pl = c->ev.s->plat;
+	uint32_t left = 0, half, to;
+
+	for (uint32_t i = w->first; i < w->first + w->nr; i++) {
+		bool other = uz_window_half(w->arena, &half, &to) && half != i;
+
+		if (!uz_ablock_used(w->arena, i))
+			continue;
+		if (!other && try_ablock(c, i, pl->ops->now(pl) + patience_ns))
+			continue;
+		left++;
+		if (c->unknown)
+			blame_writer(c, i);
+	}
+	return left;
+}
+
+static int clear(struct clearing *c)
+{
+	uint64_t patience_ns = 0, deadline_ns = c->ev.w->deadline_ns;
+	uint32_t left;
+
+	map_read(c);
+	for (;;) {
+		c->why->nr_culprits = 0;
+		c->ev.no_place = false;
+		left = try_all(c, patience_ns);
+		if (!left)
+			return 0;
+		if (past(c, deadline_ns))
+			return c->ev.no_place ? -UZ_ENOMEM : -UZ_EBUSY;
+		uz__slot_nap(c->ev.s->plat, deadline_ns);
+		patience_ns = UZ_MIN(UZ_MAX(patience_ns * 2, HOLD_MIN_NS), HOLD_MAX_NS);
+		if (c->unknown)
+			map_read(c);
+	}
+}
+
+uint64_t uz__window_drop(struct uz_borrower *b, uint64_t bytes)
+{
+	return uz__clean_shrink(UZ_CONTAINER_OF(b, struct uz_store, borrower), bytes);
 }
 
 /* Background lock held. */
 int uz__window_clear(struct uz_borrower *b, struct uz_window *w, struct uz_contig_failure *why)
 {
 	struct uz_store *s = UZ_CONTAINER_OF(b, struct uz_store, borrower);
-	struct evacuation ev = { .s = s, .w = w };
-	uint64_t since = s->plat->ops->now(s->plat);
-	int r = 0;
+	struct clearing c = { .ev = { .s = s, .w = w }, .why = why };
 
+	c.since_ns = s->plat->ops->now(s->plat);
 	uz__clean_drop(s, w->first, w->nr);
-	if (w->policy == UZ_CONTIG_CMA)
-		return cma_clear(&ev, since, why);
-	while (!window_empty(w)) {
-		if (ev.hold_ns && s->plat->ops->now(s->plat) >= w->deadline_ns)
-			return r < 0 ? r : -UZ_EBUSY;
-		r = window_pass(&ev, since, why);
-		ev.hold_ns = UZ_MIN(UZ_MAX(ev.hold_ns * 2, HOLD_MIN_NS), HOLD_MAX_NS);
-		if (why->nr_culprits)
-			uz__slot_nap(s->plat, w->deadline_ns);
+	return w->policy == UZ_CONTIG_CMA ? cma_clear(&c) : clear(&c);
+}
+
+bool uz__half_join(struct uz_store *s)
+{
+	struct uz_window w = { .arena = s->arena, .nr = 1 };
+	struct evacuation ev = { .s = s, .w = &w, .until_ns = UZ_FOREVER };
+	uint32_t from, to, at, nr = uz_load_acquire(&s->tab.nr);
+
+	for (int n = 0; n < 2 && uz_window_half(s->arena, &from, &to); n++) {
+		at = !n == (uz_ablock_used(s->arena, from) > uz_ablock_used(s->arena, to)) ? to
+											   : from;
+		w.first = at;
+		for (uint32_t b = 1; b < nr; b++) {
+			struct uz_block_id id = uz_block_id(&s->tab, b);
+
+			if (!in_window(&w, id))
+				continue;
+			uz__enter(s->bg);
+			uz__evacuate_block(&ev, b, id);
+			uz__leave(s->bg);
+		}
 	}
-	return 0;
+	return !uz_window_half(s->arena, &from, &to);
 }

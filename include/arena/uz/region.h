@@ -11,9 +11,8 @@
  *   promised == A * (arena blocks with MOVABLE or PINNED frames) + areas + scratch + charged
  *               + granted + A * reserved + A   <= limit
  *
- * One thing is not bounded: a grant that fails at its deadline can leave the data of arena blocks in
- * two halves, its own and a target's. Until that is brought together again the sum may be above the
- * limit: nothing more is lent then, and a grant may find no place (-ENOMEM).
+ * The last A is for one arena block whose data is on its way, and so in two. No other is begun
+ * before it is in one again: also when a grant fails in the midst of it.
  *
  * A run that would break it is refused with -ENOSPC and counted in lend_refused. A grant empties
  * its window, gives those frames back to the system and keeps their bytes charged: the caller
@@ -65,12 +64,12 @@ struct uz_window {
 	enum uz_contig_policy policy;
 	uint32_t first, nr; /* arena blocks */
 	uint64_t deadline_ns; /* absolute, in the platform's clock */
-	uint64_t moved; /* pages, kept by the borrower */
+	uint64_t moved, failed; /* pages, kept by the borrower */
 };
 
 /*
- * Whoever has runs in the arena. clear empties the window, whose blocks are isolated: each run is
- * moved to what uz_window_target gives and the old one freed, uz_window_done after each arena block.
+ * Whoever has runs in the arena. clear empties the window, whose blocks are isolated, one after the
+ * other: each run is moved to what uz_window_target gives and the old one freed, then uz_window_done.
  * 0, or -EBUSY with culprits in @why, -ENOMEM; what was not moved stays whole. No lock of the arena
  * is held; callers of uz_contig_alloc see to it that one clear runs at a time. A window of
  * UZ_CONTIG_CMA: runs move to what uz_run_alloc gives.
@@ -113,8 +112,14 @@ int uz_contig_alloc(struct uz_region *r, uint64_t bytes, uint64_t deadline_ns, s
 		    struct uz_contig_failure *why);
 int uz_contig_free(struct uz_region *r, uint32_t id); /* -ENOENT: no such grant */
 
-/* For the borrower: a place for the run of @nr frames at frame @from, -ENOMEM if there is none. */
+/*
+ * For the borrower: a place for the run of @nr frames at frame @from, -ENOMEM if there is none. In the
+ * arena block's target, or if it is there already, its own place. Until uz_window_half says that
+ * all is in one of the two, no other arena block may be begun.
+ */
 int uz_window_target(struct uz_window *w, uint32_t from, uint32_t nr, uint32_t *to);
+/* Whether data is in two arena blocks, @from the window's, and which; also one that a grant left. */
+bool uz_window_half(struct uz_arena *a, uint32_t *from, uint32_t *to);
 /* The arena block is worked through; if it is empty it goes back to the system. */
 void uz_window_done(struct uz_window *w, uint32_t ablock);
 /* Frames of an arena block that are in use. */
@@ -124,7 +129,8 @@ struct uz_region_stats {
 	uint64_t count, used,
 		maxchunk; /* pages: of the region, granted, longest stretch not granted */
 	uint64_t cma_alloc_success, cma_alloc_fail; /* grants */
-	uint64_t alloc_pages_success, alloc_pages_fail, pgmigrate_success;
+	uint64_t alloc_pages_success, alloc_pages_fail;
+	uint64_t pgmigrate_success, pgmigrate_fail;
 	uint64_t reserved; /* pages promised and not granted */
 	uint64_t lent_discard, lent_move; /* pages in use */
 	uint64_t lend_refused; /* runs refused to keep what is promised, all regions */
