@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 
+import contig
 import kmsan
 import tools
 from result import median, paired
@@ -311,4 +312,5 @@ def returned(c):
 
 
 DISK = {f.__name__: f for f in (engine, density, scale, overhead, nbd, empty, pools, attach)}
-ALL = DISK | {"return": returned, "kmsan": kmsan.kmsan}  # these two take long: only by name
+ALL = DISK | {"return": returned, "contig": contig.contig,
+             "kmsan": kmsan.kmsan}  # these take long: only by name

@@ -6,8 +6,10 @@
 
 static void host_open(struct dev_rig *rig)
 {
-	struct uz_host_config hc = { .backing = UZ_HOST_MEMFD, .fd = dup(rig->memfd) };
+	struct uz_host_config hc = { .backing = UZ_HOST_PRIVATE, .fd = -1 };
 
+	if (rig->memfd >= 0)
+		hc = (struct uz_host_config){ .backing = UZ_HOST_MEMFD, .fd = dup(rig->memfd) };
 	CHECK_EQ(uz_host_open(&hc, &rig->host), 0);
 	fault_plat_init(&rig->fault, uz_host_plat(rig->host));
 }
@@ -15,8 +17,9 @@ static void host_open(struct dev_rig *rig)
 static int store_open(struct dev_rig *rig, bool attach)
 {
 	struct uz_store_config sc = {
-		.arena = { .capacity_bytes = 4 * rig->limit_bytes,
-			   .limit_bytes = rig->limit_bytes },
+		.arena = { .capacity_bytes = rig->capacity_bytes,
+			   .limit_bytes = rig->limit_bytes,
+			   .reserve_bytes = rig->reserve_bytes },
 		.registry = uz_host_registry(),
 		.attach = attach,
 	};
@@ -27,30 +30,45 @@ static int store_open(struct dev_rig *rig, bool attach)
 	return uz_stream_open(rig->store, &rig->st);
 }
 
+static unsigned int codec_entry(struct dev_rig *rig, const struct uz_codec_ops *ops, int32_t level,
+				bool checksum)
+{
+	struct uz_codec_params p = { .level = level };
+	int r = uz_store_codec(rig->store, ops, &p, checksum);
+
+	CHECK_MSG(r >= 0, "codec entry %s: %d", ops->name, r);
+	return (unsigned int)r;
+}
+
 unsigned int dev_rig_codec(struct dev_rig *rig, const char *name, int32_t level, bool checksum)
 {
 	const struct uz_codec_ops *ops = uz_host_codec(name, NULL, 0);
-	struct uz_codec_params p = { .level = level };
-	int r;
 
 	CHECK_MSG(ops, "codec %s", name);
-	r = uz_store_codec(rig->store, ops, &p, checksum);
-	CHECK_MSG(r >= 0, "codec entry %s: %d", name, r);
-	return (unsigned int)r;
+	return codec_entry(rig, ops, level, checksum);
 }
 
 void dev_rig_open(struct dev_rig *rig, const struct dev_rig_config *c)
 {
 	struct uz_dev_config dc = { .name = "d0", .size_bytes = c->size_bytes };
 
-	*rig = (struct dev_rig){ .limit_bytes = c->limit_bytes };
-	rig->memfd = memfd_create("uzram-test", MFD_CLOEXEC);
-	CHECK(rig->memfd >= 0);
+	*rig = (struct dev_rig){ .limit_bytes = c->limit_bytes,
+				 .capacity_bytes =
+					 c->capacity_bytes ? c->capacity_bytes : 4 * c->limit_bytes,
+				 .reserve_bytes = c->reserve_bytes,
+				 .memfd = -1 };
+	if (!c->private_memory)
+		rig->memfd = memfd_create("uzram-test", MFD_CLOEXEC);
+	CHECK(c->private_memory || rig->memfd >= 0);
 	host_open(rig);
 	CHECK_EQ(store_open(rig, false), 0);
 	dc.pool = c->pool ? uz_host_pool(c->pool, NULL, 0) : uz_pools[0];
 	CHECK(dc.pool);
-	dc.codec = dev_rig_codec(rig, c->codec ? c->codec : "lz4", UZ_LEVEL_DEFAULT, c->checksum);
+	if (c->ops)
+		dc.codec = codec_entry(rig, c->ops, UZ_LEVEL_DEFAULT, c->checksum);
+	else
+		dc.codec = dev_rig_codec(rig, c->codec ? c->codec : "lz4", UZ_LEVEL_DEFAULT,
+					 c->checksum);
 	CHECK_EQ(uz_dev_create(rig->store, &dc, &rig->dev), 0);
 	CHECK(uz_dev_pool(rig->dev) == dc.pool);
 }
@@ -60,7 +78,8 @@ void dev_rig_close(struct dev_rig *rig)
 	uz_stream_close(rig->st);
 	uz_store_close(rig->store);
 	uz_host_close(rig->host);
-	close(rig->memfd);
+	if (rig->memfd >= 0)
+		close(rig->memfd);
 }
 
 void dev_rig_adopt(struct dev_rig *rig)

@@ -13,20 +13,23 @@
 #include "test.h"
 
 struct dev_rig {
-	int memfd; /* keeps the store between close and adopt */
+	int memfd; /* keeps the store between close and adopt; -1: private memory */
 	struct uz_host *host;
 	struct fault_plat fault;
 	struct uz_store *store;
 	struct uz_dev *dev;
 	struct uz_stream *st;
-	uint64_t limit_bytes;
+	uint64_t limit_bytes, capacity_bytes, reserve_bytes;
 };
 
 struct dev_rig_config {
 	uint64_t size_bytes; /* disk size */
 	uint64_t limit_bytes; /* RAM budget */
 	const char *pool, *codec; /* NULL: the default, lz4 */
+	const struct uz_codec_ops *ops; /* instead of codec */
 	bool checksum;
+	bool private_memory; /* cannot be adopted */
+	uint64_t capacity_bytes, reserve_bytes; /* as uz_arena_config; capacity 0: much */
 };
 
 void dev_rig_open(struct dev_rig *rig, const struct dev_rig_config *c);
