@@ -16,6 +16,11 @@
 #include <string.h>
 #include <sys/signalfd.h>
 
+static int usage(struct uz_error *e)
+{
+	return uz__error(e, EINVAL, "usage: uzram contig %s", uz__commands[UZ_CMD_CONTIG].args);
+}
+
 static int ask(struct uz_call *call, const struct uz_command_line *cl, const char *cmd,
 	       const char *key, const char *value, struct uz_error *e)
 {
@@ -28,9 +33,38 @@ static int ask(struct uz_call *call, const struct uz_command_line *cl, const cha
 		return err;
 	if (key)
 		uz__json_put_text(&m.out, key, value);
-	if (uz__option_is_on(NULL, &cl->server, OPT_SCATTER))
-		uz__json_put_bool(&m.out, "scatter", true);
 	return uz__message_send(&m, call, &cl->server, NULL, 0, e);
+}
+
+/* alloc SIZE --scatter, or alloc NAME [SIZE] */
+static int ask_alloc(struct uz_call *call, const struct uz_command_line *cl, struct uz_error *e)
+{
+	const char *deadline = uz__option_value(NULL, &cl->server, OPT_DEADLINE);
+	bool scatter = uz__option_is_on(NULL, &cl->server, OPT_SCATTER);
+	const char *size = scatter ? cl->arg[1] : cl->nr_words > 2 ? cl->arg[2] : NULL;
+	struct uz_message m;
+	int err;
+
+	*call = (struct uz_call){ .wire.fd = -1 };
+	err = uz__message_begin(&m, "contig-alloc", e);
+	if (err)
+		return err;
+	if (scatter) {
+		uz__json_put_bool(&m.out, "scatter", true);
+	} else {
+		uz__json_put_text(&m.out, "region", cl->arg[1]);
+		uz__json_put_u64(&m.out, "deadline_ms", strtoul(deadline, NULL, 10));
+	}
+	if (size)
+		uz__json_put_text(&m.out, "size", size);
+	return uz__message_send(&m, call, &cl->server, NULL, 0, e);
+}
+
+static uint64_t member(const struct uz_json *j, uint32_t object, const char *key)
+{
+	uint64_t n = 0;
+
+	return uz__json_u64(j, uz__json_get(j, object, key), &n) ? n : 0;
 }
 
 /* The command inherits grant and connection: when it ends, so does the grant. */
@@ -39,8 +73,8 @@ static int become(const struct uz_command_line *cl, int fd, int connection, stru
 	const char *argv[UZ_ARGS_MAX + 1] = { NULL };
 	char number[16];
 
-	for (unsigned int i = 2; i < cl->nr_args; i++)
-		argv[i - 2] = cl->arg[i];
+	for (unsigned int i = cl->nr_words; i < cl->nr_args; i++)
+		argv[i - cl->nr_words] = cl->arg[i];
 	snprintf(number, sizeof(number), "%d", fd);
 	setenv("UZRAM_GRANT_FD", number, 1);
 	fcntl(fd, F_SETFD, 0);
@@ -67,32 +101,36 @@ static int hold(int connection, struct uz_error *e)
 	return uz__error(e, EPIPE, "the grant is gone: it was freed, or the server ended");
 }
 
+static void say(const struct uz_call *call, const struct uz_command_line *cl, int fd)
+{
+	const struct uz_json *j = &call->json;
+	char human[UZ_SIZE_TEXT];
+
+	printf("grant %" PRIu64 ": %s", member(j, 0, "grant"),
+	       uz__size_human(member(j, 0, "bytes"), human));
+	if (!uz__option_is_on(NULL, &cl->server, OPT_SCATTER))
+		printf(" of region %s, emptied in %.1f ms, cleared in %.1f ms", cl->arg[1],
+		       (double)member(j, 0, "evacuate_us") / 1e3,
+		       (double)member(j, 0, "commit_us") / 1e3);
+	printf(", /proc/%ld/fd/%d, until this process ends\n", (long)getpid(), fd);
+	fflush(stdout);
+}
+
 static int cmd_alloc(const struct uz_command_line *cl, struct uz_error *e)
 {
-	char human[UZ_SIZE_TEXT];
-	uint64_t id = 0, bytes = 0;
 	struct uz_call call;
 	int fd, err;
 
-	if (!uz__option_is_on(NULL, &cl->server, OPT_SCATTER))
-		return uz__error(
-			e, EINVAL,
-			"contig alloc: contiguous memory is not there yet; --scatter is for memory "
-			"of scattered pages");
-	err = ask(&call, cl, "contig-alloc", "size", cl->arg[1], e);
+	if (cl->nr_words > 2 && uz__option_is_on(NULL, &cl->server, OPT_SCATTER))
+		return usage(e);
+	err = ask_alloc(&call, cl, e);
 	fd = err ? -1 : uz__wire_claim(&call.wire, 0);
 	if (!err && fd < 0)
 		err = uz__error(e, EPROTO, "the server's answer came without a descriptor");
-	if (!err) {
-		uz__json_u64(&call.json, uz__json_get(&call.json, 0, "grant"), &id);
-		uz__json_u64(&call.json, uz__json_get(&call.json, 0, "bytes"), &bytes);
-	}
-	if (!err && cl->nr_args > 2) {
+	if (!err && cl->nr_args > cl->nr_words) {
 		err = become(cl, fd, call.wire.fd, e);
 	} else if (!err) {
-		printf("grant %" PRIu64 ": %s, /proc/%ld/fd/%d, until this process ends\n", id,
-		       uz__size_human(bytes, human), (long)getpid(), fd);
-		fflush(stdout);
+		say(&call, cl, fd);
 		err = hold(call.wire.fd, e);
 	}
 	uz__cleanup_close(&fd);
@@ -107,13 +145,6 @@ static int cmd_free(const struct uz_command_line *cl, struct uz_error *e)
 
 	uz__call_fini(&call);
 	return err;
-}
-
-static uint64_t member(const struct uz_json *j, uint32_t object, const char *key)
-{
-	uint64_t n = 0;
-
-	return uz__json_u64(j, uz__json_get(j, object, key), &n) ? n : 0;
 }
 
 static int cmd_stat(const struct uz_command_line *cl, struct uz_error *e)
@@ -145,15 +176,17 @@ int uz__cmd_contig(const struct uz_command_line *cl, struct uz_error *e)
 {
 	static const struct {
 		const char *word;
-		unsigned int min, max;
+		unsigned int min, max; /* words */
+		bool command; /* may follow them */
 		int (*run)(const struct uz_command_line *cl, struct uz_error *e);
-	} words[] = { { "alloc", 2, UZ_ARGS_MAX, cmd_alloc },
-		      { "free", 2, 2, cmd_free },
-		      { "stat", 1, 1, cmd_stat } };
+	} words[] = { { "alloc", 2, 3, true, cmd_alloc },
+		      { "free", 2, 2, false, cmd_free },
+		      { "stat", 1, 1, false, cmd_stat } };
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
-		if (!strcmp(cl->arg[0], words[i].word) && cl->nr_args >= words[i].min &&
-		    cl->nr_args <= words[i].max)
+		if (!strcmp(cl->arg[0], words[i].word) && cl->nr_words >= words[i].min &&
+		    cl->nr_words <= words[i].max &&
+		    (words[i].command || cl->nr_words == cl->nr_args))
 			return words[i].run(cl, e);
-	return uz__error(e, EINVAL, "usage: uzram contig %s", uz__commands[UZ_CMD_CONTIG].args);
+	return usage(e);
 }

@@ -45,10 +45,12 @@ const struct uz_command uz__commands[UZ_CMD_NR] = {
 	[UZ_CMD_TOP] = { "top", "", 0, 0, "the table of disks with rates, every second",
 			 uz__cmd_top },
 	[UZ_CMD_CONTIG] = { "contig",
-			    "alloc SIZE --scatter [-- COMMAND [ARGUMENTS]] | free ID | stat [--json]",
+			    "alloc NAME [SIZE] [-- COMMAND [ARGUMENTS]] | alloc SIZE --scatter [-- ...] | "
+			    "free ID | stat [--json]",
 			    1, UZ_ARGS_MAX,
-			    "a memfd out of the RAM budget: for COMMAND as descriptor $UZRAM_GRANT_FD, or "
-			    "held until this process ends",
+			    "a memfd out of the RAM budget, whose room is made in region NAME until a "
+			    "deadline: for COMMAND as descriptor $UZRAM_GRANT_FD, or held until this "
+			    "process ends",
 			    uz__cmd_contig },
 	[UZ_CMD_VERSION] = { "version", "", 0, 0, "the version, and what is built in",
 			     uz__cmd_version },

@@ -36,6 +36,7 @@ struct uz_command_line {
 	unsigned int nr_disks;
 	const char *arg[UZ_ARGS_MAX];
 	unsigned int nr_args;
+	unsigned int nr_words; /* of them before "--" */
 };
 
 struct uz_command {

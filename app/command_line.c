@@ -122,6 +122,7 @@ static int argument(struct cursor *c, const char *text, struct uz_error *e)
 		return uz__error(e, EINVAL, "'%s' is one argument too many: uzram %s %s", text,
 				 command->name, command->args);
 	c->cl->arg[c->cl->nr_args++] = text;
+	c->cl->nr_words += !c->only_args;
 	return 0;
 }
 

@@ -208,7 +208,7 @@ const struct uz_control_command uz__control_commands[] = {
 	  cmd_writeback },
 	{ "train", UZ_DISK_REQUIRED, UZ_TAKES_NO_OPTIONS, "disk codec bytes", cmd_train },
 	{ "reset", UZ_DISK_REQUIRED, UZ_TAKES_NO_OPTIONS, "disk", cmd_reset },
-	{ "contig-alloc", UZ_DISK_NONE, UZ_TAKES_NO_OPTIONS, "size scatter",
+	{ "contig-alloc", UZ_DISK_NONE, UZ_TAKES_NO_OPTIONS, "region size deadline_ms scatter",
 	  uz__control_contig_alloc },
 	{ "contig-free", UZ_DISK_NONE, UZ_TAKES_NO_OPTIONS, "grant", uz__control_contig_free },
 	{ "contig-stat", UZ_DISK_NONE, UZ_TAKES_NO_OPTIONS, "", uz__control_contig_stat },

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The memory is charged to the store's budget before it is made and committed before it is handed
- * out, so a client that has it never meets SIGBUS. It is made empty for each grant: no byte of the
- * store was or will be in it. When a grant ends its pages are taken out of the memfd, whoever still
- * has a descriptor, since what is no longer charged must not be there; such a descriptor reads zeros.
+ * The table of grants. Its lock is held for moments only: memory is made and taken down without
+ * it, with the grant WAITING or ENDING meanwhile, so that nobody waits for somebody else's grant.
+ * Only the owner's thread ends a grant that is WAITING, and it has none when its connection ends.
  */
 #include "grant.h"
 
-#include "cleanup.h"
 #include "server.h"
 #include "size.h"
 #include "wire.h"
@@ -16,18 +14,32 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
 
-#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
-
-static uint64_t now_ns(void)
+uint64_t uz__now_ns(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+void uz__grants_init(struct uz_grants *t)
+{
+	pthread_condattr_t attr;
+
+	pthread_mutex_init(&t->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&t->ended, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+void uz__grants_fini(struct uz_grants *t)
+{
+	pthread_cond_destroy(&t->ended);
+	pthread_mutex_destroy(&t->lock);
 }
 
 static void name_owner(struct uz_mem_grant *g)
@@ -49,162 +61,172 @@ static void name_owner(struct uz_mem_grant *g)
 	fclose(f);
 }
 
-static uint64_t total(struct uz_server *s, uint64_t *limit)
-{
-	struct uz_arena_stats st;
-
-	uz_arena_stats(uz_store_arena(s->store), &st);
-	*limit = st.limit_bytes;
-	return st.ram_total_bytes;
-}
-
-/* Charged first and then looked at again, since writers do not wait for us. */
-static int charge(struct uz_server *s, uint64_t bytes, struct uz_error *e)
-{
-	struct uz_arena *a = uz_store_arena(s->store);
-	char want[UZ_SIZE_TEXT], used[UZ_SIZE_TEXT], max[UZ_SIZE_TEXT];
-	uint64_t limit, now = total(s, &limit);
-
-	if (bytes <= limit && now + bytes > limit) {
-		uz_arena_trim(a);
-		now = total(s, &limit);
-	}
-	if (bytes <= limit && now + bytes <= limit) {
-		uz_arena_charge(a, (int64_t)bytes);
-		now = total(s, &limit);
-		if (now <= limit)
-			return 0;
-		uz_arena_charge(a, -(int64_t)bytes);
-	}
-	return uz__error(
-		e, ENOSPC,
-		"%s cannot be granted: %s of the RAM budget of %s are in use: discard data, or "
-		"raise it with 'uzram set ram=SIZE'",
-		uz__size_human(bytes, want), uz__size_human(UZ_MIN(now, limit), used),
-		uz__size_human(limit, max));
-}
-
-static int make(uint64_t bytes, int *fd, struct uz_error *e)
-{
-	char text[UZ_SIZE_TEXT];
-	int f = memfd_create("uzram-grant", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	if (f >= 0 && !ftruncate(f, (off_t)bytes) && !fallocate(f, 0, 0, (off_t)bytes) &&
-	    !fcntl(f, F_ADD_SEALS, SEALS)) {
-		*fd = f;
-		return 0;
-	}
-	uz__error(e, errno, "%s cannot be granted: the system gives no memory: %s",
-		  uz__size_human(bytes, text), strerror(errno));
-	uz__cleanup_close(&f);
-	return -e->code;
-}
-
-static void release(struct uz_server *s, struct uz_mem_grant *g)
-{
-	fallocate(g->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)g->bytes);
-	close(g->fd);
-	uz_arena_charge(uz_store_arena(s->store), -(int64_t)g->bytes);
-	*g = (struct uz_mem_grant){ .id = 0 };
-}
-
+/* The lock is held. */
 static struct uz_mem_grant *find(struct uz_grants *t, uint64_t id)
 {
 	for (int i = 0; i < UZ_GRANTS_MAX; i++)
-		if (t->grant[i].id == id)
+		if (t->grant[i].state != UZ_GRANT_NONE && t->grant[i].id == id)
 			return &t->grant[i];
 	return NULL;
 }
 
-static const struct uz_mem_grant *of(const struct uz_grants *t, const struct uz_wire *owner)
+/* The lock is held. One that is ENDING is nobody's any more. */
+static struct uz_mem_grant *of(struct uz_grants *t, const struct uz_wire *owner)
 {
 	for (int i = 0; i < UZ_GRANTS_MAX; i++)
-		if (t->grant[i].id && t->grant[i].owner == owner)
+		if ((t->grant[i].state == UZ_GRANT_OUT || t->grant[i].state == UZ_GRANT_WAITING) &&
+		    t->grant[i].owner == owner)
 			return &t->grant[i];
 	return NULL;
 }
 
-/* The lock is held. */
-static int alloc(struct uz_server *s, struct uz_mem_grant *g, uint64_t bytes, int *fd,
-		 struct uz_error *e)
+static bool has_room(const struct uz_mem_grant *g)
 {
-	int err = charge(s, bytes, e);
+	struct uz_region_stats st;
 
+	uz_region_stats(g->region->region, &st);
+	return st.maxchunk << UZ_PAGE_SHIFT >= g->bytes;
+}
+
+/* Others may free what they have: a client that is started again meets what it had a moment ago. */
+static void wait_for_room(struct uz_grants *t, const struct uz_mem_grant *g, uint64_t until_ns)
+{
+	struct timespec until = { .tv_sec = (time_t)(until_ns / 1000000000),
+				  .tv_nsec = (long)(until_ns % 1000000000) };
+	int err = 0;
+
+	pthread_mutex_lock(&t->lock);
+	while (!err && !has_room(g))
+		err = pthread_cond_timedwait(&t->ended, &t->lock, &until);
+	pthread_mutex_unlock(&t->lock);
+}
+
+static void put(struct uz_grants *t, struct uz_mem_grant *at, const struct uz_mem_grant *g)
+{
+	pthread_mutex_lock(&t->lock);
+	*at = *g;
+	pthread_mutex_unlock(&t->lock);
+}
+
+/* A place and a number for @g; NULL: all are taken. */
+static struct uz_mem_grant *enter(struct uz_grants *t, struct uz_mem_grant *g)
+{
+	struct uz_mem_grant *at = NULL;
+
+	pthread_mutex_lock(&t->lock);
+	for (int i = 0; i < UZ_GRANTS_MAX && !at; i++)
+		if (t->grant[i].state == UZ_GRANT_NONE)
+			at = &t->grant[i];
+	if (at) {
+		g->id = ++t->last_id;
+		*at = *g;
+	}
+	pthread_mutex_unlock(&t->lock);
+	return at;
+}
+
+static int make(struct uz_server *s, struct uz_mem_grant *g, uint64_t deadline_ns, int *fd,
+		struct uz_error *e)
+{
+	uint64_t until_ns = g->since_ns + deadline_ns;
+	int err;
+
+	if (g->region)
+		wait_for_room(&s->grants, g, until_ns);
+	err = uz__grant_memory_take(s, g, until_ns, e);
 	if (err)
 		return err;
-	err = make(bytes, &g->fd, e);
-	if (!err) {
-		*fd = fcntl(g->fd, F_DUPFD_CLOEXEC, 0);
-		if (*fd >= 0)
-			return 0;
-		err = uz__error(e, errno, "no descriptor for the grant: %s", strerror(errno));
-		close(g->fd);
-	}
-	uz_arena_charge(uz_store_arena(s->store), -(int64_t)bytes);
+	*fd = fcntl(g->fd, F_DUPFD_CLOEXEC, 0);
+	if (*fd >= 0)
+		return 0;
+	err = uz__error(e, errno, "no descriptor for the grant: %s", strerror(errno));
+	uz__grant_memory_drop(s, g);
 	return err;
 }
 
-int uz__grants_alloc(struct uz_server *s, const struct uz_wire *owner, uint64_t bytes, uint32_t *id,
-		     int *fd, struct uz_error *e)
+int uz__grants_alloc(struct uz_server *s, const struct uz_wire *owner,
+		     struct uz_server_region *region, uint64_t bytes, uint64_t deadline_ns,
+		     struct uz_mem_grant *out, int *fd, struct uz_error *e)
 {
-	struct uz_grants *t = &s->grants;
-	struct uz_mem_grant *g;
+	struct uz_mem_grant *at;
 	int err;
 
-	bytes = UZ_ALIGN_UP(bytes, (uint64_t)UZ_PAGE_SIZE);
-	pthread_mutex_lock(&t->lock);
-	g = find(t, 0);
-	err = g ? alloc(s, g, bytes, fd, e)
-		: uz__error(e, EBUSY, "%d grants are out already: free one", UZ_GRANTS_MAX);
-	if (!err) {
-		g->bytes = bytes;
-		g->since_ns = now_ns();
-		g->owner = owner;
-		name_owner(g);
-		*id = g->id = ++t->last_id;
-	}
-	pthread_mutex_unlock(&t->lock);
+	*out = (struct uz_mem_grant){ .state = UZ_GRANT_WAITING,
+				      .region = region,
+				      .bytes = bytes,
+				      .since_ns = uz__now_ns(),
+				      .owner = owner };
+	name_owner(out);
+	at = enter(&s->grants, out);
+	if (!at)
+		return uz__error(e, EBUSY, "%d grants are out already: free one", UZ_GRANTS_MAX);
+	err = make(s, out, deadline_ns, fd, e);
+	out->state = err ? UZ_GRANT_NONE : UZ_GRANT_OUT;
+	out->since_ns = uz__now_ns();
+	put(&s->grants, at, out);
 	return err;
+}
+
+/* What was marked as ENDING. */
+static void end(struct uz_server *s, struct uz_mem_grant *at)
+{
+	struct uz_mem_grant none = { .state = UZ_GRANT_NONE };
+
+	uz__grant_memory_drop(s, at);
+	put(&s->grants, at, &none);
+	pthread_cond_broadcast(&s->grants.ended);
 }
 
 int uz__grants_free(struct uz_server *s, const struct uz_wire *by, uint64_t id, struct uz_error *e)
 {
 	struct uz_grants *t = &s->grants;
 	struct uz_mem_grant *g;
-	int err = 0;
+	bool waiting, out;
 
 	pthread_mutex_lock(&t->lock);
-	g = id ? find(t, id) : NULL;
-	if (g) {
-		const struct uz_wire *owner = g->owner;
-
-		release(s, g);
-		if (owner != by && !of(t, owner))
-			shutdown(owner->fd, SHUT_RDWR);
-	} else {
-		err = uz__error(e, ENOENT, "no grant %" PRIu64 "; 'uzram contig stat' lists them",
-				id);
+	g = find(t, id);
+	waiting = g && g->state == UZ_GRANT_WAITING;
+	out = g && g->state == UZ_GRANT_OUT;
+	if (out) {
+		g->state = UZ_GRANT_ENDING;
+		if (g->owner != by && !of(t, g->owner))
+			shutdown(g->owner->fd, SHUT_RDWR);
 	}
 	pthread_mutex_unlock(&t->lock);
-	return err;
+	if (out)
+		end(s, g);
+	else if (waiting)
+		return uz__error(e, EBUSY, "grant %" PRIu64 " is still being made: try again", id);
+	else
+		return uz__error(e, ENOENT, "no grant %" PRIu64 "; 'uzram contig stat' lists them",
+				 id);
+	return 0;
+}
+
+/* One grant of the connection, now ENDING; NULL: it has none left. */
+static struct uz_mem_grant *leave(struct uz_grants *t, const struct uz_wire *owner)
+{
+	struct uz_mem_grant *g;
+
+	pthread_mutex_lock(&t->lock);
+	g = of(t, owner);
+	if (g)
+		g->state = UZ_GRANT_ENDING;
+	pthread_mutex_unlock(&t->lock);
+	return g;
 }
 
 void uz__grants_end(struct uz_server *s, const struct uz_wire *owner)
 {
-	struct uz_grants *t = &s->grants;
+	struct uz_mem_grant *g;
 	char text[UZ_SIZE_TEXT];
 
-	pthread_mutex_lock(&t->lock);
-	for (int i = 0; i < UZ_GRANTS_MAX; i++) {
-		struct uz_mem_grant *g = &t->grant[i];
-
-		if (!g->id || g->owner != owner)
-			continue;
-		fprintf(stderr, "uzram: grant %u of %s: its client %d (%s) is gone: freed\n", g->id,
-			uz__size_exact(g->bytes, text), g->pid, g->comm);
-		release(s, g);
+	while ((g = leave(&s->grants, owner))) {
+		fprintf(stderr, "uzram: grant %u of %s%s%s: its client %d (%s) is gone: freed\n",
+			g->id, uz__size_exact(g->bytes, text), g->region ? " of region " : "",
+			g->region ? g->region->spec.name : "", g->pid, g->comm);
+		end(s, g);
 	}
-	pthread_mutex_unlock(&t->lock);
 }
 
 bool uz__grants_held(struct uz_server *s, const struct uz_wire *owner)
@@ -217,23 +239,29 @@ bool uz__grants_held(struct uz_server *s, const struct uz_wire *owner)
 	return held;
 }
 
+static void report(const struct uz_mem_grant *g, struct uz_json_out *o)
+{
+	uz__json_open(o, NULL, '{');
+	uz__json_put_u64(o, "id", g->id);
+	uz__json_put_u64(o, "bytes", g->bytes);
+	if (g->region)
+		uz__json_put_text(o, "region", g->region->spec.name);
+	uz__json_put_bool(o, "waiting", g->state == UZ_GRANT_WAITING);
+	uz__json_put_i64(o, "pid", g->pid);
+	uz__json_put_text(o, "client", g->comm);
+	uz__json_put_u64(o, "age_ms", (uz__now_ns() - g->since_ns) / 1000000);
+	uz__json_put_u64(o, "evacuate_us", g->evacuate_ns / 1000);
+	uz__json_put_u64(o, "commit_us", g->commit_ns / 1000);
+	uz__json_close(o, '}');
+}
+
 void uz__grants_report(struct uz_server *s, struct uz_json_out *o)
 {
 	pthread_mutex_lock(&s->grants.lock);
 	uz__json_open(o, "grants", '[');
-	for (int i = 0; i < UZ_GRANTS_MAX; i++) {
-		const struct uz_mem_grant *g = &s->grants.grant[i];
-
-		if (!g->id)
-			continue;
-		uz__json_open(o, NULL, '{');
-		uz__json_put_u64(o, "id", g->id);
-		uz__json_put_u64(o, "bytes", g->bytes);
-		uz__json_put_i64(o, "pid", g->pid);
-		uz__json_put_text(o, "client", g->comm);
-		uz__json_put_u64(o, "age_ms", (now_ns() - g->since_ns) / 1000000);
-		uz__json_close(o, '}');
-	}
+	for (int i = 0; i < UZ_GRANTS_MAX; i++)
+		if (s->grants.grant[i].state != UZ_GRANT_NONE)
+			report(&s->grants.grant[i], o);
 	uz__json_close(o, ']');
 	pthread_mutex_unlock(&s->grants.lock);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Memory out of the RAM budget for clients of the control socket: a fresh memfd of fixed size, for
- * devices behind an IOMMU, which need no contiguous pages. A grant belongs to the connection that
- * asked for it and ends with it.
+ * which a window of a region was emptied, or which takes what the budget has left. A grant belongs to
+ * the connection that asked for it and ends with it.
  */
 #ifndef UZ_APP_GRANT_H
 #define UZ_APP_GRANT_H
@@ -15,33 +15,56 @@
 #include <stdint.h>
 
 #define UZ_GRANTS_MAX 16 /* fewer than clients: some can always come and free one */
+#define UZ_DEADLINE_MS 100
+#define UZ_DEADLINE_MS_MAX 10000 /* a server that is told to end waits so long for a grant */
 
 struct uz_server;
+struct uz_server_region;
 struct uz_wire;
 
 struct uz_mem_grant {
-	uint32_t id; /* 0: free */
-	int fd;
-	uint64_t bytes, since_ns;
+	uint32_t id;
+	enum { UZ_GRANT_NONE, UZ_GRANT_WAITING, UZ_GRANT_OUT, UZ_GRANT_ENDING } state;
+	struct uz_server_region *region; /* NULL: of scattered pages */
+	uint64_t bytes;
+	uint64_t since_ns; /* asked for, then given */
+	uint64_t evacuate_ns, commit_ns; /* what it took */
 	const struct uz_wire *owner;
 	int pid;
 	char comm[17];
+	int fd; /* of what is out */
+	uint32_t window; /* its id in the region */
 };
 
 struct uz_grants {
 	pthread_mutex_t lock;
+	pthread_cond_t ended; /* one that was ENDING is not there any more */
 	struct uz_mem_grant grant[UZ_GRANTS_MAX];
 	uint32_t last_id;
 };
 
-/* *fd is a copy, the caller's. */
-int uz__grants_alloc(struct uz_server *s, const struct uz_wire *owner, uint64_t bytes, uint32_t *id,
-		     int *fd, struct uz_error *e);
+void uz__grants_init(struct uz_grants *t);
+void uz__grants_fini(struct uz_grants *t);
+
+/*
+ * *fd is a copy, the caller's. A region's window is waited for until @deadline_ns from now; the time
+ * that the system takes to clear the memory comes on top. Blocks nobody but the caller.
+ */
+int uz__grants_alloc(struct uz_server *s, const struct uz_wire *owner,
+		     struct uz_server_region *region, uint64_t bytes, uint64_t deadline_ns,
+		     struct uz_mem_grant *out, int *fd, struct uz_error *e);
 /* A grant of another connection too; that one is ended when it has no other grant. */
 int uz__grants_free(struct uz_server *s, const struct uz_wire *by, uint64_t id, struct uz_error *e);
 /* The connection is gone: its grants are freed, and it is said. */
 void uz__grants_end(struct uz_server *s, const struct uz_wire *owner);
 bool uz__grants_held(struct uz_server *s, const struct uz_wire *owner);
 void uz__grants_report(struct uz_server *s, struct uz_json_out *o);
+
+/* The memory of a grant, without the table: makes fd and window, for region, bytes and since_ns. */
+int uz__grant_memory_take(struct uz_server *s, struct uz_mem_grant *g, uint64_t until_ns,
+			  struct uz_error *e);
+void uz__grant_memory_drop(struct uz_server *s, struct uz_mem_grant *g);
+
+uint64_t uz__now_ns(void);
 
 #endif

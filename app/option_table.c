@@ -115,6 +115,10 @@ const struct uz_option uz__options[OPT_NR] = {
 			       "replace FILE at once instead of printing: for node_exporter's textfile "
 			       "collector" },
 	[OPT_SCATTER] = FLAG("scatter", 0, UZ_SCOPE_CLIENT, ON(CONTIG),
-			     "memory of scattered pages, for devices behind an IOMMU"),
+			     "memory out of no region: what the budget has left, nothing is moved for it"),
+	[OPT_DEADLINE] = { "deadline", 0, UZ_KIND_DEADLINE, UZ_SCOPE_CLIENT, ON(CONTIG), "TIME",
+			   "100ms",
+			   "how long a region may take to be emptied, 1ms to 10s; the time that the system "
+			   "takes to clear the memory comes on top" },
 	[OPT_HELP] = FLAG("help", 'h', UZ_SCOPE_CLIENT, FOR_ALL, "this text"),
 };

@@ -8,6 +8,7 @@
 #include "cleanup.h"
 #include "codec_spec.h"
 #include "endpoint.h"
+#include "grant.h"
 #include "region_spec.h"
 #include "size.h"
 
@@ -142,6 +143,22 @@ static int set_seconds(struct uz_section *s, enum uz_option_id id, const char *w
 	return keep(s, id, text, e);
 }
 
+static int set_deadline(struct uz_section *s, enum uz_option_id id, const char *where,
+			const char *text, struct uz_error *e)
+{
+	size_t digits = strspn(text, "0123456789");
+	uint64_t unit = !strcmp(text + digits, "ms") ? 1 : !strcmp(text + digits, "s") ? 1000 : 0;
+	uint64_t ms = digits && digits < 6 ? strtoul(text, NULL, 10) * unit : 0;
+	char canonical[24];
+
+	if (ms < 1 || ms > UZ_DEADLINE_MS_MAX)
+		return uz__error(e, EINVAL,
+				 "%s: '%s' is not a time from 1ms to %ds: write 50ms or 2s", where,
+				 text, UZ_DEADLINE_MS_MAX / 1000);
+	snprintf(canonical, sizeof(canonical), "%ums", (unsigned int)ms);
+	return keep(s, id, canonical, e);
+}
+
 static int set_limit(struct uz_section *s, enum uz_option_id id, const char *where,
 		     const char *text, struct uz_error *e)
 {
@@ -257,6 +274,7 @@ int uz__option_set(struct uz_section *s, enum uz_option_id id, const char *where
 		[UZ_KIND_RECOMPRESS] = set_recompress,
 		[UZ_KIND_SECONDS] = set_seconds,
 		[UZ_KIND_LIMIT] = set_limit,
+		[UZ_KIND_DEADLINE] = set_deadline,
 		[UZ_KIND_REGION] = add_region,
 		[UZ_KIND_ENDPOINT] = add_endpoint,
 		[UZ_KIND_MODE] = set_mode,

@@ -51,6 +51,7 @@ enum uz_option_id {
 	OPT_LATENCY,
 	OPT_METRICS_FILE,
 	OPT_SCATTER,
+	OPT_DEADLINE,
 	OPT_HELP,
 	OPT_NR,
 };
@@ -65,6 +66,7 @@ enum uz_option_kind {
 	UZ_KIND_RECOMPRESS,
 	UZ_KIND_SECONDS,
 	UZ_KIND_LIMIT, /* a size, or off */
+	UZ_KIND_DEADLINE, /* 50ms */
 	UZ_KIND_REGION, /* may be repeated: lines; so may ENDPOINT */
 	UZ_KIND_ENDPOINT,
 	UZ_KIND_MODE,

@@ -161,7 +161,7 @@ int uz__server_open(struct uz_server *s, const struct uz_config *c, struct uz_er
 
 	memset(s, 0, sizeof(*s));
 	pthread_mutex_init(&s->admin, NULL);
-	pthread_mutex_init(&s->grants.lock, NULL);
+	uz__grants_init(&s->grants);
 	uz__disks_init(&s->disks);
 	s->defaults = &c->server;
 	err = open_host(s, &c->server, e);
@@ -189,7 +189,7 @@ void uz__server_close(struct uz_server *s)
 	uz__server_close_backings(s);
 	uz_host_close(s->host);
 	uz__disks_fini(&s->disks);
-	pthread_mutex_destroy(&s->grants.lock);
+	uz__grants_fini(&s->grants);
 	pthread_mutex_destroy(&s->admin);
 }
 

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The memory of a grant is charged to the store's budget before it is made and committed before it is
+ * handed out, so a client that has it never meets SIGBUS. It is made empty for each grant: no byte of
+ * the store was or will be in it. A region's window is emptied and given back to the system first; its
+ * bytes stay charged for the grant, so nothing is charged twice. When a grant ends its pages are
+ * taken out of the memfd, whoever still has a descriptor, since what is no longer charged must not be
+ * there; such a descriptor reads zeros.
+ */
+#include "grant.h"
+
+#include "cleanup.h"
+#include "cma_text.h"
+#include "server.h"
+#include "size.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+
+static uint64_t total(struct uz_server *s, uint64_t *limit)
+{
+	struct uz_arena_stats st;
+
+	uz_arena_stats(uz_store_arena(s->store), &st);
+	*limit = st.limit_bytes;
+	return st.ram_total_bytes;
+}
+
+/* Charged first and then looked at again, since writers do not wait for us. */
+static int charge(struct uz_server *s, uint64_t bytes, struct uz_error *e)
+{
+	struct uz_arena *a = uz_store_arena(s->store);
+	char want[UZ_SIZE_TEXT], used[UZ_SIZE_TEXT], max[UZ_SIZE_TEXT];
+	uint64_t limit, now = total(s, &limit);
+
+	if (bytes <= limit && now + bytes > limit) {
+		uz_arena_trim(a);
+		now = total(s, &limit);
+	}
+	if (bytes <= limit && now + bytes <= limit) {
+		uz_arena_charge(a, (int64_t)bytes);
+		now = total(s, &limit);
+		if (now <= limit)
+			return 0;
+		uz_arena_charge(a, -(int64_t)bytes);
+	}
+	return uz__error(
+		e, ENOSPC,
+		"%s cannot be granted: %s of the RAM budget of %s are in use: discard data, or "
+		"raise it with 'uzram set ram=SIZE'",
+		uz__size_human(bytes, want), uz__size_human(UZ_MIN(now, limit), used),
+		uz__size_human(limit, max));
+}
+
+static int evacuate(struct uz_server *s, struct uz_mem_grant *g, uint64_t until_ns,
+		    struct uz_error *e)
+{
+	struct uz_plat *pl = uz_host_plat(s->host);
+	uint64_t now = uz__now_ns(), left = until_ns > now ? until_ns - now : 0;
+	struct uz_contig_failure why;
+	struct uz_grant window;
+	int err = uz_store_contig_alloc(s->store, g->region->region, g->bytes,
+					pl->ops->now(pl) + left, &window, &why);
+
+	g->window = window.id;
+	return err ? uz__cma_failed(g->region, g->bytes, until_ns - g->since_ns, &why, e) : 0;
+}
+
+/* What the budget is charged with. */
+static int take_budget(struct uz_server *s, struct uz_mem_grant *g, uint64_t until_ns,
+		       struct uz_error *e)
+{
+	return g->region ? evacuate(s, g, until_ns, e) : charge(s, g->bytes, e);
+}
+
+static void drop_budget(struct uz_server *s, struct uz_mem_grant *g)
+{
+	if (g->region)
+		uz_contig_free(g->region->region, g->window);
+	else
+		uz_arena_charge(uz_store_arena(s->store), -(int64_t)g->bytes);
+}
+
+static int make(uint64_t bytes, int *fd, struct uz_error *e)
+{
+	char text[UZ_SIZE_TEXT];
+	int f = memfd_create("uzram-grant", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (f >= 0 && !ftruncate(f, (off_t)bytes) && !fallocate(f, 0, 0, (off_t)bytes) &&
+	    !fcntl(f, F_ADD_SEALS, SEALS)) {
+		*fd = f;
+		return 0;
+	}
+	uz__error(e, errno, "%s cannot be granted: the system gives no memory: %s",
+		  uz__size_human(bytes, text), strerror(errno));
+	uz__cleanup_close(&f);
+	return -e->code;
+}
+
+int uz__grant_memory_take(struct uz_server *s, struct uz_mem_grant *g, uint64_t until_ns,
+			  struct uz_error *e)
+{
+	int err = take_budget(s, g, until_ns, e);
+	uint64_t emptied;
+
+	if (err)
+		return err;
+	emptied = uz__now_ns();
+	err = make(g->bytes, &g->fd, e);
+	if (err)
+		drop_budget(s, g);
+	g->evacuate_ns = emptied - g->since_ns;
+	g->commit_ns = uz__now_ns() - emptied;
+	return err;
+}
+
+void uz__grant_memory_drop(struct uz_server *s, struct uz_mem_grant *g)
+{
+	fallocate(g->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)g->bytes);
+	close(g->fd);
+	drop_budget(s, g);
+}
