@@ -58,6 +58,16 @@ struct uz_plat_ops {
 	int (*adopt)(struct uz_plat *pl, void *p, size_t len);
 	/* The memory goes back to the system; the content is gone. */
 	int (*decommit)(struct uz_plat *pl, void *p, size_t len);
+	/*
+	 * As decommit of @nr ranges, at most UZ_RANGE_MAX, of the STORE by methods[@method]; they lie in
+	 * aligned 2 MiB that nobody commits meanwhile. After a lazy one the memory is still charged
+	 * to us until decommit; before it is touched again, commit. An error means that the
+	 * system does not have the method here; a part may have gone. NULL if nr_methods is 0.
+	 */
+	int (*give_back)(struct uz_plat *pl, unsigned int method, const struct uz_range *v,
+			 unsigned int nr);
+	/* Bytes of the range that the system holds for us, or -errno. NULL if nr_methods is 0. */
+	int64_t (*held)(struct uz_plat *pl, const void *p, size_t len);
 	/* Bytes of the existing store, 0 if it is to be created. */
 	uint64_t (*store_bytes)(struct uz_plat *pl);
 	/* Copies the first @len bytes of an existing store: for a look before it is mapped. */
@@ -69,6 +79,8 @@ struct uz_plat_ops {
 	void (*wake)(struct uz_plat *pl, const uint32_t *addr);
 	/* Monotonic nanoseconds; the same clock in every process of one boot. */
 	uint64_t (*now)(struct uz_plat *pl);
+	/* CPU time of the calling thread in ns, what calls cost; NULL: now() is good enough. */
+	uint64_t (*cpu)(struct uz_plat *pl);
 };
 
 /*
@@ -77,12 +89,17 @@ struct uz_plat_ops {
  *   commit_bytes  the piece in which STORE memory is committed best: a huge page where the system
  *                 backs the store with them, 64 KiB otherwise
  *   return_bytes  the smallest piece worth giving back
+ *   methods       ways of giving back that give_back may be tried with; default_method is the
+ *                 number of the one that decommit uses on the store
  */
 struct uz_plat {
 	const struct uz_plat_ops *ops;
 	uint32_t page_bytes;
 	uint32_t commit_bytes;
 	uint32_t return_bytes;
+	const struct uz_return_method *methods;
+	uint32_t nr_methods; /* 0: only decommit */
+	uint32_t default_method;
 };
 
 /* Sleeps until @end_ns, or less; nobody can wake it. */

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The choice of the method by which free memory goes back. Which call is cheapest is a property
+ * of kernel, backing, page size and threads, and changes with a kernel update, so it is measured and
+ * watched. For each method the cost of a page has two parts, the call and what it costs to have
+ * the page again, and two chances: p that it is wanted within the 2 s after which a lazy
+ * page is taken by force, and q that it is wanted at all.
+ *
+ *   eager = advice + q * refault
+ *   lazy  = advice + p * refault + (1 - p) * forced + (q - p) * refault of eager
+ *
+ * p and q come from one account of frames gone and frames come, the same whatever the method: a frame
+ * that is populated is one of those that went last. So what a lazy method would save is known while
+ * an eager one is in use.
+ *
+ * Methods are first tried beside each other on memory that is on its way back anyway, then the one in use
+ * is watched. It is left when another is better by more than a tenth, and only on figures of one
+ * probe: when a watched average rises, a probe says whether the method or the machine became slower.
+ * Probes come after 60 s, then twice as long up to 1 h while they change nothing.
+ * Integers only, no clock and no calls: a test turns the clock and names the costs.
+ */
+#include "return.h"
+
+#include <uz/arena.h>
+
+#define WEIGHT 8 /* of the past in an average */
+#define STEEP \
+	4 /* one sample counts at most as so many times the average: a thread was put to sleep */
+#define ONE 1024ull /* chances are parts of this */
+#define STEP_NS (UZ__LAZY_MAX_NS / UZ__COMEBACK_STEPS)
+#define HISTORY_FRAMES 65536ull /* after so many the account counts half */
+#define FRESH_NS 1000000000ull /* figures of a probe are compared with others so old */
+#define GAP_MIN_NS 60000000000ull
+#define GAP_MAX_NS 3600000000000ull
+#define DOUBT_MIN_NS 1000000000ull
+
+void uz__return_init(struct uz__return *r, const struct uz_plat *pl)
+{
+	*r = (struct uz__return){ .method = pl->methods,
+				  .nr_methods = UZ_MIN(pl->nr_methods, UZ__METHODS_MAX),
+				  .fallback = (uint8_t)pl->default_method };
+	for (unsigned int s = 0; s < NR_SHAPES; s++) {
+		struct uz__chooser *c = &r->chooser[s];
+
+		c->current = r->fallback;
+		c->cost[r->fallback].legal = true;
+		c->gap_ns = GAP_MIN_NS;
+		c->doubt_ns = DOUBT_MIN_NS;
+	}
+}
+
+static bool is_lazy(const struct uz__return *r, unsigned int method)
+{
+	return method < r->nr_methods && r->method[method].lazy;
+}
+
+/* @sample into @average, 0 being none yet. */
+static void follow(uint64_t *average, uint64_t sample)
+{
+	if (!*average)
+		*average = UZ_MAX(sample, 1ull);
+	else
+		*average += (UZ_MIN(sample, *average * STEEP) + WEIGHT - 1) / WEIGHT -
+			    *average / WEIGHT;
+}
+
+static uint64_t ps_a_frame(uint64_t spent_ns, uint64_t frames)
+{
+	return spent_ns * 1000 / frames;
+}
+
+/* The account of what went and came. */
+
+static void turn(struct uz__comeback *b, uint64_t now_ns)
+{
+	if (!b->next_ns || now_ns > b->next_ns + 2 * UZ__LAZY_MAX_NS) {
+		for (unsigned int i = 0; i < UZ__COMEBACK_STEPS; i++) {
+			b->missed += b->gone[i];
+			b->older += b->gone[i];
+			b->gone[i] = 0;
+		}
+		b->next_ns = now_ns + STEP_NS;
+	}
+	for (; now_ns >= b->next_ns; b->next_ns += STEP_NS) {
+		b->newest = (b->newest + 1) % UZ__COMEBACK_STEPS;
+		b->missed += b->gone[b->newest];
+		b->older += b->gone[b->newest];
+		b->gone[b->newest] = 0;
+	}
+	if (b->soon + b->missed > HISTORY_FRAMES) {
+		b->soon /= 2;
+		b->missed /= 2;
+		b->late /= 2;
+	}
+}
+
+/* The last to go are the first to come. */
+static void came(struct uz__comeback *b, uint64_t now_ns, uint64_t frames)
+{
+	uint64_t n;
+
+	turn(b, now_ns);
+	for (uint32_t age = 0; age < UZ__COMEBACK_STEPS && frames; age++) {
+		uint64_t *gone = &b->gone[(b->newest - age) % UZ__COMEBACK_STEPS];
+
+		n = UZ_MIN(frames, *gone);
+		*gone -= n;
+		b->soon += n;
+		frames -= n;
+	}
+	n = UZ_MIN(frames, b->older);
+	b->older -= n;
+	b->late += n;
+}
+
+static uint64_t chance(const struct uz__comeback *b, uint64_t frames)
+{
+	uint64_t all = b->soon + b->missed;
+
+	return all ? UZ_MIN(frames * ONE / all, ONE) : 0;
+}
+
+/* Costs and the choice. */
+
+static struct uz__figures figures(const struct uz__return *r, enum uz__shape shape,
+				  unsigned int method, bool live)
+{
+	const struct uz__method_cost *c = &r->chooser[shape].cost[method];
+	struct uz__figures f = c->probe;
+
+	if (live && c->live.advice_ps)
+		f.advice_ps = c->live.advice_ps;
+	if (live && c->live.refault_ps)
+		f.refault_ps = c->live.refault_ps;
+	return f;
+}
+
+static unsigned int best_eager(const struct uz__return *r, enum uz__shape shape)
+{
+	const struct uz__chooser *c = &r->chooser[shape];
+	unsigned int best = r->fallback;
+
+	if (!is_lazy(r, c->current))
+		return c->current;
+	for (unsigned int m = 0; m < r->nr_methods; m++)
+		if (c->cost[m].legal && !is_lazy(r, m) &&
+		    uz__return_cost(r, shape, m, false) < uz__return_cost(r, shape, best, false))
+			best = m;
+	return best;
+}
+
+uint64_t uz__return_cost(const struct uz__return *r, enum uz__shape shape, unsigned int method,
+			 bool live)
+{
+	struct uz__figures f = figures(r, shape, method, live), eager;
+	uint64_t p = chance(&r->comeback, r->comeback.soon);
+	uint64_t q = chance(&r->comeback, r->comeback.soon + r->comeback.late);
+	uint64_t forced;
+
+	if (!is_lazy(r, method))
+		return f.advice_ps + q * f.refault_ps / ONE;
+	eager = figures(r, shape, best_eager(r, shape), live);
+	forced = live && r->forced_ps ? r->forced_ps : eager.advice_ps;
+	return f.advice_ps + p * f.refault_ps / ONE + (ONE - p) * forced / ONE +
+	       (q - p) * eager.refault_ps / ONE;
+}
+
+static bool allowed(const struct uz__return *r, enum uz__shape shape, unsigned int method)
+{
+	if (!r->chooser[shape].cost[method].legal)
+		return false;
+	if (shape == SHAPE_PART || r->policy == UZ_RETURN_EAGER || r->pressed)
+		return !is_lazy(r, method);
+	return true;
+}
+
+unsigned int uz__return_pick(const struct uz__return *r, enum uz__shape shape, bool lazy)
+{
+	const struct uz__chooser *c = &r->chooser[shape];
+
+	lazy = lazy && shape == SHAPE_WHOLE && !r->pressed;
+	if (lazy && r->policy == UZ_RETURN_LAZY)
+		for (unsigned int m = 0; m < r->nr_methods; m++)
+			if (c->cost[m].legal && is_lazy(r, m))
+				return m;
+	if (lazy && r->policy == UZ_RETURN_AUTO)
+		return c->current;
+	return best_eager(r, shape);
+}
+
+bool uz__return_probe_due(const struct uz__return *r, enum uz__shape shape, uint64_t now_ns)
+{
+	return r->nr_methods && now_ns >= r->chooser[shape].probe_at_ns;
+}
+
+void uz__return_probed(struct uz__return *r, enum uz__shape shape, unsigned int method,
+		       uint64_t now_ns, bool legal, uint64_t advice_ps, uint64_t refault_ps)
+{
+	struct uz__method_cost *c = &r->chooser[shape].cost[method];
+
+	c->legal = legal || method == r->fallback;
+	if (!legal)
+		return;
+	c->probe = (struct uz__figures){ UZ_MAX(advice_ps, 1ull), UZ_MAX(refault_ps, 1ull) };
+	c->probed_ns = now_ns;
+	if (method != r->chooser[shape].current)
+		c->live = (struct uz__figures){ 0 };
+}
+
+void uz__return_probe_done(struct uz__return *r, enum uz__shape shape, uint64_t now_ns)
+{
+	struct uz__chooser *c = &r->chooser[shape];
+
+	if (!c->cost[c->current].legal)
+		c->current = r->fallback;
+	c->calm_ps = uz__return_cost(r, shape, c->current, true);
+	c->probe_at_ns = now_ns + c->gap_ns;
+	c->gap_ns = UZ_MIN(2 * c->gap_ns, GAP_MAX_NS);
+}
+
+void uz__return_gone(struct uz__return *r, enum uz__shape shape, unsigned int method,
+		     uint64_t now_ns, uint64_t frames, uint64_t spent_ns)
+{
+	struct uz__comeback *b = &r->comeback;
+
+	follow(&r->chooser[shape].cost[method].live.advice_ps, ps_a_frame(spent_ns, frames));
+	if (is_lazy(r, method))
+		r->lazy_frames += frames;
+	else
+		r->eager_frames += frames;
+	turn(b, now_ns);
+	b->gone[b->newest] += frames;
+}
+
+void uz__return_came(struct uz__return *r, enum uz__shape shape, unsigned int method,
+		     uint64_t now_ns, uint64_t frames, uint64_t spent_ns)
+{
+	came(&r->comeback, now_ns, frames);
+	if (method == UZ__METHODS_MAX)
+		return;
+	follow(&r->chooser[shape].cost[method].live.refault_ps, ps_a_frame(spent_ns, frames));
+	r->refault_ns += spent_ns;
+}
+
+void uz__return_forced(struct uz__return *r, uint64_t frames, uint64_t spent_ns)
+{
+	follow(&r->forced_ps, ps_a_frame(spent_ns, frames));
+}
+
+void uz__return_refused(struct uz__return *r, enum uz__shape shape, unsigned int method)
+{
+	struct uz__chooser *c = &r->chooser[shape];
+
+	c->cost[method].legal = method == r->fallback;
+	if (c->current == method)
+		c->current = r->fallback;
+}
+
+static void change(struct uz__return *r, enum uz__shape shape, unsigned int to, uint64_t now_ns)
+{
+	struct uz__chooser *c = &r->chooser[shape];
+	uint64_t was = uz__return_cost(r, shape, c->current, false);
+	uint64_t is = UZ_MAX(uz__return_cost(r, shape, to, false), 1ull);
+
+	r->from = c->current;
+	r->to = c->current = (uint8_t)to;
+	r->ratio_percent = (uint32_t)UZ_MIN(was * 100 / is, (uint64_t)UINT32_MAX);
+	r->switches++;
+	c->gap_ns = GAP_MIN_NS;
+	c->doubt_ns = DOUBT_MIN_NS;
+	c->probe_at_ns = now_ns + c->gap_ns;
+	c->calm_ps = uz__return_cost(r, shape, to, true);
+}
+
+/* The cheapest, and the one in use when nothing is better by more than a tenth. */
+static unsigned int best_of(const struct uz__return *r, enum uz__shape shape, bool live)
+{
+	unsigned int current = r->chooser[shape].current, best = current;
+
+	for (unsigned int m = 0; m < r->nr_methods; m++)
+		if (allowed(r, shape, m) &&
+		    uz__return_cost(r, shape, m, live) < uz__return_cost(r, shape, best, live))
+			best = m;
+	if (uz__return_cost(r, shape, best, live) * 11 <
+	    uz__return_cost(r, shape, current, live) * 10)
+		return best;
+	return current;
+}
+
+/*
+ * What was seen speaks for a change: a probe shall say it. When it did not last time the next one
+ * takes longer, unless the cost rose since.
+ */
+static void doubt(struct uz__return *r, enum uz__shape shape, uint64_t now_ns)
+{
+	struct uz__chooser *c = &r->chooser[shape];
+	bool rose = uz__return_cost(r, shape, c->current, true) * 2 > c->calm_ps * 3;
+
+	if (now_ns < c->doubted_ns + (rose ? DOUBT_MIN_NS / 4 : c->doubt_ns))
+		return;
+	c->doubt_ns = UZ_MIN(2 * c->doubt_ns, GAP_MAX_NS);
+	c->doubted_ns = now_ns;
+	c->probe_at_ns = now_ns;
+}
+
+bool uz__return_decide(struct uz__return *r, enum uz__shape shape, uint64_t now_ns)
+{
+	struct uz__chooser *c = &r->chooser[shape];
+	unsigned int best;
+
+	if (!c->cost[c->current].probed_ns)
+		return false;
+	if (best_of(r, shape, true) != c->current)
+		doubt(r, shape, now_ns);
+	best = best_of(r, shape, false);
+	if (best == c->current || now_ns - c->cost[best].probed_ns > FRESH_NS)
+		return false;
+	change(r, shape, best, now_ns);
+	return true;
+}
