@@ -52,6 +52,9 @@ const struct uz_command uz__commands[UZ_CMD_NR] = {
 			    "deadline: for COMMAND as descriptor $UZRAM_GRANT_FD, or held until this "
 			    "process ends",
 			    uz__cmd_contig },
+	[UZ_CMD_MADVISE_BENCH] = { "madvise-bench", "[options]", 0, 0,
+				   "measure what giving memory back to this kernel costs, by every method",
+				   uz__cmd_madvise_bench },
 	[UZ_CMD_VERSION] = { "version", "", 0, 0, "the version, and what is built in",
 			     uz__cmd_version },
 	[UZ_CMD_HELP] = { "help", "[COMMAND]", 0, 1, "what there is", uz__cmd_help },

@@ -22,6 +22,7 @@ enum uz_command_id {
 	UZ_CMD_METRICS,
 	UZ_CMD_TOP,
 	UZ_CMD_CONTIG,
+	UZ_CMD_MADVISE_BENCH,
 	UZ_CMD_VERSION,
 	UZ_CMD_HELP,
 	UZ_CMD_NR,
@@ -73,6 +74,7 @@ int uz__cmd_resize(const struct uz_command_line *cl, struct uz_error *e);
 int uz__cmd_metrics(const struct uz_command_line *cl, struct uz_error *e);
 int uz__cmd_top(const struct uz_command_line *cl, struct uz_error *e);
 int uz__cmd_contig(const struct uz_command_line *cl, struct uz_error *e);
+int uz__cmd_madvise_bench(const struct uz_command_line *cl, struct uz_error *e);
 int uz__cmd_version(const struct uz_command_line *cl, struct uz_error *e);
 int uz__cmd_help(const struct uz_command_line *cl, struct uz_error *e);
 

@@ -8,6 +8,7 @@
 #include <uz/host.h>
 
 #include "list.h"
+#include "madvise.h"
 
 #define WIDTH 78
 #define INDENT 8
@@ -74,6 +75,8 @@ void uz__help_print(const struct uz_command *command)
 			option(&uz__options[i]);
 	if (command == &uz__commands[UZ_CMD_LIST])
 		uz__list_help();
+	if (command == &uz__commands[UZ_CMD_MADVISE_BENCH])
+		uz__madvise_table_help();
 }
 
 int uz__cmd_help(const struct uz_command_line *cl, struct uz_error *e)

@@ -93,8 +93,8 @@ const struct uz_option uz__options[OPT_NR] = {
 			   "write the process id there once clients can connect" },
 	[OPT_EXIT_WITH_PARENT] = FLAG("exit-with-parent", 0, UZ_SCOPE_SERVER, FOR_SERVER,
 				      "end when the process that started the server ends"),
-	[OPT_OUTPUT] = { "output", 'o', UZ_KIND_TEXT, UZ_SCOPE_CLIENT, ON(LIST), "LIST", NULL,
-			 "columns to show, separated by commas" },
+	[OPT_OUTPUT] = { "output", 'o', UZ_KIND_TEXT, UZ_SCOPE_CLIENT, ON(LIST) | ON(MADVISE_BENCH),
+			 "LIST", NULL, "columns to show, separated by commas" },
 	[OPT_OUTPUT_ALL] = FLAG("output-all", 0, UZ_SCOPE_CLIENT, ON(LIST), "show all columns"),
 	[OPT_NOHEADINGS] =
 		FLAG("noheadings", 'n', UZ_SCOPE_CLIENT, ON(LIST), "no line of headings"),
@@ -102,9 +102,10 @@ const struct uz_option uz__options[OPT_NR] = {
 			 "one blank between columns, no alignment"),
 	[OPT_BYTES] = FLAG("bytes", 'b', UZ_SCOPE_CLIENT, ON(LIST) | ON(STAT),
 			   "sizes in bytes instead of 1.5G"),
-	[OPT_JSON] =
-		FLAG("json", 'J', UZ_SCOPE_CLIENT, ON(LIST) | ON(STAT) | ON(CONTIG),
-		     "an array of objects, keys as in the table of statistics, sizes in bytes"),
+	[OPT_JSON] = FLAG(
+		"json", 'J', UZ_SCOPE_CLIENT, ON(LIST) | ON(STAT) | ON(CONTIG) | ON(MADVISE_BENCH),
+		"JSON: for disks an array of objects, keys as in the table of statistics, sizes in bytes; "
+		"for madvise-bench an object that --compare and --from read, times in picoseconds a page"),
 	[OPT_SYSFS] = FLAG(
 		"sysfs", 0, UZ_SCOPE_CLIENT, ON(STAT),
 		"the lines mm_stat, io_stat and bd_stat of the kernel's zram, in Linux 6.1's format"),
@@ -120,5 +121,32 @@ const struct uz_option uz__options[OPT_NR] = {
 			   "100ms",
 			   "how long a region may take to be emptied, 1ms to 10s; the time that the system "
 			   "takes to clear the memory comes on top" },
+	[OPT_METHODS] = { "methods", 0, UZ_KIND_TEXT, UZ_SCOPE_CLIENT, ON(MADVISE_BENCH), "LIST",
+			  NULL,
+			  "methods to measure: none, dontneed, dontneed_batch, free, remove, "
+			  "punch_hole, cold, pageout (default: all)" },
+	[OPT_BACKINGS] = { "backings", 0, UZ_KIND_TEXT, UZ_SCOPE_CLIENT, ON(MADVISE_BENCH), "LIST",
+			   NULL,
+			   "kinds of memory: private-4k, private-thp, memfd, tmpfs, hugetlb (default: all)" },
+	[OPT_PIECES] = { "pieces", 0, UZ_KIND_TEXT, UZ_SCOPE_CLIENT, ON(MADVISE_BENCH), "LIST",
+			 "4K,64K,2M", "bytes that one call is for" },
+	[OPT_THREADS] = { "threads", 0, UZ_KIND_TEXT, UZ_SCOPE_CLIENT, ON(MADVISE_BENCH), "LIST",
+			  NULL, "numbers of threads (default: 1 and the number of CPUs)" },
+	[OPT_FOOTPRINT] = { "footprint", 0, UZ_KIND_TEXT, UZ_SCOPE_CLIENT, ON(MADVISE_BENCH),
+			    "SIZE", "16M", "memory of each thread" },
+	[OPT_REPEATS] = { "repeats", 0, UZ_KIND_TEXT, UZ_SCOPE_CLIENT, ON(MADVISE_BENCH), "N", "5",
+			  "samples of each cell, of which the median counts" },
+	[OPT_CGROUP] = { "cgroup", 0, UZ_KIND_TEXT, UZ_SCOPE_CLIENT, ON(MADVISE_BENCH), "FOLDER",
+			 NULL,
+			 "measure under memory pressure too, in a group of the memory controller that is "
+			 "made in FOLDER and removed again" },
+	[OPT_FROM] = { "from", 0, UZ_KIND_TEXT, UZ_SCOPE_CLIENT, ON(MADVISE_BENCH), "FILE", NULL,
+		       "take the figures from what --json printed, measure nothing" },
+	[OPT_COMPARE] = { "compare", 0, UZ_KIND_TEXT, UZ_SCOPE_CLIENT, ON(MADVISE_BENCH), "FILE",
+			  NULL,
+			  "say what became worse since --json printed FILE, and exit with 1 if anything "
+			  "did" },
+	[OPT_PLOT] = { "plot", 0, UZ_KIND_TEXT, UZ_SCOPE_CLIENT, ON(MADVISE_BENCH), "FILE", NULL,
+		       "draw the figures as SVG" },
 	[OPT_HELP] = FLAG("help", 'h', UZ_SCOPE_CLIENT, FOR_ALL, "this text"),
 };

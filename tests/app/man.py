@@ -36,7 +36,7 @@ def section(text, name):
 
 
 def main():
-    commands = set(re.findall(r"^  ([a-z]+)\b", uzram("help").split("\n'uzram help")[0], re.M))
+    commands = set(re.findall(r"^  ([a-z-]+)(?: |$)", uzram("help").split("\n'uzram help")[0], re.M))
     options, with_letter, table = set(), set(), {}
     for command in commands:
         text = uzram("help", command)
@@ -56,7 +56,7 @@ def main():
     mentioned = set(re.findall(r"--([a-z][a-z-]*)", man))
     assert mentioned <= options, f"uzram.1 mentions {sorted(mentioned - options)}"
 
-    described = re.findall(r"^\.TP\n\.(?:B|BI|BR|RB) \"?([a-z]+)", section(man, "COMMANDS"), re.M)
+    described = re.findall(r"^\.TP\n\.(?:B|BI|BR|RB) \"?([a-z-]+)", section(man, "COMMANDS"), re.M)
     same("commands", commands, "help", set(described), "uzram.1")
 
     stats = set(re.findall(r"X\((\w+), (?:BYTES|PAGES|COUNT), ", read("include/device/uz/stats.h")))

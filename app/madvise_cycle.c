@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One sample: touch, advice, hog, touch again. Each phase is done by all threads at once, each
+ * in its own slice of one mapping, and each takes its own time from the moment when all are
+ * there; the figure is their mean. So locks of the mapping and of the kernel are fought for,
+ * and starting threads costs nothing.
+ */
+#include "madvise.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+#include <uz/bits.h>
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+#define SLACK_BYTES ((uint64_t)4 << 20)
+#define THREAD_BYTES ((uint64_t)64 << 10)
+
+const char *const uz__madvise_phases[] = { "touch", "advice", "hog", "retouch", NULL };
+
+struct crew {
+	const struct uz_madvise_cell *cell;
+	const struct uz_madvise_memory *memory;
+	size_t slice_bytes, page_bytes;
+	bool advice; /* else touch */
+	pthread_barrier_t start;
+};
+
+struct worker {
+	struct crew *crew;
+	unsigned int index;
+	uint64_t ns;
+	int err;
+	pthread_t thread;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+/* A huge page that is not to be had is an error from POPULATE_WRITE and SIGBUS otherwise. */
+static int touch(const struct crew *c, char *p)
+{
+	if (c->memory->backing == UZ_MADVISE_HUGETLB)
+		return madvise(p, c->slice_bytes, MADV_POPULATE_WRITE) ? -errno : 0;
+	for (size_t at = 0; at < c->slice_bytes; at += c->page_bytes)
+		*(volatile char *)(p + at) = 1;
+	return 0;
+}
+
+static void *work(void *argument)
+{
+	struct worker *w = argument;
+	struct crew *c = w->crew;
+	char *p = c->memory->base + w->index * c->slice_bytes;
+	uint64_t from;
+
+	pthread_barrier_wait(&c->start);
+	from = now_ns();
+	w->err = c->advice ? uz__madvise_advise(c->memory, c->cell->method, p, c->slice_bytes,
+						c->cell->piece_bytes)
+			   : touch(c, p);
+	w->ns = now_ns() - from;
+	return NULL;
+}
+
+static uint64_t ps_a_page(const struct crew *c, uint64_t ns)
+{
+	return ns * 1000 / c->cell->threads / (c->slice_bytes / c->page_bytes);
+}
+
+/* The calling thread is the first worker. Where one cannot be had, the process ends with those that wait. */
+static int run_phase(struct crew *c, uint64_t *ps)
+{
+	struct worker w[UZ_MADVISE_THREADS_MAX];
+	unsigned int nr = 1;
+	uint64_t ns = 0;
+	int err = 0;
+
+	pthread_barrier_init(&c->start, NULL, c->cell->threads);
+	for (unsigned int i = 0; i < c->cell->threads; i++)
+		w[i] = (struct worker){ .crew = c, .index = i };
+	for (; !err && nr < c->cell->threads; nr++)
+		err = -pthread_create(&w[nr].thread, NULL, work, &w[nr]);
+	if (err)
+		return err;
+	work(&w[0]);
+	for (unsigned int i = 0; i < c->cell->threads; i++) {
+		if (i)
+			pthread_join(w[i].thread, NULL);
+		ns += w[i].ns;
+		err = err ? err : w[i].err;
+	}
+	pthread_barrier_destroy(&c->start);
+	*ps = ps_a_page(c, ns);
+	return err;
+}
+
+static int touch_all(struct crew *c, const struct uz_madvise_memory *m, uint64_t *ps)
+{
+	c->memory = m;
+	c->advice = false;
+	return run_phase(c, ps);
+}
+
+static int advise_all(struct crew *c, const struct uz_madvise_memory *m, uint64_t *ps)
+{
+	c->memory = m;
+	c->advice = true;
+	return run_phase(c, ps);
+}
+
+static int stop(struct uz_madvise_sample *s, const char *what, int err)
+{
+	snprintf(s->reason, sizeof(s->reason), "%s: %s", what, strerror(-err));
+	return err;
+}
+
+static uint32_t share(uint64_t part, uint64_t whole)
+{
+	return whole ? (uint32_t)(UZ_MIN(part, whole) * 1000 / whole) : 0;
+}
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+static void judge(const struct uz_madvise_memory *m, const struct uz_madvise_usage *before,
+		  const struct uz_madvise_usage *after, struct uz_madvise_sample *s)
+{
+	uint64_t unmapped = less(before->rss_bytes, after->rss_bytes);
+	uint64_t freed = m->fd < 0 ? unmapped : less(before->file_bytes, after->file_bytes);
+
+	s->freed = share(freed, m->bytes);
+	s->lazy = share(after->lazy_bytes, m->bytes);
+	s->unmapped = share(unmapped, m->bytes);
+}
+
+/*
+ * The limit leaves room for mapping or hog, with the half of some slack for the process itself;
+ * the hog is larger than the mapping by the other half, so nearly all of the mapping has to go.
+ */
+static uint64_t slack_of(const struct uz_madvise_cell *c)
+{
+	return SLACK_BYTES + c->threads * THREAD_BYTES;
+}
+
+uint64_t uz__madvise_limit(const struct uz_madvise_cell *c, uint64_t slice_bytes)
+{
+	return slice_bytes * c->threads + slack_of(c);
+}
+
+static size_t hog_slice(const struct crew *c)
+{
+	size_t more = (size_t)slack_of(c->cell) / 2 / c->cell->threads;
+
+	return c->slice_bytes + more / c->page_bytes * c->page_bytes;
+}
+
+static int take_hog(struct crew *c, struct uz_madvise_sample *s)
+{
+	bool huge = c->cell->backing == UZ_MADVISE_PRIVATE_THP;
+	size_t slice_bytes = c->slice_bytes;
+	struct uz_madvise_memory hog;
+	int err;
+
+	if (s->freed + s->lazy < 500) {
+		snprintf(s->reason, sizeof(s->reason),
+			 "frees nothing, so a limit would only end in out of memory");
+		return -ENOMEM;
+	}
+	c->slice_bytes = hog_slice(c);
+	err = uz__madvise_map(&hog, huge ? UZ_MADVISE_PRIVATE_THP : UZ_MADVISE_PRIVATE_4K,
+			      c->slice_bytes * c->cell->threads, s->reason);
+	if (!err) {
+		err = touch_all(c, &hog, &s->ps[UZ_MADVISE_HOG]);
+		uz__madvise_unmap(&hog);
+	}
+	c->slice_bytes = slice_bytes;
+	if (s->reason[0])
+		return err;
+	return err ? stop(s, "hog", err) : 0;
+}
+
+static int check_huge(const struct uz_madvise_memory *m, const struct uz_madvise_usage *u,
+		      struct uz_madvise_sample *s)
+{
+	if (m->backing != UZ_MADVISE_PRIVATE_THP || share(u->huge_bytes, m->bytes) >= 500)
+		return 0;
+	snprintf(s->reason, sizeof(s->reason),
+		 "no huge pages came: see /sys/kernel/mm/transparent_hugepage");
+	return -ENOMEM;
+}
+
+static int phases(struct crew *c, const struct uz_madvise_memory *m, struct uz_madvise_sample *s)
+{
+	struct uz_madvise_usage before, after;
+	int err = touch_all(c, m, &s->ps[UZ_MADVISE_TOUCH]);
+
+	if (err)
+		return stop(s, "touch", err);
+	err = uz__madvise_usage(m, &before);
+	if (err)
+		return stop(s, "/proc/self/smaps", err);
+	if (check_huge(m, &before, s))
+		return -ENOMEM;
+	err = advise_all(c, m, &s->ps[UZ_MADVISE_ADVICE]);
+	if (err)
+		return stop(s, "advice", err);
+	err = uz__madvise_usage(m, &after);
+	if (err)
+		return stop(s, "/proc/self/smaps", err);
+	judge(m, &before, &after, s);
+	if (c->cell->pressure)
+		err = take_hog(c, s);
+	if (err)
+		return err;
+	err = touch_all(c, m, &s->ps[UZ_MADVISE_RETOUCH]);
+	return err ? stop(s, "touch", err) : 0;
+}
+
+void uz__madvise_cycle(const struct uz_madvise_cell *cell, size_t slice_bytes,
+		       struct uz_madvise_sample *s)
+{
+	struct crew c = { .cell = cell,
+			  .slice_bytes = slice_bytes,
+			  .page_bytes = (size_t)sysconf(_SC_PAGESIZE) };
+	struct uz_madvise_memory m;
+
+	memset(s, 0, sizeof(*s));
+	if (cell->method == UZ_MADVISE_PUNCH_HOLE && cell->backing <= UZ_MADVISE_PRIVATE_THP) {
+		snprintf(s->reason, sizeof(s->reason), "advice: private memory has no file");
+		return;
+	}
+	if (uz__madvise_map(&m, cell->backing, slice_bytes * cell->threads, s->reason))
+		return;
+	phases(&c, &m, s);
+	uz__madvise_unmap(&m);
+}
