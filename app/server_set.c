@@ -100,6 +100,13 @@ static int set_recompress(struct uz_server *s, struct uz_disk *d, const char *te
 
 	if (err) {
 		free(copy);
+		if (err == -ENOSPC)
+			return uz__error(
+				e, ENOSPC,
+				"disk %s: recompress %s: the RAM budget is reached, and there is "
+				"no room for what recompression works in: raise it with 'uzram set "
+				"--ram SIZE', or discard something",
+				d->name, text);
 		return failed(d, "recompress", text, err, e);
 	}
 	pthread_mutex_lock(&s->disks.lock);

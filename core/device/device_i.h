@@ -98,8 +98,16 @@ struct uz__mover {
 void uz__mover_init(struct uz__mover *mv, struct uz_dev *d);
 
 /* rewrite.c: one page into another pool or codec; 1 done, 0 nothing to do or lost a race */
+#define UZ__REWRITE_SMALLER 1u /* only if it gets smaller */
+#define UZ__REWRITE_URGENT 2u /* for a write that found no room: from the emergency reserve */
 int uz__page_rewrite(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t page,
-		     unsigned int codec, bool only_smaller);
+		     unsigned int codec, unsigned int how);
+
+/* What one write has done for room. */
+struct uz__effort {
+	unsigned int flags; /* UZ_ALLOC_ */
+	unsigned int squeezes;
+};
 
 static inline bool uz__no_room(int r)
 {
@@ -111,7 +119,8 @@ void uz__claim_background(struct uz_store *s);
 
 /* reclaim.c, migrate.c, recompress.c, age.c: steps of background work; true: more to do */
 bool uz__reclaim(struct uz_store *s);
-bool uz__try_harder(struct uz_dev *d, unsigned int *flags);
+bool uz__try_harder(struct uz_dev *d, struct uz__effort *e);
+bool uz__squeeze(struct uz_store *s, struct uz_dev *only);
 unsigned int uz__flags_for(unsigned int flags, uint64_t old, uint32_t size);
 uint64_t uz__compact(struct uz_dev *d, uint32_t nr_blocks, bool hard);
 bool uz__migrate_step(struct uz_dev *d, struct uz_stream *st, uint64_t end_ns);
@@ -153,6 +162,8 @@ void uz__latency_add(struct uz_dev *d, struct uz_stream *st, enum uz_op op, uint
  */
 typedef bool uz__visit(void *ctx, uint64_t *slot, uint64_t page);
 bool uz__walk(struct uz_dev *d, struct uz__walk *w, uint64_t end_ns, uz__visit *visit, void *ctx);
+bool uz__walk_in(struct uz_dev *d, struct uz_stream *st, struct uz__walk *w, uint64_t end_ns,
+		 uz__visit *visit, void *ctx); /* uz__walk: with the background stream */
 
 /* clean.c: copies in memory of pages that are on the backing. The page's slot is locked in keep. */
 int uz__clean_init(struct uz_dev *d);

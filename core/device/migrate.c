@@ -40,7 +40,7 @@ static bool visit(void *ctx, uint64_t *slot, uint64_t page)
 
 	if (!is_old(m->d, w))
 		return true;
-	r = uz__page_rewrite(m->d, m->st, slot, page, wanted_codec(m->d, w), false);
+	r = uz__page_rewrite(m->d, m->st, slot, page, wanted_codec(m->d, w), 0);
 	if (r > 0)
 		uz_fetch_add(&m->d->moved, 1);
 	m->error = UZ_MIN(r, 0);

@@ -132,7 +132,7 @@ void uz__page_clear(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint
 
 static int store_fill(struct uz_dev *d, struct uz_stream *st, uint64_t page, uint32_t fill)
 {
-	unsigned int flags = 0;
+	struct uz__effort e = { 0 };
 	uint64_t *slot;
 	int r;
 
@@ -142,7 +142,7 @@ static int store_fill(struct uz_dev *d, struct uz_stream *st, uint64_t page, uin
 	}
 	do
 		r = uz__slot_make_at(d, page, &slot);
-	while (uz__no_room(r) && uz__try_harder(d, &flags));
+	while (uz__no_room(r) && uz__try_harder(d, &e));
 	if (r == 0)
 		publish(d, st, slot, page, uz__slot_make_fill(fill, page));
 	return give_up(d, st, r);
@@ -163,7 +163,8 @@ static int store_last(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, ui
 
 int uz__page_store(struct uz_dev *d, struct uz_stream *st, uint64_t page, const void *src)
 {
-	unsigned int codec = uz_load_acquire(&d->codec), flags = 0;
+	unsigned int codec = uz_load_acquire(&d->codec);
+	struct uz__effort e = { 0 };
 	uint32_t fill, size;
 	uint64_t *slot, w;
 	int r;
@@ -178,8 +179,8 @@ int uz__page_store(struct uz_dev *d, struct uz_stream *st, uint64_t page, const 
 		if (r == 0)
 			r = uz__object_make(d, st, page, codec,
 					    size == UZ_PAGE_SIZE ? src : st->out, size,
-					    uz__flags_for(flags, uz_load(slot), size), &w);
-	} while (r == -UZ_EAGAIN || (uz__no_room(r) && uz__try_harder(d, &flags)));
+					    uz__flags_for(e.flags, uz_load(slot), size), &w);
+	} while (r == -UZ_EAGAIN || (uz__no_room(r) && uz__try_harder(d, &e)));
 	if (r == 0)
 		publish(d, st, slot, page, w);
 	else if (uz__no_room(r) && uz__slot_at(d, page))
@@ -228,7 +229,7 @@ static int update_locked(struct uz_dev *d, struct uz_stream *st, uint64_t *slot,
 int uz__page_update(struct uz_dev *d, struct uz_stream *st, uint64_t page, uint32_t off,
 		    const void *src, uint32_t len)
 {
-	unsigned int flags = 0;
+	struct uz__effort e = { 0 };
 	uint64_t *slot, old = 0, w = 0;
 	int r;
 
@@ -239,9 +240,9 @@ int uz__page_update(struct uz_dev *d, struct uz_stream *st, uint64_t page, uint3
 		if (r < 0)
 			continue;
 		old = uz__slot_lock(d->store->plat, slot);
-		r = update_locked(d, st, slot, page, &old, off, src, len, flags, &w);
+		r = update_locked(d, st, slot, page, &old, off, src, len, e.flags, &w);
 		uz__slot_unlock(slot, r < 0 ? old : w);
-	} while (uz__no_room(r) && uz__try_harder(d, &flags));
+	} while (uz__no_room(r) && uz__try_harder(d, &e));
 	if (r == 0)
 		uz__replaced(d, st, page, old, w);
 	return give_up(d, st, r);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Compaction, by demand of a write that found no room and in the background.
- * Called inside a request, with no slot held.
+ * Room: what a write does that found none, in the order of what it costs. Clean copies go first,
+ * then blocks are compacted, then pages recompressed where a disk has a second codec, then
+ * pages leave for a backing; the emergency reserve is last, for replacements only. Compaction runs in the
+ * background too. Called inside a request, with no slot held.
  */
 #include "device_i.h"
 
 #define SHRINK_BYTES (256u << 10) /* of clean copies at once */
+#define SQUEEZES 16 /* for one page: with what uz__squeeze takes, a third of a second at most */
 
 /* Frames freed by emptying up to @nr_blocks blocks in each pool of the disk. */
 uint64_t uz__compact(struct uz_dev *d, uint32_t nr_blocks, bool hard)
@@ -55,14 +58,21 @@ bool uz__reclaim(struct uz_store *s)
 }
 
 /* After a failed allocation: whether to try again, and how. Slots are not locked here. */
-bool uz__try_harder(struct uz_dev *d, unsigned int *flags)
+bool uz__try_harder(struct uz_dev *d, struct uz__effort *e)
 {
-	if (uz__clean_shrink(d->store, SHRINK_BYTES) || uz__reclaim(d->store) ||
-	    uz__wb_relief(d->store, uz__disk_near_limit(d) ? d : NULL))
+	struct uz_dev *only = uz__disk_near_limit(d) ? d : NULL;
+
+	if (uz__clean_shrink(d->store, SHRINK_BYTES) || uz__reclaim(d->store))
 		return true;
-	if (*flags & UZ_ALLOC_URGENT)
+	if (e->squeezes < SQUEEZES && uz__squeeze(d->store, only)) {
+		e->squeezes++;
+		return true;
+	}
+	if (uz__wb_relief(d->store, only))
+		return true;
+	if (e->flags & UZ_ALLOC_URGENT)
 		return false;
-	*flags |= UZ_ALLOC_URGENT;
+	e->flags |= UZ_ALLOC_URGENT;
 	return true;
 }
 

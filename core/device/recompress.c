@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Recompression of idle or big pages with a second codec, by command and in
- * the background within a share of one CPU.
+ * Recompression of idle or big pages with a second codec: by command, in the
+ * background within a share of one CPU, and by writes that found no room. These take pages that are as
+ * idle as the background wants them first, then any, some at once, with a stream that is kept for
+ * them: the writer's own holds the page that it writes.
  */
 #include "device_i.h"
 
 #define SLICE_NS 5000000ull /* background work waits no longer than this for a command */
 #define PERIOD_NS 1000000000ull /* pause between two passes over the disk */
+#define SQUEEZE_PAGES 32 /* between two compactions */
+#define SQUEEZE_NS 20000000ull
+#define SQUEEZE_ROOM (512ull << 10)
 
 struct pass {
 	struct uz_dev *d;
 	struct uz_stream *st;
 	struct uz_recompress rule;
-	unsigned int min_age;
+	unsigned int min_age, how;
+	uint64_t end_ns; /* how has URGENT */
 	uint64_t done;
 	int error;
 };
@@ -31,17 +37,20 @@ static bool wanted(const struct pass *p, uint64_t w)
 static bool visit(void *ctx, uint64_t *slot, uint64_t page)
 {
 	struct pass *p = ctx;
+	struct uz_plat *pl = p->d->store->plat;
+	bool urgent = p->how & UZ__REWRITE_URGENT;
 	int r;
 
 	if (!wanted(p, uz_load(slot)))
 		return true;
-	if (p->rule.max_pages && p->done >= p->rule.max_pages)
+	if ((p->rule.max_pages && p->done >= p->rule.max_pages) ||
+	    (urgent && pl->ops->now(pl) >= p->end_ns))
 		return false;
-	r = uz__page_rewrite(p->d, p->st, slot, page, p->rule.codec, true);
+	r = uz__page_rewrite(p->d, p->st, slot, page, p->rule.codec, p->how | UZ__REWRITE_SMALLER);
 	p->error = UZ_MIN(r, 0);
 	p->done += r > 0;
 	COUNT(uz__count(p->d, p->st)->recompressed, (uint64_t)(r > 0));
-	return r >= 0;
+	return r >= 0 || urgent;
 }
 
 static bool finished(const struct pass *p)
@@ -98,20 +107,44 @@ static bool rule_ok(const struct uz_store *s, int codec, uint32_t min_bytes, uin
 	       cpu_percent <= 100 && min_bytes <= UZ_PAGE_SIZE;
 }
 
+/* Opened when the first disk gets a second codec: a full store may have no memory for it then. */
+static int squeeze_init(struct uz_store *s)
+{
+	struct uz_stream *st;
+	int r;
+
+	if (uz_load_acquire(&s->squeeze.st))
+		return 0;
+	r = uz_stream_open(s, &st);
+	if (r < 0)
+		return r;
+	uz_lock(s->plat, &s->squeeze.lock);
+	if (!s->squeeze.st) {
+		uz_store_release(&s->squeeze.st, st);
+		st = NULL;
+	}
+	uz_unlock(s->plat, &s->squeeze.lock);
+	uz_stream_close(st);
+	return 0;
+}
+
 int uz_dev_set_recompress(struct uz_dev *d, int codec, uint32_t idle_s, uint32_t min_bytes,
 			  uint32_t cpu_percent)
 {
 	struct uz_store *s = d->store;
+	int r = codec < 0 ? 0 : squeeze_init(s);
 	bool ok;
 
+	if (r < 0)
+		return r;
 	uz_lock(s->plat, &d->control);
 	uz_lock(s->plat, &s->control);
 	uz__claim_background(s);
 	ok = rule_ok(s, codec, min_bytes, cpu_percent);
 	if (ok) {
-		d->recompress_codec = codec < 0 ? -1 : codec;
-		d->recompress_idle_s = idle_s;
-		d->recompress_min_bytes = min_bytes;
+		uz_store(&d->recompress_idle_s, idle_s);
+		uz_store(&d->recompress_min_bytes, min_bytes);
+		uz_store_release(&d->recompress_codec, codec < 0 ? -1 : codec);
 		d->recompress_cpu = cpu_percent;
 		d->recompress_next_ns = 0;
 	}
@@ -141,4 +174,104 @@ bool uz__recompress_step(struct uz_dev *d, struct uz_stream *st, uint64_t now_ns
 	d->recompress_next_ns =
 		start + spent * 100 / d->recompress_cpu + (d->recompress.active ? 0 : PERIOD_NS);
 	return false;
+}
+
+static uint64_t written_bytes(struct uz_dev *d)
+{
+	struct uz__counters c;
+
+	uz__count_sum(d, &c);
+	return c.write_bytes;
+}
+
+/*
+ * The end of the disk was reached: from the start again, by age if that won something, then pages of
+ * any age. False when these were tried in vain, which holds until something is written.
+ */
+static bool next_lap(struct uz_dev *d)
+{
+	bool vain = !d->squeeze_won && d->squeeze_any;
+
+	d->squeeze_any = !d->squeeze_won && !vain;
+	d->squeeze_won = false;
+	d->squeeze.page = 0;
+	if (vain)
+		d->squeeze_vain = written_bytes(d) + 1;
+	return !vain;
+}
+
+/* Whether to try again: pages got smaller, or there are more to look at. */
+static bool squeeze_disk(struct uz_dev *d, unsigned int codec, uint64_t end_ns)
+{
+	struct pass p = {
+		.d = d, .st = d->store->squeeze.st, .how = UZ__REWRITE_URGENT, .end_ns = end_ns
+	};
+	uint32_t idle_s = uz_load(&d->recompress_idle_s);
+	bool end;
+
+	if (d->squeeze_vain == written_bytes(d) + 1)
+		return false;
+	p.min_age = d->squeeze_any ? 0 : uz__age_bucket(idle_s);
+	p.rule = (struct uz_recompress){ .codec = codec,
+					 .idle_s = d->squeeze_any ? 0 : idle_s,
+					 .min_bytes = uz_load(&d->recompress_min_bytes),
+					 .max_pages = SQUEEZE_PAGES };
+	end = uz__walk_in(d, p.st, &d->squeeze, end_ns, visit, &p);
+	d->squeeze_won |= p.done != 0;
+	return !end || next_lap(d) || p.done;
+}
+
+/* The first disk that has pages to try. */
+static bool squeeze_some(struct uz_store *s, struct uz_dev *only, uint64_t end_ns)
+{
+	bool again = false;
+
+	for (unsigned int i = 0; i < UZ_DISK_MAX && !again; i++) {
+		struct uz_dev *d = uz_load_acquire(&s->disk[i]);
+		int codec = d && (!only || d == only) ? uz_load_acquire(&d->recompress_codec) : -1;
+
+		if (codec >= 0)
+			again = squeeze_disk(d, (unsigned int)codec, end_ns);
+	}
+	return again;
+}
+
+/*
+ * What got smaller left holes, which new pages would fill one by one while the smaller objects eat up
+ * the reserve. So holes are made into free frames at once, until there is room for more than one write.
+ */
+static bool make_room(struct uz_store *s, struct uz_dev *only)
+{
+	struct uz_plat *pl = s->plat;
+	uint64_t end_ns = pl->ops->now(pl) + SQUEEZE_NS;
+	bool again;
+
+	do {
+		again = squeeze_some(s, only, end_ns);
+		while (uz__reclaim(s))
+			;
+	} while (again && pl->ops->now(pl) < end_ns &&
+		 (only ? uz__disk_near_limit(only) : uz_arena_tight(s->arena, SQUEEZE_ROOM)));
+	return again;
+}
+
+/*
+ * For a write that found no room. It is inside a request, so neither disks nor codecs go; no slot is
+ * held. @only: that disk, NULL: any. True when it should try again.
+ */
+bool uz__squeeze(struct uz_store *s, struct uz_dev *only)
+{
+	uint32_t before = uz_load(&s->squeeze.wins);
+	bool again;
+
+	if (UZ_LIKELY(!uz_load_acquire(&s->squeeze.st)))
+		return false;
+	uz_lock(s->plat, &s->squeeze.lock);
+	again = uz_load(&s->squeeze.wins) != before;
+	if (!again) {
+		again = make_room(s, only);
+		uz_fetch_add(&s->squeeze.wins, (uint32_t)again);
+	}
+	uz_unlock(s->plat, &s->squeeze.lock);
+	return again;
 }

@@ -74,9 +74,10 @@ static int replace(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint6
 }
 
 int uz__page_rewrite(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t page,
-		     unsigned int codec, bool only_smaller)
+		     unsigned int codec, unsigned int how)
 {
-	unsigned int flags = 0;
+	bool urgent = how & UZ__REWRITE_URGENT;
+	struct uz__effort e = { .flags = urgent ? UZ_ALLOC_URGENT | UZ_ALLOC_THRIFTY : 0 };
 	uint32_t bytes, size;
 	const void *from;
 	uint64_t w = copy_out(d, st, slot, &bytes), neu;
@@ -87,14 +88,14 @@ int uz__page_rewrite(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uin
 	r = recode(d, st, w, page, codec, &from, &size);
 	if (r < 0)
 		return 0;
-	if (only_smaller && size >= uz__slot_size(w)) {
+	if (how & UZ__REWRITE_SMALLER && size >= uz__slot_size(w)) {
 		mark_tried(d, st, slot, w, codec);
 		return 0;
 	}
 	do
-		r = uz__object_make(d, st, page, codec, from, size, uz__flags_for(flags, w, size),
+		r = uz__object_make(d, st, page, codec, from, size, uz__flags_for(e.flags, w, size),
 				    &neu);
-	while (uz__no_room(r) && uz__try_harder(d, &flags));
+	while (uz__no_room(r) && (urgent ? uz__reclaim(d->store) : uz__try_harder(d, &e)));
 	if (r == -UZ_EAGAIN)
 		return 0;
 	return r < 0 ? r : replace(d, st, slot, w, bytes, neu);

@@ -86,6 +86,13 @@ struct uz__seen {
 	uint64_t grace;
 } UZ_ALIGNED(UZ_CACHE_LINE);
 
+/* Recompression by writes that found no room: recompress.c. */
+struct uz__squeeze {
+	struct uz_lock lock; /* below background, above slots; no grace period inside */
+	struct uz_stream *st; /* NULL: no disk ever had a second codec */
+	uint32_t wins; /* atomic: raised when there may be room */
+};
+
 struct uz_store {
 	struct uz_arena *arena;
 	struct uz_plat *plat;
@@ -113,6 +120,7 @@ struct uz_store {
 	uint32_t reclaim; /* enum uz__reclaim_state */
 	struct uz__clean clean;
 	struct uz__wb wb;
+	struct uz__squeeze squeeze;
 };
 
 /* A cursor of background work over the slots of a disk. */
@@ -148,10 +156,13 @@ struct uz_dev {
 	struct uz__walk migrate, tables, aging, recompress;
 	uint32_t tables_hint; /* something was freed that may have emptied a table */
 	uint64_t age_tick, age_next_ns;
-	int recompress_codec; /* -1: off */
+	int recompress_codec; /* -1: off; atomic */
 	unsigned int command_codec; /* entry + 1 that uz_dev_recompress is busy with */
 	uint32_t recompress_idle_s, recompress_min_bytes, recompress_cpu;
 	uint64_t recompress_next_ns;
+	struct uz__walk squeeze; /* from here on under squeeze.lock */
+	bool squeeze_any, squeeze_won;
+	uint64_t squeeze_vain; /* bytes written + 1 when nothing was left to win */
 
 	struct uz_backing_dev *backing;
 	struct uz__where where;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Walks the slots of a disk for background work, a table at a time, each
- * inside a request of the background stream, so that no table vanishes under it.
+ * Walks the slots of a disk, a table at a time, each inside a request of the given stream, so that
+ * no table vanishes under it.
  */
 #include "device_i.h"
 
@@ -19,10 +19,10 @@ static uint64_t walk_table(struct uz_dev *d, uint64_t page, uint64_t end, uz__vi
 	return page;
 }
 
-bool uz__walk(struct uz_dev *d, struct uz__walk *w, uint64_t end_ns, uz__visit *visit, void *ctx)
+bool uz__walk_in(struct uz_dev *d, struct uz_stream *st, struct uz__walk *w, uint64_t end_ns,
+		 uz__visit *visit, void *ctx)
 {
 	struct uz_plat *pl = d->store->plat;
-	struct uz_stream *st = d->store->bg;
 
 	for (;;) {
 		uint64_t pages, end, at = w->page;
@@ -38,4 +38,9 @@ bool uz__walk(struct uz_dev *d, struct uz__walk *w, uint64_t end_ns, uz__visit *
 		if (w->page < end || pl->ops->now(pl) >= end_ns)
 			return false;
 	}
+}
+
+bool uz__walk(struct uz_dev *d, struct uz__walk *w, uint64_t end_ns, uz__visit *visit, void *ctx)
+{
+	return uz__walk_in(d, d->store->bg, w, end_ns, visit, ctx);
 }

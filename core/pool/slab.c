@@ -21,6 +21,8 @@
  */
 #include "slab_i.h"
 
+#define REACH 8 /* classes whose cells do without much waste */
+
 size_t uz__slab_bytes(void)
 {
 	return sizeof(struct slab);
@@ -104,12 +106,16 @@ static int alloc_in(struct slab *s, struct slab_class *c, unsigned int flags, st
 	return err;
 }
 
-/* A cell that some larger class has anyway. */
-static bool alloc_larger(struct slab *s, struct slab_class *c, struct uz_object *out)
+/* A cell that some larger class has anyway, one of the next ones if it is to be thrifty. */
+static bool alloc_larger(struct slab *s, struct slab_class *c, unsigned int flags,
+			 struct uz_object *out)
 {
+	const struct slab_class *end = &s->class[s->nr_classes];
 	bool found = false;
 
-	while (!found && ++c < &s->class[s->nr_classes]) {
+	if (flags & UZ_ALLOC_THRIFTY && end - c > REACH)
+		end = c + REACH;
+	while (!found && ++c < end) {
 		uz_lock(s->plat, &c->lock);
 		found = c->bins;
 		if (found)
@@ -140,9 +146,10 @@ static int alloc_shorter(struct slab *s, struct slab_class *c, struct uz_object 
 static int alloc_urgent(struct slab *s, struct slab_class *c, unsigned int flags,
 			struct uz_object *out)
 {
-	int err = alloc_larger(s, c, out) ? 0 : alloc_in(s, c, flags, out);
+	int err = alloc_larger(s, c, flags, out) ? 0 : alloc_in(s, c, flags, out);
+	bool shorter = flags & UZ_ALLOC_URGENT && !(flags & UZ_ALLOC_THRIFTY);
 
-	return err && flags & UZ_ALLOC_URGENT ? alloc_shorter(s, c, out) : err;
+	return err && shorter ? alloc_shorter(s, c, out) : err;
 }
 
 int uz__slab_alloc(struct uz_pool *p, uint32_t size, uint32_t owner, unsigned int flags,

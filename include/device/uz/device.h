@@ -90,7 +90,12 @@ struct uz_recompress {
 };
 int64_t uz_dev_recompress(struct uz_dev *d, const struct uz_recompress *r);
 
-/* The same in the background, for ever: codec < 0 turns it off. @cpu_percent of one CPU, 1..100. */
+/*
+ * The same in the background, for ever: codec < 0 turns it off. @cpu_percent of one CPU, 1..100. A
+ * write that finds no room recompresses too, idle pages first, before it fails: for 20 ms at a time, a
+ * third of a second for one page at most. The first call opens a stream for that: -ENOSPC, -ENOMEM as
+ * uz_stream_open. -EINVAL. (control)
+ */
 int uz_dev_set_recompress(struct uz_dev *d, int codec, uint32_t idle_s, uint32_t min_bytes,
 			  uint32_t cpu_percent);
 

@@ -28,6 +28,8 @@
 
 /* Beside UZ_ALLOC_URGENT: compaction is asking, for an object that has a place already. */
 #define UZ_ALLOC_MOVE 0x100u
+/* With UZ_ALLOC_URGENT: not room that is wasteful, for an object that is to win some. */
+#define UZ_ALLOC_THRIFTY 0x200u
 
 struct uz_pool_ops;
 
