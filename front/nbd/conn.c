@@ -107,9 +107,12 @@ static void transmit(struct uz_nbd_conn *c)
 	uz__nbd_log(c->server, "nbd: %s: uses disk %s%s", c->peer, uz_dev_name(c->dev),
 		    c->read_only ? ", read-only" : "");
 	uz__nbd_serve(c);
-	uz__nbd_log(c->server, "nbd: %s: left disk %s after %llu requests, %llu failed", c->peer,
-		    uz_dev_name(c->dev), (unsigned long long)c->nr_requests,
-		    (unsigned long long)c->nr_failed);
+	uz__nbd_helper_end(c);
+	uz__nbd_log(
+		c->server,
+		"nbd: %s: left disk %s after %llu requests, %llu failed, %llu by a second thread",
+		c->peer, uz_dev_name(c->dev), (unsigned long long)c->nr_requests,
+		(unsigned long long)c->nr_failed, (unsigned long long)c->nr_helped);
 	uz_arena_charge(arena, -(int64_t)UZ_NBD_BUFFER_BYTES);
 }
 

@@ -15,6 +15,7 @@
 
 #include <uz/nbd.h>
 
+#include "batch_i.h"
 #include "proto.h"
 
 #define UZ_NBD_PAYLOAD_MAX (32u << 20) /* of one request, as advertised */
@@ -26,14 +27,6 @@
 #define UZ_NBD_LISTEN_MAX 16
 #define UZ_NBD_PEER_MAX 96
 #define UZ_NBD_CONTEXT_ID 1u /* base:allocation, the only one */
-
-struct uz_nbd_request {
-	uint64_t cookie;
-	uint64_t offset;
-	uint32_t length;
-	uint16_t flags;
-	uint16_t type;
-};
 
 /* A write whose payload is arriving. */
 struct uz_nbd_write {
@@ -73,7 +66,10 @@ struct uz_nbd_conn {
 	char *rx, *tx;
 	uint32_t rx_pos, rx_end, tx_end;
 	struct uz_nbd_write write;
-	uint64_t nr_requests, nr_failed;
+	struct uz_nbd_batch batch;
+	struct uz_nbd_helper *helper; /* NULL: none now */
+	uint64_t alone_until_ns; /* no helper until then; 0: no such time */
+	uint64_t nr_requests, nr_failed, nr_helped;
 };
 
 struct uz_nbd {
@@ -83,6 +79,7 @@ struct uz_nbd {
 	struct uz_nbd_conn *active; /* list */
 	struct uz_nbd_conn *done; /* list through next: threads to join */
 	unsigned int nr_active;
+	unsigned int nr_helpers; /* atomic */
 	uint32_t last_id;
 	bool stopping; /* atomic */
 	int wake_fd; /* eventfd: the acceptor has something new to look at */
@@ -97,6 +94,7 @@ void uz__nbd_log(struct uz_nbd *n, const char *format, ...) __attribute__((forma
 int uz__nbd_open_disk(struct uz_nbd_conn *c, const char *name);
 void uz__nbd_close_disk(struct uz_nbd_conn *c);
 void uz__nbd_conn_gone(struct uz_nbd_conn *c);
+int uz__nbd_spawn(pthread_t *thread, void *(*run)(void *), void *arg);
 
 /* conn.c */
 int uz__nbd_conn_new(struct uz_nbd *n, int fd, struct uz_nbd_conn **out);
@@ -154,11 +152,15 @@ enum uz_nbd_next uz__nbd_opt_set_meta(struct uz_nbd_conn *c, struct uz_nbd_curso
 /* c->dev from a name in an option: false after an error reply. */
 bool uz__nbd_opt_disk(struct uz_nbd_conn *c, const char *name, uint32_t bytes);
 
-/* request.c: true and the request, or false after a protocol fault. */
+/* request.c */
+bool uz__nbd_is_write(const char *p);
+/* True and the request, or false after a protocol fault. */
 bool uz__nbd_parse(struct uz_nbd_conn *c, const char *p, struct uz_nbd_request *rq);
 
 /* serve.c: until the client leaves. */
 void uz__nbd_serve(struct uz_nbd_conn *c);
+/* 0, or the error that refuses the request, with its reason. */
+int uz__nbd_check(struct uz_nbd_conn *c, const struct uz_nbd_request *rq, const char **why);
 
 /* reply.c */
 enum nbd_error uz__nbd_wire_error(int error);

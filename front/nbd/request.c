@@ -2,6 +2,11 @@
 /* A request from the wire. What may follow from it is decided in serve.c. */
 #include "nbd_i.h"
 
+bool uz__nbd_is_write(const char *p)
+{
+	return nbd_get32(p) == NBD_REQUEST_MAGIC && nbd_get16(p + 6) == NBD_CMD_WRITE;
+}
+
 bool uz__nbd_parse(struct uz_nbd_conn *c, const char *p, struct uz_nbd_request *rq)
 {
 	uint32_t magic = nbd_get32(p);

@@ -3,8 +3,9 @@
  * Transmission. A batch is what one receive brought: all its requests are executed
  * in order, straight from the receive buffer, their replies gathered and sent
  * with one system call. At queue depth 32 that is 0.06 system calls a request.
+ * Writes that are there whole are batch.c's.
  *
- * A write's payload may arrive in pieces or be larger than the buffer. It is
+ * Another write's payload may arrive in pieces or be larger than the buffer. It is
  * handed to the disk as it comes, cut where pages end, so that no page is
  * compressed twice. A write that is refused has its payload received and dropped.
  *
@@ -61,10 +62,16 @@ static const struct command commands[] = {
 				   uz__nbd_block_status },
 };
 
-/* 0, or the error that refuses the request, with its reason. */
-static int check(struct uz_nbd_conn *c, const struct command *cmd, const struct uz_nbd_request *rq,
-		 const char **why)
+static const struct command *command_of(const struct uz_nbd_request *rq)
 {
+	static const struct command unknown;
+
+	return rq->type < sizeof(commands) / sizeof(commands[0]) ? &commands[rq->type] : &unknown;
+}
+
+int uz__nbd_check(struct uz_nbd_conn *c, const struct uz_nbd_request *rq, const char **why)
+{
+	const struct command *cmd = command_of(rq);
 	uint64_t size = uz_dev_size(c->dev);
 	bool df = rq->flags & NBD_CMD_FLAG_DF;
 
@@ -122,14 +129,10 @@ static bool write_more(struct uz_nbd_conn *c)
 
 static void start(struct uz_nbd_conn *c, const struct uz_nbd_request *rq)
 {
-	static const struct command unknown;
-	const struct command *cmd = &unknown;
+	const struct command *cmd = command_of(rq);
 	const char *why;
-	int err;
+	int err = uz__nbd_check(c, rq, &why);
 
-	if (rq->type < sizeof(commands) / sizeof(commands[0]))
-		cmd = &commands[rq->type];
-	err = check(c, cmd, rq, &why);
 	c->nr_requests++;
 	if (rq->type == NBD_CMD_WRITE)
 		c->write = (struct uz_nbd_write){ *rq, rq->offset, rq->length, err, why, true };
@@ -152,6 +155,8 @@ static bool step(struct uz_nbd_conn *c)
 		return false;
 	if (c->write.active)
 		return write_more(c);
+	if (uz__nbd_batch(c))
+		return true;
 	if (uz__nbd_avail(c) < NBD_REQUEST_BYTES || !uz__nbd_parse(c, c->rx + c->rx_pos, &rq))
 		return false;
 	c->rx_pos += NBD_REQUEST_BYTES;

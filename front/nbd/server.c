@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@
 
 #define CONNECTIONS_DEFAULT 32
 #define HANDSHAKE_DEFAULT_MS 10000
+#define HELPERS_MAX 16
 #define QUIET_MS 20
 #define DROP_MS 2000
 #define ACCEPT_RETRY_MS 100
@@ -163,7 +165,7 @@ static void *conn_thread(void *arg)
 }
 
 /* Signals are the program's: its other threads get them. */
-static int spawn(pthread_t *thread, void *(*run)(void *), void *arg)
+int uz__nbd_spawn(pthread_t *thread, void *(*run)(void *), void *arg)
 {
 	sigset_t all, old;
 	int err;
@@ -195,7 +197,7 @@ static void take_client(struct uz_nbd *n, int fd)
 		return;
 	}
 	c->own_thread = true;
-	err = spawn(&c->thread, conn_thread, c);
+	err = uz__nbd_spawn(&c->thread, conn_thread, c);
 	if (!err)
 		return;
 	uz__nbd_log(n, "nbd: client refused: no thread: %s", strerror(-err));
@@ -280,6 +282,16 @@ static void init_sync(struct uz_nbd *n)
 	pthread_condattr_destroy(&attr);
 }
 
+/* As many as there are CPUs that no thread of the first connection needs. */
+static unsigned int default_helpers(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set))
+		return 0;
+	return UZ_MIN((unsigned int)CPU_COUNT(&set) - 1, HELPERS_MAX);
+}
+
 int uz_nbd_start(const struct uz_nbd_config *c, struct uz_nbd **out)
 {
 	struct uz_nbd *n = calloc(1, sizeof(*n));
@@ -292,9 +304,11 @@ int uz_nbd_start(const struct uz_nbd_config *c, struct uz_nbd **out)
 		n->config.max_connections = CONNECTIONS_DEFAULT;
 	if (!n->config.handshake_timeout_ms)
 		n->config.handshake_timeout_ms = HANDSHAKE_DEFAULT_MS;
+	if (!n->config.max_helpers)
+		n->config.max_helpers = default_helpers();
 	init_sync(n);
 	n->wake_fd = eventfd(0, EFD_CLOEXEC);
-	err = n->wake_fd < 0 ? -errno : spawn(&n->acceptor, acceptor_thread, n);
+	err = n->wake_fd < 0 ? -errno : uz__nbd_spawn(&n->acceptor, acceptor_thread, n);
 	if (err) {
 		destroy(n);
 		return err;

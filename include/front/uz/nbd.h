@@ -2,7 +2,8 @@
 /*
  * nbd: serves disks over the NBD protocol (fixed newstyle). One thread accepts,
  * one thread a connection; each connection has its own stream, so connections
- * run beside each other. Replies are in request order.
+ * run beside each other. Writes that arrive together get a second thread, which has a
+ * stream too. Replies are in request order.
  */
 #ifndef UZ_NBD_H
 #define UZ_NBD_H
@@ -26,6 +27,7 @@ struct uz_nbd_config {
 	struct uz_store *store;
 	struct uz_nbd_exports exports;
 	unsigned int max_connections; /* 0: 32 */
+	unsigned int max_helpers; /* second threads at once; 0: CPUs - 1, at most 16 */
 	unsigned int handshake_timeout_ms; /* for the whole handshake; 0: 10 s */
 	/* Optional: one line of text for the log, no newline. Any thread. */
 	void (*log)(void *ctx, const char *line);

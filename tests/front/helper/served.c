@@ -4,7 +4,8 @@
  * lines on stdin, each answered by one line on stdout. It ends at end of file, or, with
  * wait=1, does not look at stdin and ends at SIGTERM.
  *
- *	size=BYTES ram=BYTES codec=NAME pool=NAME disks=N read_only=1 handshake_ms=N max=N wait=1
+ *	size=BYTES ram=BYTES codec=NAME pool=NAME disks=N read_only=1 handshake_ms=N max=N
+ *	helpers=N wait=1
  *	drop NAME    no new clients for the disk, and the end of those it has
  *	stop MS      uz_nbd_stop
  *	count        "threads N fds N meta N": what a leak would show in
@@ -35,7 +36,7 @@ struct served {
 };
 
 struct options {
-	uint64_t size, ram, disks, read_only, handshake_ms, max, wait;
+	uint64_t size, ram, disks, read_only, handshake_ms, max, helpers, wait;
 	const char *codec, *pool;
 };
 
@@ -102,7 +103,8 @@ static void parse(struct options *o, char **argv)
 		    number(*argv, "disks", &o->disks) ||
 		    number(*argv, "read_only", &o->read_only) ||
 		    number(*argv, "handshake_ms", &o->handshake_ms) ||
-		    number(*argv, "max", &o->max) || number(*argv, "wait", &o->wait))
+		    number(*argv, "max", &o->max) || number(*argv, "helpers", &o->helpers) ||
+		    number(*argv, "wait", &o->wait))
 			continue;
 		if (!strncmp(*argv, "codec=", 6))
 			o->codec = *argv + 6;
@@ -222,6 +224,7 @@ static void serve(struct served *s, const char *address, const struct options *o
 		.store = s->store,
 		.exports = { disk_open, disk_close, disk_name, s },
 		.max_connections = (unsigned int)o->max,
+		.max_helpers = (unsigned int)o->helpers,
 		.handshake_timeout_ms = (unsigned int)o->handshake_ms,
 		.log = log_line,
 	};
