@@ -5,7 +5,7 @@
 # with KMSAN_BARE_FLAGS.
 
 KMSAN_BARE_A := $(BUILD)/libkmsan/bare/libkmsan-bare.a
-KMSAN_HOSTED := iov start symbol sys
+KMSAN_HOSTED := iov lazy start symbol sys
 KMSAN_BARE_SRC := $(filter-out $(KMSAN_HOSTED:%=san/src/%.c),$(KMSAN_SRC)) san/bare/sys.c
 KMSAN_BARE_OBJ := $(patsubst san/%.c,$(BUILD)/libkmsan/bare/%.o,$(KMSAN_BARE_SRC))
 KMSAN_BARE_FLAGS ?= -m64 -mno-red-zone -mgeneral-regs-only -fcf-protection=none

@@ -20,7 +20,7 @@ MSAN = ["-fsanitize=memory", "-fno-omit-frame-pointer", "-fno-optimize-sibling-c
         "-Xclang", "-fsanitize-memory-param-retval", "-mllvm", "-msan-check-constant-shadow=1"]
 # name: compiler and flags. With -flto the peer has it too.
 KMSAN_CC = [os.path.join(tools.ROOT, "san", "kmsan-cc")]
-NO_ORIGINS = ["-mllvm", "-msan-track-origins=0"]
+NO_ORIGINS = ["--no-origins"]
 LTO = ["-flto", "-fuse-ld=lld"]
 OUR_LTO = ["--lto"]
 

@@ -27,7 +27,11 @@ struct kmsan_caller {
 /* sys.c, or bare/sys.c: the system, without libc (and so without errno and without wrappers) */
 long kmsan__sys(long nr, long a, long b, long c, long d, long e, long f);
 void *kmsan__sys_reserve(size_t size_bytes);
+/* Zeroed again, and without memory behind it, whatever was mapped there. */
 void kmsan__sys_give_back(void *p, size_t size_bytes);
+/* A file of size_bytes bytes 0xff, and as many of one origin; -1: refused. */
+int kmsan__sys_pattern(size_t size_bytes, uint32_t origin);
+bool kmsan__sys_map_pattern(int fd, void *to, size_t size_bytes, size_t at);
 void kmsan__sys_write(int fd, const char *text, size_t size_bytes);
 int kmsan__sys_open_log(const char *path);
 void kmsan__sys_close(int fd);
@@ -152,6 +156,8 @@ struct kmsan__options {
 	int poison_heap;
 	int poison_free;
 	int large_kib;
+	int lazy_kib;
+	int origins;
 	char log[256];
 	char json[256];
 };

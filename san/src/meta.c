@@ -30,17 +30,16 @@ static void settle(uintptr_t a, size_t n)
 
 static void set_origins(struct kmsan__segment s, uintptr_t a, uint32_t origin)
 {
-	size_t i, nr = ((a & 3) + s.size_bytes + 3) / 4;
+	size_t i, nr = kmsan__options.origins ? ((a & 3) + s.size_bytes + 3) / 4 : 0;
 
 	for (i = 0; i < nr; i++)
 		s.origin[i] = origin;
 }
 
-void kmsan__set(const void *p, size_t n, uint8_t bits, uint32_t origin)
+void kmsan__fill(const void *p, size_t n, uint8_t bits, uint32_t origin)
 {
 	uintptr_t a = (uintptr_t)p;
 
-	settle(a, n);
 	while (n > 0) {
 		struct kmsan__segment s = kmsan__segment(a, n, bits != 0);
 
@@ -52,6 +51,15 @@ void kmsan__set(const void *p, size_t n, uint8_t bits, uint32_t origin)
 		a += s.size_bytes;
 		n -= s.size_bytes;
 	}
+}
+
+void kmsan__set(const void *p, size_t n, uint8_t bits, uint32_t origin)
+{
+	bool is_large = bits == 0xff && n / 1024 >= (size_t)kmsan__options.lazy_kib;
+
+	settle((uintptr_t)p, n);
+	if (kmsan_likely(!is_large) || !kmsan__poison_lazily((uintptr_t)p, n, origin))
+		kmsan__fill(p, n, bits, origin);
 }
 
 static size_t skip_written(const uint8_t *shadow, size_t n)

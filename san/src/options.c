@@ -18,6 +18,8 @@ struct kmsan__options kmsan__options = {
 	.poison_heap = 1,
 	.poison_free = 1,
 	.large_kib = 1024,
+	.lazy_kib = 4096,
+	.origins = 1,
 };
 
 enum type { NUMBER, PATH, WORD };
@@ -50,6 +52,8 @@ static const struct option options[] = {
 	NUMBER_OPTION(poison_heap, 0, 1),
 	NUMBER_OPTION(poison_free, 0, 1),
 	NUMBER_OPTION(large_kib, 4, 1 << 30),
+	NUMBER_OPTION(lazy_kib, 1024, 1 << 30),
+	NUMBER_OPTION(origins, 0, 1),
 	PATH_OPTION(log),
 	PATH_OPTION(json),
 };

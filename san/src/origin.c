@@ -18,6 +18,8 @@ static uint32_t put_stack(struct kmsan_caller at, bool freed)
 	struct kmsan_stack stack;
 	uint32_t id;
 
+	if (!kmsan__options.origins)
+		return 0;
 	kmsan__unwind(at, &stack, (unsigned int)kmsan__options.stack_depth);
 	key.nr_words = (uint8_t)stack.nr_pcs;
 	id = kmsan__depot_put(&key, stack.pcs, false);
@@ -39,6 +41,8 @@ uint32_t kmsan__origin_alloca(struct kmsan_caller at, const char *description)
 	uint64_t words[3];
 	uint32_t id;
 
+	if (!kmsan__options.origins)
+		return 0;
 	kmsan__unwind(at, &stack, 2);
 	words[0] = (uintptr_t)description;
 	words[1] = stack.pcs[0];

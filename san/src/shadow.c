@@ -427,6 +427,11 @@ static int alias_add(uintptr_t from, uintptr_t to, size_t n)
 	return 0;
 }
 
+bool kmsan__shadow_is_plain(void)
+{
+	return !kmsan__load(&nr_aliases);
+}
+
 int kmsan__shadow_alias(uintptr_t from, uintptr_t to, size_t n)
 {
 	uint64_t signals;

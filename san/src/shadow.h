@@ -120,8 +120,24 @@ void kmsan__bounce_release(struct kmsan__bounce *b);
 void kmsan__shadow_release(uintptr_t a, size_t n);
 int kmsan__shadow_alias(uintptr_t a, uintptr_t b, size_t n);
 
+/* No two ranges share metadata. */
+bool kmsan__shadow_is_plain(void);
+
+/* lazy.c: marks a large range as unwritten; false: nothing was done. */
+#if __STDC_HOSTED__
+bool kmsan__poison_lazily(uintptr_t a, size_t n, uint32_t origin);
+#else
+static inline bool kmsan__poison_lazily(uintptr_t a, size_t n, uint32_t origin)
+{
+	(void)a, (void)n, (void)origin;
+	return false;
+}
+#endif
+
 /* meta.c */
 void kmsan__set(const void *p, size_t n, uint8_t bits, uint32_t origin);
+/* As set, in place, and without a look at stores over edges. */
+void kmsan__fill(const void *p, size_t n, uint8_t bits, uint32_t origin);
 void kmsan__copy(struct kmsan_caller at, void *dst, const void *src, size_t n);
 /* The first byte with unwritten bits at or after from, or n. */
 size_t kmsan__find_bad(const void *p, size_t from, size_t n);

@@ -19,13 +19,19 @@ static const char *environment(const char *name)
 	return "";
 }
 
+/* Defined by the link of a program that kmsan-cc --no-origins builds. */
+extern const char kmsan__no_origins[] __attribute__((weak, visibility("hidden")));
+
 static void read_options(void)
 {
 	static struct kmsan__out o = { .fd = 2 };
 	char buf[512];
-	const char *error = kmsan__options_parse(&kmsan__options, environment("KMSAN_OPTIONS"), buf,
-						 sizeof(buf));
+	const char *error;
 
+	if (kmsan__no_origins)
+		kmsan__options.origins = 0;
+	error = kmsan__options_parse(&kmsan__options, environment("KMSAN_OPTIONS"), buf,
+				     sizeof(buf));
 	if (!error)
 		return;
 	kmsan__print(&o, "kmsan: %s\n", error);

@@ -46,6 +46,21 @@ long kmsan__sys(long nr, long a, long b, long c, long d, long e, long f)
 #error "libkmsan knows the system calls of Linux on x86_64 and aarch64 only: add kmsan__sys() in sys.c"
 #endif
 
+static bool is_error(long ret)
+{
+	return ret < 0 && ret > -4096;
+}
+
+static long map(long at, size_t size_bytes, int flags)
+{
+	long p = kmsan__sys(SYS_mmap, at, (long)size_bytes, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
+
+	if (!is_error(p))
+		kmsan__sys(SYS_madvise, p, (long)size_bytes, MADV_NOHUGEPAGE, 0, 0, 0);
+	return p;
+}
+
 /*
  * Zeroed, backed only where touched, not by huge pages: metadata is sparse. NULL: none left.
  * The hint keeps it away from the program's mappings, which the system would join with it;
@@ -54,19 +69,53 @@ long kmsan__sys(long nr, long a, long b, long c, long d, long e, long f)
 void *kmsan__sys_reserve(size_t size_bytes)
 {
 	static uint64_t hint = 0x200000000000;
-	long p = kmsan__sys(SYS_mmap, (long)kmsan__add(&hint, size_bytes), (long)size_bytes,
-			    PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-			    0);
+	long p = map((long)kmsan__add(&hint, size_bytes), size_bytes, 0);
 
-	if (p < 0 && p > -4096)
-		return NULL;
-	kmsan__sys(SYS_madvise, p, (long)size_bytes, MADV_NOHUGEPAGE, 0, 0, 0);
-	return (void *)p;
+	return is_error(p) ? NULL : (void *)p;
 }
 
 void kmsan__sys_give_back(void *p, size_t size_bytes)
 {
-	kmsan__sys(SYS_madvise, (long)p, (long)size_bytes, MADV_DONTNEED, 0, 0, 0);
+	if (is_error(map((long)p, size_bytes, MAP_FIXED)))
+		kmsan__memset(p, 0, size_bytes);
+}
+
+static bool fill_pattern(int fd, size_t size_bytes, uint32_t origin)
+{
+	uint32_t *origins;
+	size_t i;
+	long p;
+
+	if (kmsan__sys(SYS_ftruncate, fd, (long)(2 * size_bytes), 0, 0, 0, 0))
+		return false;
+	p = kmsan__sys(SYS_mmap, 0, (long)(2 * size_bytes), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		       0);
+	if (is_error(p))
+		return false;
+	kmsan__memset((void *)p, 0xff, size_bytes);
+	origins = (void *)(p + (long)size_bytes);
+	for (i = 0; origin && i < size_bytes / 4; i++)
+		origins[i] = origin;
+	kmsan__sys(SYS_munmap, p, (long)(2 * size_bytes), 0, 0, 0, 0);
+	return true;
+}
+
+int kmsan__sys_pattern(size_t size_bytes, uint32_t origin)
+{
+	long fd = kmsan__sys(SYS_memfd_create, (long)"kmsan", MFD_CLOEXEC, 0, 0, 0, 0);
+
+	if (fd < 0)
+		return -1;
+	if (fill_pattern((int)fd, size_bytes, origin))
+		return (int)fd;
+	kmsan__sys_close((int)fd);
+	return -1;
+}
+
+bool kmsan__sys_map_pattern(int fd, void *to, size_t size_bytes, size_t at)
+{
+	return !is_error(kmsan__sys(SYS_mmap, (long)to, (long)size_bytes, PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED, fd, (long)at));
 }
 
 void kmsan__sys_write(int fd, const char *text, size_t size_bytes)

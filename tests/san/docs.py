@@ -53,6 +53,9 @@ man = dict(re.findall(r'^\.BR (\w+) " \((\w+)\)"$', read("man/libkmsan.7"), re.M
 same("options of libkmsan.7", options.items(), man.items())
 same("options of README.md", options.items(), readme_options().items())
 
+flags = re.findall(r"^\t(--[a-z-]+)\) \w+=1", read("kmsan-cc"), re.M)
+same("options of kmsan-cc.1", flags,
+     [f.replace("\\", "") for f in re.findall(r"^\.B (\\-\\-\S+)$", read("man/kmsan-cc.1"), re.M)])
 variables = re.findall(r"\$\{(CLANG|KMSAN_\w+):-", read("kmsan-cc"))
 same("variables of kmsan-cc.1", variables, re.findall(r"^\.B ([A-Z_]+)$", read("man/kmsan-cc.1"), re.M))
 

@@ -59,3 +59,20 @@ C
 "$kmsan_cc" "$dir/b.c" -o "$dir/b"
 expect 1 "$UZ_ROOT/san/audit" "$dir/b"
 expect_text "fts_open"
+
+# Without origins the same use is reported, and nothing is said of where the bytes come from.
+cat >"$dir/c.c" <<'C'
+#include <stdlib.h>
+static __attribute__((noinline)) void decide(volatile int *p) { if (*p == 7) abort(); }
+int main(void) { decide(malloc(64)); return 0; }
+C
+"$kmsan_cc" -O1 --no-origins -c "$dir/c.c" -o "$dir/c.o"
+"$kmsan_cc" --no-origins "$dir/c.o" -o "$dir/c"
+expect 86 "$dir/c"
+expect_text "uninit-value in decide"
+[[ $output == *"created at an unknown place"* ]] || fail "an origin without origins: $output"
+"$kmsan_cc" -O1 "$dir/c.c" -o "$dir/c"
+expect 86 "$dir/c"
+expect_text "Uninit was created at"
+expect 86 env KMSAN_OPTIONS=origins=0 "$dir/c"
+[[ $output == *"created at an unknown place"* ]] || fail "an origin with origins=0: $output"

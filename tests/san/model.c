@@ -6,6 +6,7 @@
  * operations on both, among them what instrumented code does (ask for a pointer, then write
  * there), most of them across an edge between chunks, where metadata is not contiguous.
  */
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -187,6 +188,45 @@ static void origins_at_edge(void)
 	kmsan_unpoison(base + CHUNK - 8, 16);
 }
 
+static size_t resident_kib(void)
+{
+	FILE *f = fopen("/proc/self/statm", "r");
+	unsigned long all, resident = 0;
+
+	CHECK(f && fscanf(f, "%lu %lu", &all, &resident) == 2);
+	fclose(f);
+	return resident * 4;
+}
+
+/* A large range costs what is touched of it, has one origin, and is forgotten as others are. */
+static void large_range(void)
+{
+	size_t n = 64ul << 20, i, before = resident_kib();
+	char *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		       -1, 0);
+	uint32_t origin;
+
+	CHECK(p != MAP_FAILED);
+	kmsan_poison(p + 100, n - 200);
+	CHECK(resident_kib() < before + n / 1024 / 8);
+	CHECK_EQ(kmsan_test(p, n), 100);
+	origin = kmsan_origin(p + 100);
+	for (i = 100; i < n - 100; i += 40961) {
+		struct kmsan__meta m = getter(p + i, 8, false);
+
+		CHECK_EQ(*(uint8_t *)m.shadow, 0xff);
+		CHECK_EQ(kmsan_origin(p + i), origin);
+	}
+	CHECK_EQ(kmsan_shadow_bits(p + n - 101), 0xff);
+	CHECK_EQ(kmsan_shadow_bits(p + n - 100), 0);
+	kmsan_unpoison(p + 5 * 4096, 4096);
+	CHECK_EQ(kmsan_test(p + 5 * 4096, 4097), 4096);
+	kmsan_release(p, n);
+	CHECK_EQ(kmsan_test(p, n), -1);
+	CHECK(resident_kib() < before + n / 1024 / 8);
+	munmap(p, n);
+}
+
 int main(void)
 {
 	struct test_rng rng = test_start();
@@ -196,6 +236,9 @@ int main(void)
 
 	CHECK(p != MAP_FAILED);
 	base = (char *)(((uintptr_t)p + CHUNK - 1) & ~KMSAN__CHUNK_MASK);
+	kmsan__depot_init(1 << 20);
+	large_range();
+	kmsan__options.lazy_kib = 512; /* also among the random steps */
 	every_edge();
 	origins_at_edge();
 	for (test_step = 0; test_step < nr; test_step++) {
