@@ -17,7 +17,7 @@ int main(int argc, char **argv)
 	if (!text || !small || !again)
 		return 1;
 	make_text((unsigned char *)text, (size_t)n);
-	for (i = 0; i < (memory ? 1 : 4); i++)
+	for (i = 0; i < (memory ? 1 : 8); i++)
 		packed = LZ4_compress_default(text, small, n, room);
 	if (!memory)
 		packed = LZ4_compress_HC(text, small, n, room, 6);

@@ -42,5 +42,5 @@ if arg[1] == "memory" then
 	for i = 1, 400000 do t[i] = { i, tostring(i), i / 2 } end
 	print(#t)
 else
-	print(fib(27), sieve(400000), multiply(70), strings(40000))
+	print(fib(30), sieve(1500000), multiply(110), strings(150000))
 end

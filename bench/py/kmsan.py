@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """lua, zlib and lz4 from Debian's sources under libkmsan, MSan, memcheck and nothing: time and memory.
 
-Each variant is the program and its driver compiled in one go; runs of the variants take turns.
+Each variant is the program and its driver compiled in one go. Runs of the variants take turns, a
+ratio is the median over the rounds, and time is the CPU time that a run itself spent outside the
+system, so that a machine which does other work too gives the same ratios.
 """
 
 import glob
@@ -72,7 +74,7 @@ def build(program, name, command, folder, env):
 
 
 def run(command, env):
-    """CPU seconds and peak MiB; the program must report nothing."""
+    """User CPU seconds and peak MiB; the program must report nothing."""
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=env)
     text = child.stderr.read()
     _, status, usage = os.wait4(child.pid, 0)
@@ -80,7 +82,7 @@ def run(command, env):
     child.stderr.close()
     if child.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {child.returncode}: {text[-500:]!r}")
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    return usage.ru_utime, usage.ru_maxrss / 1024
 
 
 def arguments(program, size):
