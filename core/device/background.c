@@ -19,6 +19,7 @@ static bool tidy(struct uz_dev *d)
 		return false;
 	uz__mover_init(&mv, d);
 	uz__enter(d->store->bg);
+	mv.gives_way = true;
 	moved = p->ops->tidy(p, TIDY_OBJECTS, &mv.m);
 	uz__leave(d->store->bg);
 	return moved == TIDY_OBJECTS;
@@ -29,9 +30,18 @@ static bool compact(struct uz_dev *d)
 	uint64_t freed;
 
 	uz__enter(d->store->bg);
-	freed = uz__compact(d, 1, false);
+	freed = uz__compact(d, false, true);
 	uz__leave(d->store->bg);
 	return freed != 0;
+}
+
+/* Lets those go first whom @word counts, unless they go on and on. */
+static void behind(struct uz_store *s, const uint32_t *word)
+{
+	struct uz_plat *pl = s->plat;
+
+	for (int i = 0; i < NAPS && uz_load(word); i++)
+		uz_nap(pl, pl->ops->now(pl) + NAP_NS);
 }
 
 /*
@@ -41,6 +51,7 @@ static bool compact(struct uz_dev *d)
 void uz__claim_background(struct uz_store *s)
 {
 	uz_fetch_add(&s->claims, 1);
+	behind(s, &s->grants);
 	uz_lock(s->plat, &s->background);
 	uz_fetch_sub(&s->claims, 1);
 }
@@ -48,11 +59,8 @@ void uz__claim_background(struct uz_store *s)
 /* The lock for background work, which lets commands go first. */
 static void lock_behind(struct uz_store *s)
 {
-	struct uz_plat *pl = s->plat;
-
-	for (int i = 0; i < NAPS && uz_load(&s->claims); i++)
-		uz_nap(pl, pl->ops->now(pl) + NAP_NS);
-	uz_lock(pl, &s->background);
+	behind(s, &s->claims);
+	uz_lock(s->plat, &s->background);
 }
 
 /* Background lock held. */
@@ -64,9 +72,11 @@ static bool step(struct uz_dev *d, uint64_t now_ns, uint64_t end)
 
 	uz__note_used(d);
 	while (!more && compact(d))
-		more = pl->ops->now(pl) >= end;
-	while (pl->ops->now(pl) < end && tidy(d))
+		more = uz__give_way(s) || pl->ops->now(pl) >= end;
+	while (!uz__give_way(s) && pl->ops->now(pl) < end && tidy(d))
 		;
+	if (uz__give_way(s))
+		return true;
 	more |= uz__tables_step(d, end);
 	more |= uz__migrate_step(d, s->bg, end);
 	more |= uz__recompress_step(d, s->bg, now_ns, end);
@@ -79,13 +89,15 @@ bool uz_dev_background(struct uz_dev *d, uint64_t now_ns, uint64_t budget_ns)
 	struct uz_store *s = d->store;
 	struct uz_plat *pl = s->plat;
 	uint64_t end = pl->ops->now(pl) + budget_ns;
-	bool more = uz_arena_background(s->arena, budget_ns / 4);
+	bool more = uz_arena_background(s->arena, budget_ns / 4), trim = false;
 
 	more |= uz__wb_step(s, now_ns, end);
 	lock_behind(s);
 	more |= step(d, now_ns, end);
-	more |= uz__evacuate_step(s);
+	more |= uz__evacuate_step(s, &trim);
 	uz_unlock(pl, &s->background);
+	if (trim)
+		uz_arena_trim(s->arena);
 	return more;
 }
 
@@ -93,7 +105,7 @@ bool uz_dev_background(struct uz_dev *d, uint64_t now_ns, uint64_t budget_ns)
 bool uz_store_background(struct uz_store *s, uint64_t now_ns, uint64_t budget_ns)
 {
 	struct uz_plat *pl = s->plat;
-	bool more = uz_arena_background(s->arena, budget_ns);
+	bool more = uz_arena_background(s->arena, budget_ns), trim = false;
 
 	more |= uz__wb_step(s, now_ns, pl->ops->now(pl) + budget_ns);
 	for (unsigned int i = 0; i < UZ_DISK_MAX; i++) {
@@ -108,8 +120,10 @@ bool uz_store_background(struct uz_store *s, uint64_t now_ns, uint64_t budget_ns
 		uz_unlock(pl, &s->background);
 	}
 	lock_behind(s);
-	more |= uz__evacuate_step(s);
+	more |= uz__evacuate_step(s, &trim);
 	uz_unlock(pl, &s->background);
+	if (trim)
+		uz_arena_trim(s->arena);
 	return more;
 }
 
@@ -117,16 +131,18 @@ int64_t uz_dev_compact(struct uz_dev *d)
 {
 	struct uz_store *s = d->store;
 	uint64_t freed = 0, n;
+	bool left;
 
 	uz_lock(s->plat, &d->control);
 	do {
 		uz__claim_background(s);
 		uz__enter(s->bg);
-		n = uz__compact(d, 1, true);
+		n = uz__compact(d, true, true);
 		uz__leave(s->bg);
+		left = uz__give_way(s);
 		uz_unlock(s->plat, &s->background);
 		freed += n;
-	} while (n);
+	} while (n || left);
 	uz_unlock(s->plat, &d->control);
 	return (int64_t)freed;
 }

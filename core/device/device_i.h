@@ -94,6 +94,7 @@ struct uz__mover {
 	struct uz_dev *dev;
 	uint64_t *slot;
 	uint64_t word;
+	bool gives_way; /* to a grant: finds all slots busy then */
 };
 void uz__mover_init(struct uz__mover *mv, struct uz_dev *d);
 
@@ -117,14 +118,20 @@ static inline bool uz__no_room(int r)
 /* background.c: takes s->background for a command, before background work */
 void uz__claim_background(struct uz_store *s);
 
+/* A grant has a deadline: who holds s->background for work that can be left at any page leaves it. */
+static inline bool uz__give_way(const struct uz_store *s)
+{
+	return UZ_UNLIKELY(uz_load(&s->grants) != 0);
+}
+
 /* reclaim.c, migrate.c, recompress.c, age.c: steps of background work; true: more to do */
 bool uz__reclaim(struct uz_store *s);
 bool uz__try_harder(struct uz_dev *d, struct uz__effort *e);
 bool uz__squeeze(struct uz_store *s, struct uz_dev *only);
 unsigned int uz__flags_for(unsigned int flags, uint64_t old, uint32_t size);
-uint64_t uz__compact(struct uz_dev *d, uint32_t nr_blocks, bool hard);
+uint64_t uz__compact(struct uz_dev *d, bool hard, bool gives_way);
 bool uz__migrate_step(struct uz_dev *d, struct uz_stream *st, uint64_t end_ns);
-bool uz__evacuate_step(struct uz_store *s);
+bool uz__evacuate_step(struct uz_store *s, bool *trim); /* *trim: in pieces, without the lock */
 int uz__window_clear(struct uz_borrower *b, struct uz_window *w, struct uz_contig_failure *why);
 uint64_t uz__window_drop(struct uz_borrower *b, uint64_t bytes);
 void uz__migrate_start(struct uz_dev *d);
@@ -158,7 +165,8 @@ void uz__latency_add(struct uz_dev *d, struct uz_stream *st, enum uz_op op, uint
 
 /*
  * walk.c: the slots from w->page on that have a table; @visit returns false to stop before the
- * page (it is the next one then). True when the end of the disk was reached.
+ * page (it is the next one then). True when the end of the disk was reached. One with an end in
+ * time gives way to grants.
  */
 typedef bool uz__visit(void *ctx, uint64_t *slot, uint64_t page);
 bool uz__walk(struct uz_dev *d, struct uz__walk *w, uint64_t end_ns, uz__visit *visit, void *ctx);

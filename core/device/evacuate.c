@@ -148,18 +148,19 @@ bool uz__evacuate_block(struct evacuation *ev, uint32_t block, struct uz_block_i
  * Empties one arena block; false when none is worth it or not all of it could be moved. Background
  * lock held. The table of blocks is read once for each: 16 bytes a block.
  */
-bool uz__evacuate_step(struct uz_store *s)
+bool uz__evacuate_step(struct uz_store *s, bool *trim)
 {
 	struct evacuation ev = { .s = s };
 	uint32_t ablock, left, nr = uz_load_acquire(&s->tab.nr);
 	uint64_t now = s->plat->ops->now(s->plat);
+	bool given_way = false;
 
 	if (now < s->evacuate_next_ns || !uz__half_join(s) ||
 	    !uz_ablock_sparse(s->arena, &ablock, &left))
 		return false;
 	left -= (uint32_t)UZ_MIN(uz__clean_drop(s, ablock, 1), (uint64_t)left);
 	uz__enter(s->bg);
-	for (uint32_t b = 1; b < nr && left; b++) {
+	for (uint32_t b = 1; b < nr && left && !(given_way = uz__give_way(s)); b++) {
 		struct uz_block_id id = uz_block_id(&s->tab, b);
 
 		if (id.kind == UZ_BLOCK_FREE || uz_ablock_of(id.start) != ablock)
@@ -169,9 +170,9 @@ bool uz__evacuate_step(struct uz_store *s)
 	}
 	uz__leave(s->bg);
 	uz_ablock_undo(s->arena, ablock);
-	if (left) {
+	if (left && !given_way) {
 		s->evacuate_next_ns = now + REST_NS;
-		uz_arena_trim(s->arena);
+		*trim = true;
 	}
-	return left == 0;
+	return !left || given_way;
 }

@@ -36,6 +36,8 @@ static bool mover_lock(struct uz_mover *m, uint32_t owner, uint64_t handle, uint
 
 	if (owner >= uz_load(&d->size_bytes) >> UZ_PAGE_SHIFT)
 		return false;
+	if (mv->gives_way && uz__give_way(d->store))
+		return false;
 	mv->slot = uz__slot_at(d, owner);
 	if (!mv->slot || !take(mv->slot, handle, &mv->word))
 		return false;

@@ -10,13 +10,14 @@
 #define SHRINK_BYTES (256u << 10) /* of clean copies at once */
 #define SQUEEZES 16 /* for one page: with what uz__squeeze takes, a third of a second at most */
 
-/* Frames freed by emptying up to @nr_blocks blocks in each pool of the disk. */
-uint64_t uz__compact(struct uz_dev *d, uint32_t nr_blocks, bool hard)
+/* Frames freed by emptying a block in each pool of the disk. */
+uint64_t uz__compact(struct uz_dev *d, bool hard, bool gives_way)
 {
 	struct uz__mover mv;
 	uint64_t freed = 0;
 
 	uz__mover_init(&mv, d);
+	mv.gives_way = gives_way;
 	for (unsigned int e = 0; e < NR_POOLS; e++) {
 		struct uz_pool *p = uz_load_acquire(&d->pools[e]);
 		uint64_t before, after;
@@ -24,7 +25,7 @@ uint64_t uz__compact(struct uz_dev *d, uint32_t nr_blocks, bool hard)
 		if (!p)
 			continue;
 		before = uz_load(&p->nr_frames);
-		if (uz_pool_compact(p, nr_blocks, hard, &mv.m) == 0)
+		if (uz_pool_compact(p, 1, hard, &mv.m) == 0)
 			continue;
 		after = uz_load(&p->nr_frames);
 		freed += before - UZ_MIN(after, before);
@@ -48,7 +49,7 @@ bool uz__reclaim(struct uz_store *s)
 		struct uz_dev *d = uz_load_acquire(&s->disk[i]);
 
 		if (d)
-			freed += uz__compact(d, 1, true);
+			freed += uz__compact(d, true, false);
 	}
 	if (freed)
 		uz_store(&s->reclaim, UZ__RECLAIM_MAYBE);

@@ -111,6 +111,7 @@ struct uz_store {
 	struct uz_lock background; /* one background step at a time; owns the stream below */
 	struct uz_stream *bg;
 	uint32_t claims; /* atomic: commands that wait for it */
+	uint32_t grants; /* atomic: of these grants, which every step gives way to */
 	struct uz__taken taken[UZ__TAKEN_MAX];
 	uint64_t evacuate_next_ns;
 	struct uz_borrower borrower;

@@ -7,14 +7,14 @@
 
 /* Slots [page, end) of one table; where it stopped. */
 static uint64_t walk_table(struct uz_dev *d, uint64_t page, uint64_t end, uz__visit *visit,
-			   void *ctx)
+			   void *ctx, bool gives_way)
 {
 	uint64_t *slot = uz__slot_at(d, page);
 
 	if (!slot)
 		return end;
 	for (; page < end; page++, slot++)
-		if (!visit(ctx, slot, page))
+		if ((gives_way && uz__give_way(d->store)) || !visit(ctx, slot, page))
 			break;
 	return page;
 }
@@ -31,7 +31,7 @@ bool uz__walk_in(struct uz_dev *d, struct uz_stream *st, struct uz__walk *w, uin
 		pages = w->end ? w->end : uz_load_acquire(&d->size_bytes) >> UZ_PAGE_SHIFT;
 		end = UZ_MIN((at | (SLOTS_PER_TABLE - 1)) + 1, pages);
 		if (at < end)
-			w->page = walk_table(d, at, end, visit, ctx);
+			w->page = walk_table(d, at, end, visit, ctx, end_ns != UZ_FOREVER);
 		uz__leave(st);
 		if (at >= end)
 			return true;
