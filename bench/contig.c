@@ -56,8 +56,7 @@ static void refill(struct grant_load *l)
 	struct uz_region_stats rs;
 
 	for (int pass = 0; pass < 3; pass++) {
-		for (uint32_t i = 0; i < l->nr_cold; i++)
-			grant_load_check_cold(l, l->rig.st, i);
+		grant_load_check_all(&l->cold, l->rig.st);
 		uz_region_stats(l->region, &rs);
 		if (rs.lent_discard * 100 >= rs.count * 98)
 			return;
@@ -102,7 +101,7 @@ static void move(void)
 
 	c.inside = true;
 	c.region_bytes += 4 * MIB;
-	c.move_bytes = c.region_bytes - MIB;
+	c.move_bytes = bench_number("pages", 32000) << UZ_FRAME_SHIFT;
 	c.capacity_bytes = 2 * c.region_bytes + 16 * MIB;
 	c.reserve_bytes = c.capacity_bytes;
 	c.limit_bytes = 3 * c.region_bytes;

@@ -2,12 +2,15 @@
 #include "grant_load.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #define TABLE_BYTES (1u << 20)
-#define STORED_MIN 2400u /* a page takes at least so much memory on average */
+#define EMPTY (1u << 31) /* in a sequence: discarded since */
+#define STORED_MIN 2800u /* a page takes at least so much memory on average */
+#define COLD_INDEX 255u
 
 _Thread_local uint64_t grant_load_pin_ns;
 
@@ -38,86 +41,115 @@ static void make_content(void)
 	test_fill_random(&rng, table, TABLE_BYTES);
 }
 
-static void make_page(uint32_t page, uint32_t seq, unsigned char *buf)
+static void make_page(uint32_t disk, uint32_t page, uint32_t seq, unsigned char *buf)
 {
-	uint64_t hash = ((uint64_t)seq << 32 | page) * 0x9e3779b97f4a7c15ull;
+	uint32_t name[] = { disk, page, seq };
+	uint64_t hash = ((uint64_t)seq << 32 | (disk << 24 ^ page)) * 0x9e3779b97f4a7c15ull;
 	uint32_t from = (uint32_t)(hash >> 44) % (TABLE_BYTES - UZ_PAGE_SIZE);
-	uint32_t len = page % 8 ? 1800 + (uint32_t)(hash >> 20) % 1600 : UZ_PAGE_SIZE;
+	uint32_t len = page % 8 ? 2600 + (uint32_t)(hash >> 20) % 900 : UZ_PAGE_SIZE;
 
 	memcpy(buf, table + from, len);
 	memset(buf + len, (int)page, UZ_PAGE_SIZE - len);
-	memcpy(buf, &page, sizeof(page));
-	memcpy(buf + sizeof(page), &seq, sizeof(seq));
+	memcpy(buf, name, sizeof(name));
 }
 
-static void check_page(struct uz_dev *d, struct uz_stream *st, uint32_t page, uint32_t seq)
+void grant_load_check(struct grant_disk *d, struct uz_stream *st, uint32_t page)
 {
 	unsigned char want[UZ_PAGE_SIZE], got[UZ_PAGE_SIZE];
+	uint32_t seq = d->seq[page];
 
-	make_page(page, seq, want);
-	CHECK_EQ(uz_dev_read(d, st, (uint64_t)page << UZ_PAGE_SHIFT, got, UZ_PAGE_SIZE, 0), 0);
+	if (!seq || seq & EMPTY)
+		memset(want, 0, sizeof(want));
+	else
+		make_page(d->index, page, seq, want);
+	CHECK_EQ(uz_dev_read(d->dev, st, (uint64_t)page << UZ_PAGE_SHIFT, got, UZ_PAGE_SIZE, 0), 0);
 	CHECK_MEM(got, want, UZ_PAGE_SIZE);
 }
 
-static int write_page(struct uz_dev *d, struct uz_stream *st, uint32_t page, uint32_t seq)
+uint64_t grant_load_check_all(struct grant_disk *d, struct uz_stream *st)
+{
+	for (uint32_t i = 0; i < d->nr; i++)
+		grant_load_check(d, st, i);
+	return d->nr;
+}
+
+bool grant_load_write(struct grant_disk *d, struct uz_stream *st, uint32_t page)
 {
 	unsigned char buf[UZ_PAGE_SIZE];
+	uint32_t seq = (d->seq[page] & ~EMPTY) + 1;
+	int r;
 
-	make_page(page, seq, buf);
-	return uz_dev_write(d, st, (uint64_t)page << UZ_PAGE_SHIFT, buf, UZ_PAGE_SIZE, 0);
-}
-
-void grant_load_check(struct grant_load *l, struct uz_stream *st, uint32_t page)
-{
-	check_page(l->rig.dev, st, page, l->seq[page]);
-}
-
-void grant_load_check_cold(struct grant_load *l, struct uz_stream *st, uint32_t page)
-{
-	check_page(l->cold, st, page, 1);
-}
-
-bool grant_load_write(struct grant_load *l, struct uz_stream *st, uint32_t page)
-{
-	int r = write_page(l->rig.dev, st, page, l->seq[page] + 1);
-
+	make_page(d->index, page, seq, buf);
+	r = uz_dev_write(d->dev, st, (uint64_t)page << UZ_PAGE_SHIFT, buf, UZ_PAGE_SIZE, 0);
 	CHECK(r == 0 || r == -ENOSPC);
-	l->seq[page] += r == 0;
+	if (r == 0)
+		d->seq[page] = seq;
 	return r == 0;
 }
 
-void grant_load_check_all(struct grant_load *l, struct uz_stream *st)
+void grant_load_discard(struct grant_disk *d, struct uz_stream *st)
 {
-	for (uint32_t i = 0; i < l->nr_move; i++)
-		grant_load_check(l, st, i);
-	for (uint32_t i = 0; i < l->nr_cold; i++)
-		grant_load_check_cold(l, st, i);
+	CHECK_EQ(uz_dev_discard(d->dev, st, 0, uz_dev_size(d->dev)), 0);
+	for (uint32_t i = 0; i < d->nr; i++)
+		d->seq[i] |= EMPTY;
 }
 
-/* Of the two disks: memory for data, and for copies. */
-static uint64_t used_bytes(struct uz_dev *d)
+/* Pages until their objects take @bytes. */
+static void fill(struct grant_load *l, struct grant_disk *d, uint64_t bytes)
 {
 	struct uz_dev_stats st;
 
-	uz_dev_stats(d, &st);
-	return st.mem_used_total;
+	d->seq = calloc(uz_dev_size(d->dev) >> UZ_PAGE_SHIFT, sizeof(*d->seq));
+	CHECK(d->seq);
+	do {
+		for (int i = 0; i < 32; i++)
+			CHECK(grant_load_write(d, l->rig.st, d->nr++));
+		uz_dev_stats(d->dev, &st);
+	} while (st.mem_used_total < bytes);
+}
+
+static uint64_t size_for(uint64_t bytes)
+{
+	return UZ_ALIGN_UP(bytes * UZ_PAGE_SIZE / STORED_MIN, (uint64_t)UZ_PAGE_SIZE) +
+	       32 * UZ_PAGE_SIZE;
+}
+
+static void make_disk(struct grant_load *l, struct grant_disk *d, const char *name, uint64_t bytes)
+{
+	struct uz_dev_config dc = { .name = name,
+				    .size_bytes = size_for(bytes),
+				    .pool = uz_dev_pool(l->rig.dev),
+				    .codec = uz_dev_codec(l->rig.dev) };
+
+	CHECK_EQ(uz_dev_create(l->rig.store, &dc, &d->dev), 0);
 }
 
 static void fill_cold(struct grant_load *l, uint64_t bytes)
 {
-	struct uz_dev_config dc = { .name = "cold",
-				    .size_bytes = UZ_ALIGN_UP(bytes * UZ_PAGE_SIZE / STORED_MIN,
-							      (uint64_t)UZ_PAGE_SIZE),
-				    .pool = uz_dev_pool(l->rig.dev),
-				    .codec = uz_dev_codec(l->rig.dev) };
+	struct grant_disk *d = &l->cold;
 
-	CHECK_EQ(uz_dev_create(l->rig.store, &dc, &l->cold), 0);
-	test_backing_open(&l->backing, dc.size_bytes + UZ_PAGE_SIZE);
-	CHECK_EQ(uz_dev_set_backing(l->cold, &l->backing.dev, "memory", 0), 0);
-	while (used_bytes(l->cold) < bytes)
-		for (int i = 0; i < 64; i++)
-			CHECK_EQ(write_page(l->cold, l->rig.st, l->nr_cold++, 1), 0);
-	CHECK(uz_dev_writeback(l->cold, UZ_WRITEBACK_ALL, 0) > 0);
+	d->index = COLD_INDEX;
+	make_disk(l, d, "cold", bytes);
+	test_backing_open(&l->backing, uz_dev_size(d->dev) + UZ_PAGE_SIZE);
+	CHECK_EQ(uz_dev_set_backing(d->dev, &l->backing.dev, "memory", 0), 0);
+	fill(l, d, bytes);
+	CHECK(uz_dev_writeback(d->dev, UZ_WRITEBACK_ALL, 0) > 0);
+	grant_load_check_all(d, l->rig.st);
+}
+
+static void fill_move(struct grant_load *l, const struct grant_load_config *c)
+{
+	uint64_t bytes = c->move_bytes / l->nr_disks;
+	char name[UZ_DISK_NAME_MAX];
+
+	l->disk[0].dev = l->rig.dev;
+	for (uint32_t i = 0; i < l->nr_disks; i++) {
+		snprintf(name, sizeof(name), "d%u", i);
+		l->disk[i].index = i;
+		if (i)
+			make_disk(l, &l->disk[i], name, bytes);
+		fill(l, &l->disk[i], bytes);
+	}
 }
 
 /*
@@ -154,28 +186,20 @@ static void fill_outside(struct grant_load *l, const struct grant_load_config *c
 	f->nr = nr;
 }
 
-static void free_outside(struct grant_load *l, struct filler *f)
-{
-	while (f->nr)
-		uz_run_free(arena_of(l), f->run[--f->nr], UZ_RUN_MAX);
-	free(f->run);
-}
-
-static void fill_move(struct grant_load *l, uint64_t bytes)
-{
-	while (used_bytes(l->rig.dev) < bytes)
-		for (int i = 0; i < 64; i++, l->nr_move++)
-			CHECK(grant_load_write(l, l->rig.st, l->nr_move));
-}
-
 static void fill_inside(struct grant_load *l, const struct grant_load_config *c)
 {
 	struct filler f = { .nr = 0 };
+	struct uz_region_stats rs;
 
-	CHECK(grant_load_write(l, l->rig.st, 0));
 	fill_outside(l, c, &f);
-	fill_move(l, c->move_bytes);
-	free_outside(l, &f);
+	fill_move(l, c);
+	do {
+		CHECK(grant_load_write(&l->disk[0], l->rig.st, l->disk[0].nr++));
+		uz_region_stats(l->region, &rs);
+	} while (rs.lent_move < c->move_bytes >> UZ_FRAME_SHIFT);
+	while (f.nr)
+		uz_run_free(arena_of(l), f.run[--f.nr], UZ_RUN_MAX);
+	free(f.run);
 }
 
 static void make_region(struct grant_load *l, const struct grant_load_config *c)
@@ -189,30 +213,26 @@ static void make_region(struct grant_load *l, const struct grant_load_config *c)
 
 void grant_load_open(struct grant_load *l, const struct grant_load_config *c)
 {
-	struct dev_rig_config rc = { .size_bytes =
-					     UZ_ALIGN_UP(c->move_bytes * UZ_PAGE_SIZE / STORED_MIN,
-							 (uint64_t)UZ_PAGE_SIZE),
-				     .limit_bytes = c->limit_bytes,
+	struct dev_rig_config rc = { .limit_bytes = c->limit_bytes,
 				     .capacity_bytes = c->capacity_bytes,
 				     .reserve_bytes = c->reserve_bytes,
-				     .private_memory = c->private_memory };
+				     .private_memory = c->private_memory,
+				     .ops = &codec };
 
 	make_content();
-	rc.ops = &codec;
-	*l = (struct grant_load){ .nr_move = 0 };
-	rc.size_bytes += UZ_PAGE_SIZE;
+	*l = (struct grant_load){ .nr_disks = UZ_MAX(c->nr_disks, 1u) };
+	CHECK(l->nr_disks <= GRANT_DISKS_MAX && c->nr_streams <= GRANT_STREAMS_MAX);
+	rc.size_bytes = size_for(c->move_bytes / l->nr_disks + (c->inside ? c->region_bytes : 0));
 	dev_rig_open(&l->rig, &rc);
 	make_region(l, c);
-	l->seq = calloc(rc.size_bytes >> UZ_PAGE_SHIFT, sizeof(*l->seq));
-	CHECK(l->seq);
+	for (uint32_t i = 0; i < c->nr_streams; i++)
+		CHECK_EQ(uz_stream_open(l->rig.store, &l->st[i]), 0);
 	if (c->discard_bytes)
 		fill_cold(l, c->discard_bytes);
-	for (uint32_t i = 0; i < l->nr_cold; i++)
-		grant_load_check_cold(l, l->rig.st, i);
 	if (c->inside)
 		fill_inside(l, c);
 	else if (c->move_bytes)
-		fill_move(l, c->move_bytes);
+		fill_move(l, c);
 	CHECK_EQ(uz_background_start(l->rig.store, &l->background), 0);
 }
 
@@ -220,9 +240,11 @@ void grant_load_close(struct grant_load *l)
 {
 	uz_background_stop(l->background);
 	dev_rig_close(&l->rig);
-	if (l->cold)
+	if (l->cold.dev)
 		test_backing_close(&l->backing);
-	free(l->seq);
+	free(l->cold.seq);
+	for (uint32_t i = 0; i < l->nr_disks; i++)
+		free(l->disk[i].seq);
 }
 
 int grant_load_grant(struct grant_load *l, uint64_t bytes, uint64_t ms, struct uz_grant *g,

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+#include "grant_trace.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define PINNERS_MAX (GRANT_STREAMS_MAX - 1)
+#define PIN_MIN_NS 10000u
+#define PIN_OCTAVES 10u /* up to 10 ms */
+#define SAMPLE 64
+
+struct trace;
+
+struct worker {
+	struct trace *t;
+	struct uz_stream *st;
+	struct test_rng rng;
+	uint64_t count, refused;
+	pthread_t thread;
+};
+
+struct trace {
+	struct grant_load l;
+	struct worker io, pinner[PINNERS_MAX];
+	uint32_t nr_pinners;
+	bool stop, rewrite; /* atomic */
+	pthread_barrier_t step; /* of the two threads that write */
+	struct test_rng rng;
+	struct grant_trace *out;
+};
+
+static uint32_t page_of(struct test_rng *rng, const struct grant_disk *d)
+{
+	return (uint32_t)test_below(rng, d->nr);
+}
+
+static uint64_t write_all(struct grant_disk *d, struct uz_stream *st)
+{
+	uint64_t refused = 0;
+
+	for (uint32_t i = 0; i < d->nr; i++)
+		refused += !grant_load_write(d, st, i);
+	return refused;
+}
+
+static void io_request(struct worker *w)
+{
+	struct grant_load *l = &w->t->l;
+	struct grant_disk *d = &l->disk[test_below(&w->rng, 2)];
+	uint64_t what = test_below(&w->rng, 10);
+
+	if (what < 6)
+		grant_load_check(d, w->st, page_of(&w->rng, d));
+	else if (what < 7)
+		grant_load_check(&l->cold, w->st, page_of(&w->rng, &l->cold));
+	else
+		w->refused += !grant_load_write(&l->disk[1], w->st, page_of(&w->rng, &l->disk[1]));
+	w->count++;
+}
+
+static void *io_main(void *arg)
+{
+	struct worker *w = arg;
+	struct trace *t = w->t;
+
+	while (!uz_load_acquire(&t->stop)) {
+		if (uz_load_acquire(&t->rewrite)) {
+			pthread_barrier_wait(&t->step);
+			pthread_barrier_wait(&t->step);
+			w->refused += write_all(&t->l.disk[1], w->st);
+			pthread_barrier_wait(&t->step);
+		} else {
+			io_request(w);
+		}
+	}
+	return NULL;
+}
+
+/*
+ * Data stays where a grant has moved it, and what is written in its place goes there too. So all of it
+ * is discarded and written again.
+ */
+static void spread(struct trace *t)
+{
+	uz_store_release(&t->rewrite, true);
+	pthread_barrier_wait(&t->step);
+	grant_load_discard(&t->l.disk[0], t->l.rig.st);
+	grant_load_discard(&t->l.disk[1], t->l.rig.st);
+	uz_store_release(&t->rewrite, false);
+	pthread_barrier_wait(&t->step);
+	t->out->refused += write_all(&t->l.disk[0], t->l.rig.st);
+	pthread_barrier_wait(&t->step);
+}
+
+/* As many pins of each octave of length, and about as long a rest after each. */
+static void *pin_main(void *arg)
+{
+	struct worker *w = arg;
+	struct trace *t = w->t;
+	char buf[UZ_PAGE_SIZE];
+
+	for (; !uz_load_acquire(&t->stop); w->count++) {
+		uint64_t ns = (uint64_t)PIN_MIN_NS << test_below(&w->rng, PIN_OCTAVES);
+		struct grant_disk *d = &t->l.disk[test_below(&w->rng, 2)];
+		uint64_t page = page_of(&w->rng, d);
+
+		ns += test_below(&w->rng, ns);
+		grant_load_pin_ns = ns;
+		CHECK_EQ(uz_dev_read(d->dev, w->st, page << UZ_PAGE_SHIFT, buf, sizeof(buf), 0), 0);
+		nanosleep(&(struct timespec){ 0, (long)ns }, NULL);
+	}
+	return NULL;
+}
+
+static void worker_start(struct trace *t, struct worker *w, void *(*main)(void *arg))
+{
+	w->t = t;
+	w->rng = test_rng_of(test_random(&t->rng));
+	w->st = t->l.st[w == &t->io ? 0 : 1 + (w - t->pinner)];
+	CHECK_EQ(pthread_create(&w->thread, NULL, main, w), 0);
+}
+
+static void check_some(struct trace *t)
+{
+	for (int i = 0; i < SAMPLE; i++) {
+		struct grant_disk *d = &t->l.disk[0];
+
+		grant_load_check(d, t->l.rig.st, page_of(&t->rng, d));
+	}
+	t->out->verified += SAMPLE;
+}
+
+static void one_grant(struct trace *t, const struct grant_trace_config *c)
+{
+	struct grant_trace *out = t->out;
+	struct uz_contig_failure why;
+	struct uz_region_stats rs;
+	struct uz_grant g;
+	int r;
+
+	uz_region_stats(t->l.region, &rs);
+	out->lent_move += rs.lent_move;
+	out->lent_discard += rs.lent_discard;
+	out->count += rs.count;
+	r = grant_load_grant(&t->l, c->limit_bytes / 4, c->deadline_ms, &g, &why,
+			     &out->ns[out->grants++]);
+	CHECK_MSG(r == 0 || r == -ENOMEM || r == -EBUSY, "grant: %d", r);
+	out->enomem += r == -ENOMEM;
+	out->ebusy += r == -EBUSY;
+	check_some(t);
+	if (r == 0)
+		CHECK_EQ(uz_contig_free(t->l.region, g.id), 0);
+}
+
+static void load_open(struct trace *t, const struct grant_trace_config *c)
+{
+	struct grant_load_config lc = { .limit_bytes = c->limit_bytes,
+					.region_bytes = c->limit_bytes / 4,
+					.move_bytes = c->limit_bytes / 1024 * 700,
+					.discard_bytes = c->limit_bytes / 1024 * 250,
+					.nr_disks = 2,
+					.nr_streams = 1 + c->pinners,
+					.private_memory = c->private_memory,
+					.policy = c->policy,
+					.spread = true };
+
+	grant_load_open(&t->l, &lc);
+}
+
+static void stop_workers(struct trace *t)
+{
+	struct grant_trace *out = t->out;
+
+	uz_store_release(&t->stop, true);
+	pthread_join(t->io.thread, NULL);
+	for (uint32_t i = 0; i < t->nr_pinners; i++) {
+		pthread_join(t->pinner[i].thread, NULL);
+		out->pins += t->pinner[i].count;
+	}
+	out->ios = t->io.count;
+	out->refused += t->io.refused;
+	uz_background_stop(t->l.background);
+	t->l.background = NULL;
+}
+
+static void finish(struct trace *t)
+{
+	struct grant_trace *out = t->out;
+	struct uz_region_stats rs;
+
+	stop_workers(t);
+	uz_region_stats(t->l.region, &rs);
+	out->moved = rs.pgmigrate_success;
+	CHECK_EQ(uz_store_check(t->l.rig.store), 0);
+	out->verified += grant_load_check_all(&t->l.cold, t->l.rig.st);
+	for (uint32_t i = 0; i < t->l.nr_disks; i++)
+		out->verified += grant_load_check_all(&t->l.disk[i], t->l.rig.st);
+	grant_load_close(&t->l);
+}
+
+void grant_trace_run(const struct grant_trace_config *c, struct grant_trace *out)
+{
+	struct trace *t = calloc(1, sizeof(*t));
+
+	*out = (struct grant_trace){ .ns = calloc(c->grants, sizeof(*out->ns)) };
+	CHECK(t && out->ns && c->pinners <= PINNERS_MAX);
+	t->out = out;
+	t->nr_pinners = c->pinners;
+	t->rng = test_rng_of(c->seed);
+	CHECK_EQ(pthread_barrier_init(&t->step, NULL, 2), 0);
+	load_open(t, c);
+	worker_start(t, &t->io, io_main);
+	for (uint32_t i = 0; i < c->pinners; i++)
+		worker_start(t, &t->pinner[i], pin_main);
+	while (out->grants < c->grants) {
+		one_grant(t, c);
+		spread(t);
+		out->verified += grant_load_check_all(&t->l.cold, t->l.rig.st);
+	}
+	finish(t);
+	pthread_barrier_destroy(&t->step);
+	free(t);
+}
+
+void grant_trace_free(struct grant_trace *t)
+{
+	free(t->ns);
+}

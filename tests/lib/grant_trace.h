@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Grants of a whole region one after the other, on a store that is nearly full: of 1024 parts of the
+ * budget the region has 256, data that has to be moved 700, spread evenly, and copies of what is on a
+ * backing 250. Beside them a thread reads and writes pages of the disk at random, others hold single
+ * pages for 10 us to 10 ms each. Before each grant the data is spread over the region again and the
+ * copies that the last one dropped are read back; after each some pages are compared, at the end all.
+ */
+#ifndef UZ_GRANT_TRACE_H
+#define UZ_GRANT_TRACE_H
+
+#include "grant_load.h"
+
+struct grant_trace_config {
+	uint64_t limit_bytes; /* multiple of 8 MiB */
+	uint64_t grants, deadline_ms;
+	uint64_t seed;
+	uint32_t pinners; /* threads that hold pages */
+	bool private_memory;
+	enum uz_contig_policy policy;
+};
+
+struct grant_trace {
+	uint64_t *ns; /* of each grant, failed ones too */
+	uint64_t grants, enomem, ebusy;
+	uint64_t lent_move, lent_discard, count; /* pages, sums over what was before each grant */
+	uint64_t moved, pins, ios, refused; /* pages, pages held, requests, writes refused */
+	uint64_t verified; /* pages compared between grants and at the end */
+};
+
+/* Ends the test on any damage; failed grants are counted. */
+void grant_trace_run(const struct grant_trace_config *c, struct grant_trace *out);
+void grant_trace_free(struct grant_trace *t);
+
+#endif
