@@ -8,12 +8,17 @@
  *		the region is full of data that has to be moved; what it moves to is resident. Beside
  *		each grant: a copy of as many bytes, from and to memory that was touched before
  *
- * A line for each grant: ns, pages of both kinds in the region before it, pages moved.
+ *	contig what=trace [mib=1024] [grants=100] [policy=guaranteed] [pinners=8] [seed=1] [memfd=0]
+ *		[deadline_ms=1000] [retry=0]
+ *		grants of a quarter of all memory, beside requests and held pages (grant_trace.h)
+ *
+ * A line for each grant. discard, move: pages of both kinds in the region before it, pages moved.
+ * trace: and one with all counts at the end.
  */
 #include <errno.h>
 
 #include "bench.h"
-#include "grant_load.h"
+#include "grant_trace.h"
 
 #define MIB (1ull << 20)
 
@@ -112,6 +117,59 @@ static void move(void)
 	}
 }
 
+static enum uz_contig_policy policy(void)
+{
+	static const char *const names[] = { "guaranteed", "gcma", "cma" };
+	const char *text = bench_text("policy", names[0]);
+
+	for (unsigned int i = 0; i < 3; i++)
+		if (!strcmp(text, names[i]))
+			return (enum uz_contig_policy)i;
+	bench_die("policy=guaranteed, gcma or cma");
+}
+
+static void emit_trace(const struct grant_trace_config *c, const struct grant_trace *t)
+{
+	for (uint64_t i = 0; i < t->grants; i++) {
+		bench_emit("grant");
+		bench_emit_number("ms", (double)t->ns[i] / 1e6);
+		bench_emit_end();
+	}
+	bench_emit("trace");
+	bench_emit_text("policy", bench_text("policy", "guaranteed"));
+	bench_emit_number("mib", (double)(c->limit_bytes / MIB));
+	bench_emit_number("seed", (double)c->seed);
+	bench_emit_number("grants", (double)t->grants);
+	bench_emit_number("given_up", (double)t->given_up);
+	bench_emit_number("enomem", (double)t->enomem);
+	bench_emit_number("ebusy", (double)t->ebusy);
+	bench_emit_number("move_percent", 100.0 * (double)t->lent_move / (double)t->count);
+	bench_emit_number("discard_percent", 100.0 * (double)t->lent_discard / (double)t->count);
+	bench_emit_number("moved", (double)t->moved);
+	bench_emit_number("held", (double)t->pins);
+	bench_emit_number("requests", (double)t->ios);
+	bench_emit_number("writes_refused", (double)t->refused);
+	bench_emit_number("compared", (double)t->verified);
+	bench_emit_end();
+}
+
+static void trace(void)
+{
+	struct grant_trace_config c = { .limit_bytes = bench_number("mib", 1024) * MIB,
+					.grants = bench_number("grants", 100),
+					.deadline_ms = bench_number("deadline_ms", 1000),
+					.seed = bench_number("seed", 1),
+					.retry = bench_number("retry", 0),
+					.pinners = (uint32_t)bench_number("pinners", 8),
+					.private_memory = !bench_number("memfd", 0),
+					.policy = policy() };
+	struct grant_trace t;
+
+	grant_trace_run(&c, &t);
+	emit_trace(&c, &t);
+	grant_trace_free(&t);
+}
+
 int main(int argc, char **argv)
 {
 	const char *what;
@@ -122,7 +180,9 @@ int main(int argc, char **argv)
 		discard();
 	else if (!strcmp(what, "move"))
 		move();
+	else if (!strcmp(what, "trace"))
+		trace();
 	else
-		bench_die("what=discard or move");
+		bench_die("what=discard, move or trace");
 	return 0;
 }

@@ -312,5 +312,5 @@ def returned(c):
 
 
 DISK = {f.__name__: f for f in (engine, density, scale, overhead, nbd, empty, pools, attach)}
-ALL = DISK | {"return": returned, "contig": contig.contig,
+ALL = DISK | {"return": returned, "contig": contig.contig, "grants": contig.grants,
              "kmsan": kmsan.kmsan}  # these take long: only by name

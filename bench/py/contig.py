@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Grants of contiguous memory: how long they take, whether they fail, what they cost the disks."""
 
+import json
+import os
+import random
+
 import tools
 from result import median
 
@@ -45,9 +49,79 @@ def move(c, grants, memory):
                   median(copy) / 1e6, "memcpy, warm", ratio, 0.6, "GB/s")
 
 
+def trace(policy, grants, **more):
+    found = tools.lines("contig", what="trace", policy=policy, grants=grants, **more)
+    (total,) = tools.pick(found, case="trace")
+    return [x["ms"] for x in tools.pick(found, case="grant")], total
+
+
+KEPT = ("given_up", "enomem", "ebusy", "move_percent", "discard_percent", "moved", "held", "requests",
+        "writes_refused", "compared")
+
+
+def failures(c, case, total):
+    """Of the tries; without a bar when they are there to be seen."""
+    tries = total["grants"] - total["given_up"] + total["enomem"] + total["ebusy"]
+    failed = total["enomem"] + total["ebusy"]
+    more = {k: total[k] for k in KEPT}
+    if total["policy"] == "guaranteed":
+        c.results.limit("contig", case, None, failed, 0, "failed", grants=total["grants"], **more)
+    else:
+        c.results.add("contig", case, None, 100 * failed / tries, unit="% failed", tries=tries, **more)
+
+
+def policies(c, grants):
+    """256 MiB out of 1 GiB; a caller of the kernel's way tries again until it has its memory."""
+    ours, total = trace("guaranteed", grants)
+    q = quantiles(ours)
+    failures(c, "256 MiB of 1 GiB, requests, held pages", total)
+    c.results.limit("contig", "256 MiB of 1 GiB, p99", None, q["p99_ms"], 40, "ms", **q, **control(256))
+    share = total["move_percent"] + total["discard_percent"]
+    c.results.add("contig", "region in use before a grant", None, share, 90, "limit", share / 90, 1.0, "%")
+    cma, total = trace("cma", grants, retry=1, deadline_ms=10000)
+    failures(c, "the same, policy cma", total)
+    peer = quantiles(cma)
+    c.results.add("contig", "the same, p99 until it is there", None, q["p99_ms"], peer["p99_ms"],
+                  "policy cma", peer["p99_ms"] / q["p99_ms"], 15.0, "ms",
+                  **{"cma_" + k: v for k, v in peer.items()})
+    _, total = trace("gcma", max(grants // 10, 5))
+    failures(c, "the same, policy gcma", total)
+
+
+PIECE = 50  # grants between two lines of the log
+
+
+def grants(c):
+    """The long run, to be broken off and gone on with: UZ_GRANTS grants, each piece with its own seed."""
+    path = os.path.join(tools.BUILD, "long", "grants.jsonl")
+    want, mib = int(os.environ.get("UZ_GRANTS", 100000)), int(os.environ.get("UZ_GRANTS_MIB", 1024))
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    rows = logged(path, mib)
+    while sum(r["grants"] for r in rows) < want:
+        seed = random.getrandbits(31)
+        ms, total = trace("guaranteed", PIECE, seed=seed, mib=mib)
+        rows.append({**total, "seed": seed, "ms": ms})
+        with open(path, "a") as f:
+            f.write(json.dumps(rows[-1]) + "\n")
+        print(f"grants: {sum(r['grants'] for r in rows)} of {want}, seed {seed}, failed "
+              f"{total['enomem'] + total['ebusy']}", flush=True)
+    total = {"policy": "guaranteed", **{k: sum(r[k] for r in rows) for k in ("grants",) + KEPT}}
+    failures(c, f"long run, {mib} MiB", total)
+    q = quantiles([x for r in rows for x in r["ms"]])
+    c.results.add("contig", f"long run, {mib} MiB, p99", None, q["p99_ms"], unit="ms", **q)
+
+
+def logged(path, mib):
+    if not os.path.exists(path):
+        return []
+    with open(path) as f:
+        return [r for r in map(json.loads, f) if r["mib"] == mib]
+
+
 def contig(c):
-    grants = 1000 if c.options.full else 200
-    discard(c, grants, "private")
-    move(c, grants // 2, "private")
-    discard(c, grants // 4, "memfd")
-    move(c, grants // 20, "memfd")
+    nr = 1000 if c.options.full else 200
+    discard(c, nr, "private")
+    move(c, nr // 2, "private")
+    discard(c, nr // 4, "memfd")
+    move(c, nr // 20, "memfd")
+    policies(c, nr // 2)

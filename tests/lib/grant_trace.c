@@ -132,23 +132,38 @@ static void check_some(struct trace *t)
 	t->out->verified += SAMPLE;
 }
 
-static void one_grant(struct trace *t, const struct grant_trace_config *c)
+static int try_grant(struct trace *t, const struct grant_trace_config *c, struct uz_grant *g,
+		     uint64_t *ns)
 {
 	struct grant_trace *out = t->out;
 	struct uz_contig_failure why;
+	uint64_t once;
+	int r = grant_load_grant(&t->l, c->limit_bytes / 4, c->deadline_ms, g, &why, &once);
+
+	CHECK_MSG(r == 0 || r == -ENOMEM || r == -EBUSY, "grant: %d", r);
+	*ns += once;
+	out->enomem += r == -ENOMEM;
+	out->ebusy += r == -EBUSY;
+	return r;
+}
+
+static void one_grant(struct trace *t, const struct grant_trace_config *c)
+{
+	struct grant_trace *out = t->out;
 	struct uz_region_stats rs;
 	struct uz_grant g;
+	uint64_t ns = 0;
 	int r;
 
 	uz_region_stats(t->l.region, &rs);
 	out->lent_move += rs.lent_move;
 	out->lent_discard += rs.lent_discard;
 	out->count += rs.count;
-	r = grant_load_grant(&t->l, c->limit_bytes / 4, c->deadline_ms, &g, &why,
-			     &out->ns[out->grants++]);
-	CHECK_MSG(r == 0 || r == -ENOMEM || r == -EBUSY, "grant: %d", r);
-	out->enomem += r == -ENOMEM;
-	out->ebusy += r == -EBUSY;
+	do
+		r = try_grant(t, c, &g, &ns);
+	while (r < 0 && c->retry && ns < c->deadline_ms * 1000000);
+	out->ns[out->grants++] = ns;
+	out->given_up += r < 0;
 	check_some(t);
 	if (r == 0)
 		CHECK_EQ(uz_contig_free(t->l.region, g.id), 0);

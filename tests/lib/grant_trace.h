@@ -16,19 +16,21 @@ struct grant_trace_config {
 	uint64_t grants, deadline_ms;
 	uint64_t seed;
 	uint32_t pinners; /* threads that hold pages */
+	bool retry; /* a grant that failed is tried again at once, within the deadline */
 	bool private_memory;
 	enum uz_contig_policy policy;
 };
 
 struct grant_trace {
-	uint64_t *ns; /* of each grant, failed ones too */
-	uint64_t grants, enomem, ebusy;
+	uint64_t *ns; /* of each grant, with all tries */
+	uint64_t grants, enomem, ebusy; /* the latter two: failed tries */
+	uint64_t given_up; /* without the memory in the end */
 	uint64_t lent_move, lent_discard, count; /* pages, sums over what was before each grant */
 	uint64_t moved, pins, ios, refused; /* pages, pages held, requests, writes refused */
 	uint64_t verified; /* pages compared between grants and at the end */
 };
 
-/* Ends the test on any damage; failed grants are counted. */
+/* Ends the program on any damage; failed grants are counted. */
 void grant_trace_run(const struct grant_trace_config *c, struct grant_trace *out);
 void grant_trace_free(struct grant_trace *t);
 
