@@ -30,15 +30,27 @@ static const char *stage(const struct uz_contig_failure *why)
 				: "another grant or background work had the store";
 }
 
-static void put_advice(FILE *f, const struct uz_server_region *r, uint64_t pages,
-		       uint64_t deadline_ns, const struct uz_contig_failure *why, uint64_t maxchunk)
+static void put_busy(FILE *f, const struct uz_server_region *r, uint64_t deadline_ns,
+		     const struct uz_contig_failure *why)
+{
+	if (r->spec.policy == UZ_CONTIG_GUARANTEED || !why->limit_bytes)
+		fprintf(f, "%s at the deadline of %" PRIu64 " ms: give more time with --deadline",
+			stage(why), deadline_ns / 1000000);
+	else if (r->spec.policy == UZ_CONTIG_GCMA)
+		fprintf(f,
+			"policy gcma takes only copies of what is on a backing, and there is other "
+			"data in every window: 'uzram writeback', or policy=guaranteed");
+	else
+		fprintf(f,
+			"policy cma gave up on pages in use: ask again, or use policy=guaranteed");
+}
+
+static void put_no_memory(FILE *f, const struct uz_server_region *r, uint64_t pages,
+			  const struct uz_contig_failure *why, uint64_t maxchunk)
 {
 	char promised[UZ_SIZE_TEXT], limit[UZ_SIZE_TEXT];
 
-	if (why->error == -EBUSY)
-		fprintf(f, "%s at the deadline of %" PRIu64 " ms: give more time with --deadline",
-			stage(why), deadline_ns / 1000000);
-	else if (maxchunk < pages)
+	if (maxchunk < pages)
 		fprintf(f,
 			"region %s has no stretch of %" PRIu64
 			" pages left: free a grant, 'uzram contig stat' lists them",
@@ -65,7 +77,10 @@ static void put_failure(FILE *f, const struct uz_server_region *r, uint64_t byte
 		" total pages\n",
 		st.maxchunk, st.count - st.used, st.count);
 	put_culprits(f, why);
-	put_advice(f, r, pages, deadline_ns, why, st.maxchunk);
+	if (why->error == -EBUSY)
+		put_busy(f, r, deadline_ns, why);
+	else
+		put_no_memory(f, r, pages, why, st.maxchunk);
 }
 
 int uz__cma_failed(struct uz_server_region *r, uint64_t bytes, uint64_t deadline_ns,

@@ -10,6 +10,14 @@
 #include <uz/host.h>
 
 #define ABLOCK_BYTES (2ULL << 20)
+#define POLICY "policy="
+#define NR_POLICIES 3
+
+static const char *const policies[NR_POLICIES] = {
+	[UZ_CONTIG_GUARANTEED] = "guaranteed",
+	[UZ_CONTIG_GCMA] = "gcma",
+	[UZ_CONTIG_CMA] = "cma",
+};
 
 static int take_name(struct uz_region_spec *spec, const char *name, size_t bytes, const char *where,
 		     struct uz_error *e)
@@ -24,22 +32,11 @@ static int take_name(struct uz_region_spec *spec, const char *name, size_t bytes
 	return 0;
 }
 
-int uz__region_spec_parse(struct uz_region_spec *spec, const char *text, const char *where,
-			  struct uz_error *e)
+static int take_size(struct uz_region_spec *spec, const char *text, const char *where,
+		     struct uz_error *e)
 {
-	const char *colon = strchr(text, ':');
-	int err;
-
-	memset(spec, 0, sizeof(*spec));
-	if (!colon)
-		return uz__error(e, EINVAL, "%s: '%s' is not NAME:SIZE, such as cam0:256M", where,
-				 text);
-	err = take_name(spec, text, (size_t)(colon - text), where, e);
-	if (err)
-		return err;
-	if (uz__size_parse(colon + 1, uz_host_ram_bytes(), &spec->bytes))
-		return uz__error(e, EINVAL, "%s: '%s' is not a size: " UZ_SIZE_SYNTAX, where,
-				 colon + 1);
+	if (uz__size_parse(text, uz_host_ram_bytes(), &spec->bytes))
+		return uz__error(e, EINVAL, "%s: '%s' is not a size: " UZ_SIZE_SYNTAX, where, text);
 	if (!spec->bytes)
 		return uz__error(e, EINVAL, "%s: region %s must have more than 0 bytes", where,
 				 spec->name);
@@ -47,11 +44,75 @@ int uz__region_spec_parse(struct uz_region_spec *spec, const char *text, const c
 	return 0;
 }
 
+static int take_word(struct uz_region_spec *spec, const char *word, const char *where,
+		     struct uz_error *e)
+{
+	if (!strcmp(word, "spread")) {
+		spec->spread = true;
+		return 0;
+	}
+	if (strncmp(word, POLICY, strlen(POLICY)) != 0)
+		return uz__error(
+			e, EINVAL,
+			"%s: '%s' is none of policy=guaranteed, policy=gcma, policy=cma, spread",
+			where, word);
+	for (int i = 0; i < NR_POLICIES; i++)
+		if (!strcmp(word + strlen(POLICY), policies[i])) {
+			spec->policy = (enum uz_contig_policy)i;
+			return 0;
+		}
+	return uz__error(e, EINVAL, "%s: '%s' is none of guaranteed, gcma, cma", where,
+			 word + strlen(POLICY));
+}
+
+/* The next part up to a comma outside of parentheses, which a size may have. */
+static char *next_part(char **rest)
+{
+	char *part = *rest, *s = part;
+	int depth = 0;
+
+	for (; s && *s && (*s != ',' || depth > 0); s++)
+		depth += (*s == '(') - (*s == ')');
+	*rest = s && *s ? s + 1 : NULL;
+	if (s)
+		*s = 0;
+	return part;
+}
+
+int uz__region_spec_parse(struct uz_region_spec *spec, const char *text, const char *where,
+			  struct uz_error *e)
+{
+	const char *colon = strchr(text, ':');
+	UZ_FREE char *copy = colon ? strdup(colon + 1) : NULL;
+	char *rest = copy, *part;
+	int err;
+
+	memset(spec, 0, sizeof(*spec));
+	if (!colon)
+		return uz__error(e, EINVAL, "%s: '%s' is not NAME:SIZE, such as cam0:256M", where,
+				 text);
+	if (!copy)
+		return uz__error(e, ENOMEM, "out of memory");
+	err = take_name(spec, text, (size_t)(colon - text), where, e);
+	if (!err)
+		err = take_size(spec, next_part(&rest), where, e);
+	while (!err && (part = next_part(&rest)))
+		err = take_word(spec, part, where, e);
+	return err;
+}
+
 void uz__region_spec_print(const struct uz_region_spec *spec, char text[UZ_REGION_SPEC_TEXT])
 {
 	char size[UZ_SIZE_TEXT];
 
-	snprintf(text, UZ_REGION_SPEC_TEXT, "%s:%s", spec->name, uz__size_exact(spec->bytes, size));
+	snprintf(text, UZ_REGION_SPEC_TEXT, "%s:%s%s%s%s", spec->name,
+		 uz__size_exact(spec->bytes, size), spec->policy ? "," POLICY : "",
+		 spec->policy ? policies[spec->policy] : "", spec->spread ? ",spread" : "");
+}
+
+const char *uz__policy_name(enum uz_contig_policy policy)
+{
+	return policies[policy];
 }
 
 unsigned int uz__region_specs(const char *lines, struct uz_region_spec spec[UZ_REGION_MAX])

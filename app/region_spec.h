@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* NAME:SIZE, as users write what a region is. */
+/* NAME:SIZE[,policy=POLICY][,spread], as users write what a region is. */
 #ifndef UZ_APP_REGION_SPEC_H
 #define UZ_APP_REGION_SPEC_H
 
@@ -8,11 +8,13 @@
 
 #include <uz/region.h>
 
-#define UZ_REGION_SPEC_TEXT (UZ_REGION_NAME_MAX + UZ_SIZE_TEXT)
+#define UZ_REGION_SPEC_TEXT (UZ_REGION_NAME_MAX + UZ_SIZE_TEXT + 40)
 
 struct uz_region_spec {
 	char name[UZ_REGION_NAME_MAX];
 	uint64_t bytes; /* whole arena blocks */
+	enum uz_contig_policy policy;
+	bool spread;
 };
 
 /* 0 or -EINVAL; @where says in the message what it is. */
@@ -21,7 +23,10 @@ int uz__region_spec_parse(struct uz_region_spec *spec, const char *text, const c
 /* The text that reads back to the same. */
 void uz__region_spec_print(const struct uz_region_spec *spec, char text[UZ_REGION_SPEC_TEXT]);
 
-/* Checks @text against the @lines that were given before, which may be NULL. */
+/* "guaranteed", "gcma", "cma" */
+const char *uz__policy_name(enum uz_contig_policy policy);
+
+/* Checks @spec against the @lines that were given before, which may be NULL. */
 int uz__region_spec_add(const char *lines, const struct uz_region_spec *spec, const char *where,
 			struct uz_error *e);
 

@@ -62,8 +62,10 @@ int uz__server_open_regions(struct uz_server *s, struct uz_error *e)
 
 	for (unsigned int i = 0; i < nr && !err; i++) {
 		struct uz_server_region *r = &s->region[s->nr_regions];
-
-		struct uz_region_config c = { .name = spec[i].name, .bytes = spec[i].bytes };
+		struct uz_region_config c = { .name = spec[i].name,
+					      .bytes = spec[i].bytes,
+					      .policy = spec[i].policy,
+					      .spread = spec[i].spread };
 
 		r->spec = spec[i];
 		err = uz_store_region_create(s->store, &c, &r->region);

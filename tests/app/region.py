@@ -195,7 +195,7 @@ def late(server, rng, pages, model):
 def check_busy(rng):
     """Pages that are read for long: named after the deadline, waited for within it."""
     nr = 20 * MIB // PAGE
-    with Server("--ram", "64M", "--size", "20M", "--region", "cam0:24M", "--codec", HELD,
+    with Server("--ram", "64M", "--size", "20M", "--region", "cam0:24M,spread", "--codec", HELD,
                 "--name", "d0", "--name", "d1", "--codec", "lz4") as server:
         model = [held_page(700, rng) for _ in range(nr)]
         disk = nbd(server)
@@ -243,10 +243,17 @@ def check_busy(rng):
         print(f"COUNT waited_ms={answer['evacuate_us'] // 1000} slowest_other_ms={slowest * 1000:.0f}")
 
 
+def check_gcma(rng):
+    with Server("--ram", "64M", "--size", "20M", "--region", "g:24M,policy=gcma,spread") as server:
+        write_all(nbd(server), rng.randbytes(20 * MIB))
+        text = refused(1, "policy gcma takes only copies of what is on a backing", "alloc", "g")
+        assert "uzram: cma: cma_alloc: g: alloc failed, req-size: 6144 pages, ret: -16\n" in text, text
+
+
 def check_killed(rng):
     """SIGKILL while grants come and go; the store is adopted with its region again."""
     store = f"/dev/shm/uz-test-{os.getpid()}"
-    options = ["--memory", store, "--ram", "96M", "--size", "40M", "--region", "cam0:24M"]
+    options = ["--memory", store, "--ram", "96M", "--size", "40M", "--region", "cam0:24M,spread"]
     data = rng.randbytes(DISK)
     try:
         with Server(*options) as server:
@@ -277,7 +284,7 @@ def check_killed(rng):
 def main():
     print(f"SEED={SEED}", flush=True)
     rng = random.Random(SEED)
-    with Server("--ram", "112M", "--size", str(DISK), "--region", "cam0:24M", "--region", "b:4M") as server:
+    with Server("--ram", "112M", "--size", str(DISK), "--region", "cam0:24M,spread", "--region", "b:4M") as server:
         assert "region cam0: 24M, the disks use it until 'uzram contig alloc'" in server.log()
         check_memory()
         check_io(server, rng)
@@ -287,6 +294,7 @@ def main():
         wait_for("descriptors leak", lambda: server.fds() <= fds)
         assert ram_total() < used + 8 * MIB, "memory of grants is still charged"
     check_busy(rng)
+    check_gcma(rng)
     check_killed(rng)
 
 
