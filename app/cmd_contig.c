@@ -147,31 +147,6 @@ static int cmd_free(const struct uz_command_line *cl, struct uz_error *e)
 	return err;
 }
 
-static int cmd_stat(const struct uz_command_line *cl, struct uz_error *e)
-{
-	struct uz_call call;
-	int err = ask(&call, cl, "contig-stat", NULL, NULL, e);
-	const struct uz_json *j = &call.json;
-	uint32_t list = err ? 0 : uz__json_get(j, 0, "grants");
-	char human[UZ_SIZE_TEXT], client[32];
-
-	if (list && uz__option_is_on(NULL, &cl->server, OPT_JSON)) {
-		printf("%.*s\n", (int)(j->token[list].end - j->token[list].start),
-		       j->text + j->token[list].start);
-	} else if (list) {
-		printf("%5s %8s %8s %9s CLIENT\n", "GRANT", "SIZE", "PID", "AGE-S");
-		for (uint32_t t = list + 1; t < j->token[list].next; t = j->token[t].next) {
-			if (uz__json_copy(j, uz__json_get(j, t, "client"), client, sizeof(client)))
-				client[0] = 0;
-			printf("%5" PRIu64 " %8s %8" PRIu64 " %9.1f %s\n", member(j, t, "id"),
-			       uz__size_human(member(j, t, "bytes"), human), member(j, t, "pid"),
-			       (double)member(j, t, "age_ms") / 1e3, client);
-		}
-	}
-	uz__call_fini(&call);
-	return err;
-}
-
 int uz__cmd_contig(const struct uz_command_line *cl, struct uz_error *e)
 {
 	static const struct {
@@ -181,7 +156,7 @@ int uz__cmd_contig(const struct uz_command_line *cl, struct uz_error *e)
 		int (*run)(const struct uz_command_line *cl, struct uz_error *e);
 	} words[] = { { "alloc", 2, 3, true, cmd_alloc },
 		      { "free", 2, 2, false, cmd_free },
-		      { "stat", 1, 1, false, cmd_stat } };
+		      { "stat", 1, 1, false, uz__contig_stat } };
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
 		if (!strcmp(cl->arg[0], words[i].word) && cl->nr_words >= words[i].min &&

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Prometheus text from the table of statistics. Names are uzram_STATISTIC; counters end in _total
- * as Prometheus wants it. A file is written beside its place and renamed, so that a collector
+ * Prometheus text from the table of statistics. Names are uzram_STATISTIC, of regions
+ * uzram_region_STATISTIC; counters end in _total as Prometheus wants it. A file is written beside its place and renamed, so that a collector
  * never reads half of one.
  */
 #include "cleanup.h"
-#include "report.h"
+#include "region_report.h"
 #include "view.h"
 
 #include <errno.h>
@@ -13,6 +13,10 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
+
+struct metrics {
+	struct uz_view disks, regions;
+};
 
 static const struct {
 	const char *key, *quantile;
@@ -38,17 +42,20 @@ static void label(FILE *f, const char *name, const char *value)
 	putc('"', f);
 }
 
-static void print_stat(FILE *f, const struct uz_view *v, const struct uz_stat *row)
+/* @what: "disk" or "region"; statistics of disks have no prefix. */
+static void print_stat(FILE *f, const struct uz_view *v, const char *what, const char *prefix,
+		       const struct uz_stat *row)
 {
 	bool counter = row->kind == UZ_STAT_COUNTER;
 	const char *suffix = counter ? "_total" : "";
-	char name[UZ_DISK_NAME_MAX];
+	char object[UZ_REGION_NAME_MAX], name[80];
 
-	head(f, row->name, suffix, row->help, counter ? "counter" : "gauge");
+	snprintf(name, sizeof(name), "%s%s", prefix, row->name);
+	head(f, name, suffix, row->help, counter ? "counter" : "gauge");
 	for (unsigned int i = 0; i < v->nr; i++) {
-		uz__view_text(v, i, "name", name, sizeof(name));
-		fprintf(f, "uzram_%s%s{", row->name, suffix);
-		label(f, "disk", name);
+		uz__view_text(v, i, "name", object, sizeof(object));
+		fprintf(f, "uzram_%s%s{", name, suffix);
+		label(f, what, object);
 		fprintf(f, "} %" PRIu64 "\n", uz__view_number(v, i, row->name));
 	}
 }
@@ -94,12 +101,14 @@ static void print_latency(FILE *f, const struct uz_view *v)
 			print_op(f, v, i, uz__op_names[op]);
 }
 
-static int print_all(FILE *f, const struct uz_view *v)
+static int print_all(FILE *f, const struct metrics *m)
 {
-	print_info(f, v);
+	print_info(f, &m->disks);
 	for (const struct uz_stat *row = uz__stats; row->name; row++)
-		print_stat(f, v, row);
-	print_latency(f, v);
+		print_stat(f, &m->disks, "disk", "", row);
+	print_latency(f, &m->disks);
+	for (const struct uz_stat *row = uz__region_stats; row->name && m->regions.nr; row++)
+		print_stat(f, &m->regions, "region", "region_", row);
 	return fflush(f) || ferror(f) ? -EIO : 0;
 }
 
@@ -122,7 +131,7 @@ static FILE *open_beside(const char *path, char *temp, size_t bytes)
 	return f;
 }
 
-static int write_file(const char *path, const struct uz_view *v, struct uz_error *e)
+static int write_file(const char *path, const struct metrics *m, struct uz_error *e)
 {
 	char temp[1024];
 	FILE *f = open_beside(path, temp, sizeof(temp));
@@ -130,7 +139,7 @@ static int write_file(const char *path, const struct uz_view *v, struct uz_error
 
 	if (!f)
 		return uz__error(e, errno, "--metrics-file %s: %s", path, strerror(errno));
-	err = print_all(f, v);
+	err = print_all(f, m);
 	if (fclose(f) || err || rename(temp, path)) {
 		err = uz__error(e, errno ? errno : EIO, "--metrics-file %s: %s", path,
 				strerror(errno));
@@ -142,13 +151,16 @@ static int write_file(const char *path, const struct uz_view *v, struct uz_error
 int uz__cmd_metrics(const struct uz_command_line *cl, struct uz_error *e)
 {
 	const char *path = cl->server.value[OPT_METRICS_FILE];
-	struct uz_view v;
-	int err = uz__view_fetch(&v, cl, true, e);
+	struct metrics m = { .regions.call.wire.fd = -1 };
+	int err = uz__view_fetch(&m.disks, cl, true, e);
 
+	if (!err)
+		err = uz__view_regions(&m.regions, cl, e);
 	if (!err && path)
-		err = write_file(path, &v, e);
+		err = write_file(path, &m, e);
 	else if (!err)
-		err = print_all(stdout, &v) ? uz__error(e, EIO, "the output cannot be written") : 0;
-	uz__view_fini(&v);
+		err = print_all(stdout, &m) ? uz__error(e, EIO, "the output cannot be written") : 0;
+	uz__view_fini(&m.regions);
+	uz__view_fini(&m.disks);
 	return err;
 }

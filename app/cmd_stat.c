@@ -13,7 +13,7 @@ static void print_json(const struct uz_view *v)
 
 	printf("[");
 	for (unsigned int i = 0; i < v->nr; i++) {
-		const struct uz_json_token *t = &j->token[v->disk[i]];
+		const struct uz_json_token *t = &j->token[v->item[i]];
 
 		printf("%s\n%.*s", i ? "," : "", (int)(t->end - t->start), j->text + t->start);
 	}

@@ -46,7 +46,7 @@ const struct uz_command uz__commands[UZ_CMD_NR] = {
 			 uz__cmd_top },
 	[UZ_CMD_CONTIG] = { "contig",
 			    "alloc NAME [SIZE] [-- COMMAND [ARGUMENTS]] | alloc SIZE --scatter [-- ...] | "
-			    "free ID | stat [--json]",
+			    "free ID | stat",
 			    1, UZ_ARGS_MAX,
 			    "a memfd out of the RAM budget, whose room is made in region NAME until a "
 			    "deadline: for COMMAND as descriptor $UZRAM_GRANT_FD, or held until this "

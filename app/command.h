@@ -73,6 +73,7 @@ int uz__cmd_reset(const struct uz_command_line *cl, struct uz_error *e);
 int uz__cmd_resize(const struct uz_command_line *cl, struct uz_error *e);
 int uz__cmd_metrics(const struct uz_command_line *cl, struct uz_error *e);
 int uz__cmd_top(const struct uz_command_line *cl, struct uz_error *e);
+int uz__contig_stat(const struct uz_command_line *cl, struct uz_error *e);
 int uz__cmd_contig(const struct uz_command_line *cl, struct uz_error *e);
 int uz__cmd_madvise_bench(const struct uz_command_line *cl, struct uz_error *e);
 int uz__cmd_version(const struct uz_command_line *cl, struct uz_error *e);

@@ -2,6 +2,7 @@
 /* The control socket's side of grants. */
 #include "control_commands.h"
 
+#include "region_report.h"
 #include "size.h"
 
 #include <errno.h>
@@ -105,6 +106,7 @@ int uz__control_contig_free(struct uz_request *r, struct uz_error *e)
 int uz__control_contig_stat(struct uz_request *r, struct uz_error *e)
 {
 	(void)e;
+	uz__regions_report(&r->out, r->server);
 	uz__grants_report(r->server, &r->out);
 	return 0;
 }

@@ -106,18 +106,21 @@ const struct uz_option uz__options[OPT_NR] = {
 	[OPT_JSON] = FLAG(
 		"json", 'J', UZ_SCOPE_CLIENT, ON(LIST) | ON(STAT) | ON(CONTIG) | ON(MADVISE_BENCH),
 		"JSON: for disks an array of objects, keys as in the table of statistics, sizes in bytes; "
+		"for contig an object of the arrays regions and grants; "
 		"for madvise-bench an object that --compare and --from read, times in picoseconds a page"),
 	[OPT_SYSFS] = FLAG(
-		"sysfs", 0, UZ_SCOPE_CLIENT, ON(STAT),
-		"the lines mm_stat, io_stat and bd_stat of the kernel's zram, in Linux 6.1's format"),
+		"sysfs", 0, UZ_SCOPE_CLIENT, ON(STAT) | ON(CONTIG),
+		"the lines mm_stat, io_stat and bd_stat of the kernel's zram, in Linux 6.1's format; of "
+		"contig: what the kernel has in files for CMA, as PATH: VALUE"),
 	[OPT_LATENCY] = FLAG("latency", 0, UZ_SCOPE_CLIENT, ON(STAT),
 			     "latencies of requests too: p50, p99, p99.9, max"),
 	[OPT_METRICS_FILE] = { "metrics-file", 0, UZ_KIND_TEXT, UZ_SCOPE_CLIENT, ON(METRICS),
 			       "FILE", NULL,
 			       "replace FILE at once instead of printing: for node_exporter's textfile "
 			       "collector" },
-	[OPT_SCATTER] = FLAG("scatter", 0, UZ_SCOPE_CLIENT, ON(CONTIG),
-			     "memory out of no region: what the budget has left, nothing is moved for it"),
+	[OPT_SCATTER] =
+		FLAG("scatter", 0, UZ_SCOPE_CLIENT, ON(CONTIG),
+		     "memory out of no region: what the budget has left, nothing is moved for it"),
 	[OPT_DEADLINE] = { "deadline", 0, UZ_KIND_DEADLINE, UZ_SCOPE_CLIENT, ON(CONTIG), "TIME",
 			   "100ms",
 			   "how long a region may take to be emptied, 1ms to 10s; the time that the system "

@@ -9,7 +9,7 @@
 /* One row of the table of statistics. */
 struct uz_stat {
 	const char *name, *help;
-	size_t offset; /* in struct uz_dev_stats */
+	size_t offset; /* in struct uz_dev_stats, or another that the table is of */
 	enum { UZ_UNIT_BYTES, UZ_UNIT_PAGES, UZ_UNIT_COUNT } unit;
 	enum { UZ_STAT_GAUGE, UZ_STAT_COUNTER } kind;
 };

@@ -43,9 +43,34 @@ static void keep_wanted(struct uz_view *v, const struct uz_command_line *cl)
 	for (unsigned int i = 0; i < v->nr; i++) {
 		uz__view_text(v, i, "name", name, sizeof(name));
 		if (is_wanted(cl, name))
-			v->disk[kept++] = v->disk[i];
+			v->item[kept++] = v->item[i];
 	}
 	v->nr = kept;
+}
+
+void uz__view_list(struct uz_view *v, const char *key)
+{
+	const struct uz_json *j = &v->call.json;
+	uint32_t list = uz__json_get(j, 0, key);
+
+	v->nr = 0;
+	if (!list || j->token[list].type != UZ_JSON_ARRAY)
+		return;
+	for (uint32_t t = list + 1; t < j->token[list].next && v->nr < UZ_DISK_MAX;
+	     t = j->token[t].next)
+		v->item[v->nr++] = t;
+}
+
+static int fetch(struct uz_view *v, const struct uz_command_line *cl, const char *line,
+		 const char *key, struct uz_error *e)
+{
+	int err;
+
+	v->nr = 0;
+	err = uz__call(&v->call, &cl->server, line, strlen(line), NULL, 0, e);
+	if (!err)
+		uz__view_list(v, key);
+	return err;
 }
 
 int uz__view_fetch(struct uz_view *v, const struct uz_command_line *cl, bool latency,
@@ -53,25 +78,20 @@ int uz__view_fetch(struct uz_view *v, const struct uz_command_line *cl, bool lat
 {
 	static const char with[] = "{\"uzram\":1,\"cmd\":\"stat\",\"latency\":true}\n";
 	static const char without[] = "{\"uzram\":1,\"cmd\":\"stat\"}\n";
-	const char *line = latency ? with : without;
-	const struct uz_json *j = &v->call.json;
-	uint32_t list;
-	int err;
+	int err = fetch(v, cl, latency ? with : without, "disks", e);
 
-	v->nr = 0;
-	err = uz__call(&v->call, &cl->server, line, strlen(line), NULL, 0, e);
-	if (err)
-		return err;
-	list = uz__json_get(j, 0, "disks");
-	if (!list || j->token[list].type != UZ_JSON_ARRAY)
-		return uz__error(e, EPROTO, "the server's answer is not understood");
-	for (uint32_t t = list + 1; t < j->token[list].next && v->nr < UZ_DISK_MAX;
-	     t = j->token[t].next)
-		v->disk[v->nr++] = t;
-	err = check_names(v, cl, e);
+	if (!err && !uz__json_get(&v->call.json, 0, "disks"))
+		err = uz__error(e, EPROTO, "the server's answer is not understood");
+	if (!err)
+		err = check_names(v, cl, e);
 	if (!err)
 		keep_wanted(v, cl);
 	return err;
+}
+
+int uz__view_regions(struct uz_view *v, const struct uz_command_line *cl, struct uz_error *e)
+{
+	return fetch(v, cl, "{\"uzram\":1,\"cmd\":\"contig-stat\"}\n", "regions", e);
 }
 
 void uz__view_fini(struct uz_view *v)
@@ -83,7 +103,7 @@ uint64_t uz__view_number(const struct uz_view *v, unsigned int i, const char *ke
 {
 	uint64_t n = 0;
 
-	if (!uz__json_u64(&v->call.json, uz__json_get(&v->call.json, v->disk[i], key), &n))
+	if (!uz__json_u64(&v->call.json, uz__json_get(&v->call.json, v->item[i], key), &n))
 		return 0;
 	return n;
 }
@@ -92,7 +112,7 @@ void uz__view_text(const struct uz_view *v, unsigned int i, const char *key, cha
 		   size_t bytes)
 {
 	const struct uz_json *j = &v->call.json;
-	uint32_t t = uz__json_get(j, v->disk[i], key);
+	uint32_t t = uz__json_get(j, v->item[i], key);
 
 	text[0] = 0;
 	if (t && j->token[t].type == UZ_JSON_BOOL)

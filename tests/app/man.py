@@ -63,6 +63,10 @@ def main():
     listed = set(re.findall(r"^\.TP\n\.B (\w+)$", section(man, "STATISTICS"), re.M))
     same("statistics", stats, "stats.h", listed, "uzram.1")
 
+    stats = set(re.findall(r"X\((\w+), (?:BYTES|PAGES|COUNT), ", read("app/region_report.h")))
+    listed = set(re.findall(r"^\.TP\n\.B (\w+)$", section(man, "REGION STATISTICS"), re.M))
+    same("region statistics", stats, "region_report.h", listed, "uzram.1")
+
     columns = re.findall(r"^  ([A-Z-]+) ", uzram("help", "list").split("Columns:")[1], re.M)
     assert " ".join(columns) in re.sub(r",? and\n|\s+", " ", man), "columns differ in uzram.1"
 

@@ -5,6 +5,7 @@
 its bytes under I/O, a client that dies leaves no grant, one that is too late learns who held what and
 makes nobody else wait, and after SIGKILL during grants every page is there."""
 
+import json
 import os
 import random
 import re
@@ -163,6 +164,42 @@ def check_wrong():
     wait_for("no grant is left", lambda: not grants())
 
 
+def cli(*args):
+    return subprocess.run([UZRAM, *args], check=True, timeout=20, text=True, stdout=subprocess.PIPE).stdout
+
+
+def check_stat():
+    """One truth in four forms."""
+    c = Client()
+    c.alloc(region="cam0", size="10M")
+    answer = json.loads(cli("contig", "stat", "--json"))
+    cam0, b = answer["regions"]
+    assert [g["region"] for g in answer["grants"]] == ["cam0"]
+    assert (cam0["name"], cam0["count"], cam0["used"], cam0["policy"], cam0["spread"]) == (
+        "cam0", 6144, 2560, "guaranteed", True), cam0
+    assert cam0["reserved"] == 6144 - 2560 and 1792 <= cam0["maxchunk"] <= 6144 - 2560, cam0
+    assert b["used"] == 0 and b["maxchunk"] == b["count"] == 1024 and not b["spread"], b
+    for name in ("cma_alloc_success", "cma_alloc_fail", "alloc_pages_success", "pgmigrate_success"):
+        assert cam0[name] > 0, (name, "what was done before is not counted")
+    files = dict(line.split(": ") for line in cli("contig", "stat", "--sysfs").splitlines())
+    for r in (cam0, b):
+        for name in ("count", "used", "maxchunk"):
+            assert files[f"cma/{r['name']}/{name}"] == str(r[name]), (name, files)
+        for name in ("alloc_pages_success", "alloc_pages_fail"):
+            assert files[f"mm/cma/{r['name']}/{name}"] == str(r[name]), (name, files)
+    for name in ("cma_alloc_success", "cma_alloc_fail", "pgmigrate_success"):
+        assert files[f"vmstat/{name}"] == str(cam0[name] + b[name]), (name, files)
+    assert files["meminfo/CmaTotal"] == f"{28 * 1024} kB" and files["cma/b/order_per_bit"] == "9"
+    metrics = cli("metrics")
+    for name, suffix in (("count", ""), ("used", ""), ("cma_alloc_success", "_total")):
+        assert f'uzram_region_{name}{suffix}{{region="cam0"}} {cam0[name]}\n' in metrics, (name, metrics)
+    rows = [line.split() for line in cli("contig", "stat").splitlines()]
+    assert rows[1][:3] == ["cam0", "24M", "10M"] and rows[1][-1] == "guaranteed", rows
+    assert rows[2][:3] == ["b", "4M", "0B"] and rows[5][1] == "10M" and rows[5][4] == "cam0", rows
+    c.s.close()
+    wait_for("no grant is left", lambda: not grants())
+
+
 class Reader(threading.Thread):
     """Reads one page, which takes as long as the page says."""
 
@@ -291,6 +328,7 @@ def main():
         fds, used = server.fds(), ram_total()
         check_dead(server, rng)
         check_wrong()
+        check_stat()
         wait_for("descriptors leak", lambda: server.fds() <= fds)
         assert ram_total() < used + 8 * MIB, "memory of grants is still charged"
     check_busy(rng)

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* Regions as JSON objects, from one table that also feeds the command line and Prometheus. */
+#ifndef UZ_APP_REGION_REPORT_H
+#define UZ_APP_REGION_REPORT_H
+
+#include "report.h"
+
+/* X(name, unit, kind, help) for struct uz_region_stats; names are the kernel's where it has it. */
+#define UZ_REGION_STATS(X) \
+	X(count, PAGES, GAUGE, "size of the region") \
+	X(used, PAGES, GAUGE, "granted") \
+	X(maxchunk, PAGES, GAUGE, "longest stretch that is not granted") \
+	X(reserved, PAGES, GAUGE, "promised and not granted") \
+	X(lent_discard, PAGES, GAUGE, "in use by copies of what is on a backing, to be dropped") \
+	X(lent_move, PAGES, GAUGE, "in use by data that has to be moved for a grant") \
+	X(cma_alloc_success, COUNT, COUNTER, "grants given") \
+	X(cma_alloc_fail, COUNT, COUNTER, "grants that failed") \
+	X(alloc_pages_success, PAGES, COUNTER, "pages of grants given") \
+	X(alloc_pages_fail, PAGES, COUNTER, "pages of grants that failed") \
+	X(pgmigrate_success, PAGES, COUNTER, "pages moved for grants") \
+	X(lend_refused, COUNT, COUNTER, \
+	  "pieces of memory not lent to disks, to keep what all regions are promised")
+
+/* A row without a name ends; offsets are in struct uz_region_stats. */
+extern const struct uz_stat uz__region_stats[];
+
+/* An array "regions". */
+void uz__regions_report(struct uz_json_out *o, struct uz_server *s);
+
+#endif
