@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <uz/return_method.h>
 
 #define SMALL_PIECE_BYTES (64u << 10)
 #define HUGE_PIECE_BYTES (2u << 20)
@@ -132,6 +133,9 @@ int uz_host_open(const struct uz_host_config *c, struct uz_host **out)
 		.page_bytes = (uint32_t)sysconf(_SC_PAGESIZE),
 		.commit_bytes = piece,
 		.return_bytes = piece,
+		.methods = uz_host_return_methods,
+		.nr_methods = UZ_HOST_RETURN_NR,
+		.default_method = h->fd < 0 ? UZ_HOST_DONTNEED : UZ_HOST_PUNCH_HOLE,
 	};
 	*out = h;
 	return 0;

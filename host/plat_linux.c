@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The platform on Linux: address space, commit and decommit, futex, clock.
+ * The platform on Linux: address space, commit and decommit, futex, clocks.
  *
  * Commit is explicit so that a full tmpfs or a limit is an errno where it is asked for and
  * never SIGBUS where it is touched: fallocate on a file or memfd, then MADV_POPULATE_WRITE
@@ -23,12 +23,10 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
+#include <uz/return_method.h>
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
-#endif
-#ifndef MADV_DONTNEED_LOCKED
-#define MADV_DONTNEED_LOCKED 24
 #endif
 
 #define HUGE_BYTES ((uintptr_t)2 << 20)
@@ -237,16 +235,35 @@ static int linux_adopt(struct uz_plat *pl, void *p, size_t len)
 static int linux_decommit(struct uz_plat *pl, void *p, size_t len)
 {
 	struct uz_host *h = to_host(pl);
+	struct uz_host_map map = { -1, NULL };
+	struct uz_range r = { p, len };
 	off_t off;
 
-	if (in_file(h, p, &off))
-		return do_fallocate(h->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, off, len);
+	if (in_file(h, p, &off)) {
+		map = (struct uz_host_map){ h->fd, h->store };
+		return uz_host_give_back(UZ_HOST_PUNCH_HOLE, &map, &r, 1);
+	}
 	advise_huge(h, p, len);
-	if (madvise(p, len, MADV_DONTNEED) == 0)
-		return 0;
-	if (errno == EINVAL && madvise(p, len, MADV_DONTNEED_LOCKED) == 0)
-		return 0;
-	return -errno;
+	return uz_host_give_back(UZ_HOST_DONTNEED, &map, &r, 1);
+}
+
+/* Pieces of a huge page: none shall be made there again until all of it is committed at once. */
+static int linux_give_back(struct uz_plat *pl, unsigned int method, const struct uz_range *v,
+			   unsigned int nr)
+{
+	struct uz_host *h = to_host(pl);
+	struct uz_host_map map = { h->fd, h->store };
+
+	if (h->fd < 0 && h->huge && v[0].len % HUGE_BYTES)
+		madvise((char *)((uintptr_t)v[0].p & ~(HUGE_BYTES - 1)), HUGE_BYTES,
+			MADV_NOHUGEPAGE);
+	return uz_host_give_back((enum uz_host_return)method, &map, v, nr);
+}
+
+static int64_t linux_held(struct uz_plat *pl, const void *p, size_t len)
+{
+	(void)pl;
+	return uz_host_held(p, len);
 }
 
 static uint64_t linux_store_bytes(struct uz_plat *pl)
@@ -278,13 +295,24 @@ static void linux_wake(struct uz_plat *pl, const uint32_t *addr)
 	syscall(SYS_futex, addr, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
 }
 
-static uint64_t linux_now(struct uz_plat *pl)
+static uint64_t clock_ns(clockid_t clock)
 {
 	struct timespec ts;
 
-	(void)pl;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(clock, &ts);
 	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
+static uint64_t linux_now(struct uz_plat *pl)
+{
+	(void)pl;
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
+static uint64_t linux_cpu(struct uz_plat *pl)
+{
+	(void)pl;
+	return clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
 const struct uz_plat_ops uz__plat_linux_ops = {
@@ -293,9 +321,12 @@ const struct uz_plat_ops uz__plat_linux_ops = {
 	.commit = linux_commit,
 	.adopt = linux_adopt,
 	.decommit = linux_decommit,
+	.give_back = linux_give_back,
+	.held = linux_held,
 	.store_bytes = linux_store_bytes,
 	.store_peek = linux_store_peek,
 	.wait = linux_wait,
 	.wake = linux_wake,
 	.now = linux_now,
+	.cpu = linux_cpu,
 };

@@ -51,7 +51,7 @@ static int budget_take(struct uz__arena *a, uint64_t bytes, uint64_t keep_frames
 		if (!more)
 			return -UZ_ENOSPC;
 		uz_lock(pl, &a->lock);
-		more = uz__piece_return(a, ABLOCK_PIECES, false) != 0;
+		more = uz__piece_return(a, ABLOCK_PIECES, RETURN_NOW) != 0;
 		uz_unlock(pl, &a->lock);
 	}
 	return 0;

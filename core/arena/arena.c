@@ -33,6 +33,7 @@ static void init_lists(struct uz__arena *a)
 			a->bin[k][b] = NO_ABLOCK;
 		a->cold[k] = NO_ABLOCK;
 	}
+	a->lazy_oldest = a->lazy_newest = NO_ABLOCK;
 	a->first_ablock = (uint32_t)(a->super.frames_off >> UZ_ABLOCK_SHIFT);
 	a->end_ablock = (uint32_t)(a->super.total_bytes >> UZ_ABLOCK_SHIFT);
 }
@@ -63,6 +64,7 @@ static int setup(struct uz__arena *a, const struct uz_arena_config *c, bool atta
 	a->limit_bytes = c->limit_bytes;
 	a->reserve_bytes = c->reserve_bytes;
 	init_lists(a);
+	uz__return_init(&a->ret, a->pub.plat);
 	nr = a->end_ablock - a->first_ablock;
 	r = uz_scratch_reserve(&a->pub, nr * sizeof(struct ablock), &a->ablock_area);
 	if (r < 0)
@@ -128,7 +130,8 @@ bool uz_arena_tight(struct uz_arena *pub, uint64_t slack_bytes)
 {
 	struct uz__arena *a = uz__arena(pub);
 	uint64_t used = uz_load(&a->total_bytes);
-	uint64_t free_bytes = uz_load(&a->nr_free_frames) << UZ_FRAME_SHIFT;
+	uint64_t free_bytes = (uz_load(&a->nr_free_frames) + uz_load(&a->lazy_frames))
+			      << UZ_FRAME_SHIFT;
 
 	used -= UZ_MIN(free_bytes, used);
 	return used + slack_bytes >= uz_load(&a->limit_bytes);
@@ -140,7 +143,7 @@ void uz_arena_stats(struct uz_arena *pub, struct uz_arena_stats *st)
 	uint64_t frames;
 
 	uz_lock(pub->plat, &a->lock);
-	frames = a->nr_used_frames + a->nr_free_frames;
+	frames = a->nr_used_frames + a->nr_free_frames + a->lazy_frames;
 	*st = (struct uz_arena_stats){
 		.limit_bytes = uz_load(&a->limit_bytes),
 		.ram_total_bytes = uz_load(&a->total_bytes),
@@ -149,6 +152,7 @@ void uz_arena_stats(struct uz_arena *pub, struct uz_arena_stats *st)
 		.commit_stalls = a->commit_stalls,
 		.commit_failures = a->commit_failures,
 		.returned_bytes = a->returned_bytes,
+		.lazy_bytes = a->lazy_frames << UZ_FRAME_SHIFT,
 	};
 	st->meta_bytes = st->ram_total_bytes - (frames << UZ_FRAME_SHIFT);
 	uz_unlock(pub->plat, &a->lock);

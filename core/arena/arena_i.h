@@ -4,7 +4,8 @@
  * (64 KiB): the smallest piece that is committed or given back, and the longest run.
  *
  *   used ⊆ frames of resident or busy pieces
- *   total_bytes == 64 KiB * nr_resident pieces + areas + scratch + charged
+ *   lazy ∩ resident == ∅: given back lazily, so charged, but to be committed before it is used
+ *   total_bytes == 64 KiB * (nr_resident + nr_lazy pieces) + areas + scratch + charged
  *   nr_free_frames == frames of resident pieces that are not used
  */
 #ifndef UZ_ARENA_I_H
@@ -14,6 +15,7 @@
 #include <uz/region.h>
 
 #include "decay.h"
+#include "return.h"
 
 #define PIECE_FRAMES UZ_RUN_MAX
 #define PIECE_BYTES (PIECE_FRAMES << UZ_FRAME_SHIFT)
@@ -35,6 +37,10 @@ struct ablock {
 	uint8_t kind; /* enum ablock_kind */
 	bool isolated, on_cold, in_region, granted;
 	uint32_t target; /* of one that a grant empties; 0: none yet */
+	uint32_t lazy; /* a bit a piece; if there is one, it is in the lazy list */
+	uint32_t lazy_next, lazy_prev;
+	uint64_t lazy_ns; /* since when */
+	uint8_t gone_by; /* method by which pieces went last, and 1; 0: none ever went */
 };
 
 /*
@@ -93,6 +99,9 @@ struct uz__arena {
 	uint64_t nr_used_frames, nr_free_frames; /* changed with the lock, read without: atomic */
 	uint64_t commit_stalls, commit_failures, returned_bytes;
 	struct uz__decay decay;
+	struct uz__return ret;
+	uint32_t lazy_oldest, lazy_newest; /* arena blocks with lazy pieces */
+	uint64_t lazy_frames;
 	uint64_t self_bytes; /* scratch of this struct */
 
 	struct uz_region *region[UZ_REGION_MAX];
@@ -144,13 +153,40 @@ void uz__ablock_unfile(struct uz__arena *a, uint32_t i);
 
 /* commit.c: pieces to and from the system. Lock held; dropped during the system call. */
 int uz__piece_commit(struct uz__arena *a, struct uz__place p, uint32_t max_pieces);
-uint64_t uz__piece_return(struct uz__arena *a, uint32_t max_pieces, bool whole);
+/*
+ * Gives back up to @max_pieces free pieces of one arena block: bytes, 0 if there are none. NOW: they
+ * leave the account, lazy ones first. WHOLE: of an arena block that is free, may be lazily. TRIM: any.
+ */
+enum return_how { RETURN_NOW, RETURN_WHOLE, RETURN_TRIM };
+uint64_t uz__piece_return(struct uz__arena *a, uint32_t max_pieces, enum return_how how);
 /*
  * All pieces of @mask at once, which nobody else may meet: busy, or of an isolated block. Their bytes
  * have been charged; a commit that fails takes that back, after a decommit it is up to the caller.
  */
 int uz__mask_commit(struct uz__arena *a, uint32_t ablock, uint32_t mask);
 int uz__mask_decommit(struct uz__arena *a, uint32_t ablock, uint32_t mask);
+/* While pieces are under way the lock is not held, and their bytes are told apart. */
+void uz__transit_begin(struct uz__arena *a, uint32_t mask);
+void uz__transit_end(struct uz__arena *a, uint32_t mask);
+void uz__mark_busy(struct uz__arena *a, uint32_t ablock, uint32_t mask, bool busy);
+char *uz__piece_addr(const struct uz__arena *a, uint32_t ablock, uint32_t piece);
+/* The CPU clock that costs are measured with. */
+uint64_t uz__cpu(struct uz_plat *pl);
+
+/*
+ * give.c: pieces that are busy by a method, without the lock; and all methods tried beside each other,
+ * with the lock, which is dropped meanwhile. After an error of that the pieces may have gone.
+ */
+int uz__give(struct uz__arena *a, uint32_t ablock, uint32_t mask, unsigned int method,
+	     uint64_t *spent_ns);
+int uz__probe(struct uz__arena *a, uint32_t ablock, uint32_t mask, enum uz__shape shape);
+
+/* lazy.c: pieces that went lazily, by arena block, in the order in which they went. Lock held. */
+void uz__lazy_add(struct uz__arena *a, uint32_t ablock, uint32_t mask, uint64_t now_ns);
+void uz__lazy_remove(struct uz__arena *a, uint32_t ablock, uint32_t mask);
+uint32_t uz__lazy_find(struct uz__arena *a, struct uz__place p); /* to commit; NO_ABLOCK */
+/* Those that went at @before_ns or earlier, of one arena block, are given back: bytes. */
+uint64_t uz__lazy_force(struct uz__arena *a, uint64_t before_ns);
 
 /* region.c: moves the arena block into a region or out of it. Lock held. */
 void uz__ablock_lend(struct uz__arena *a, uint32_t i, bool lent);

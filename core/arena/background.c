@@ -25,13 +25,13 @@ uint64_t uz__keep_frames(const struct uz__arena *a)
 }
 
 /* Gives back what is above the reserve and not hot; false when nothing can be. */
-static bool return_some(struct uz__arena *a, bool whole)
+static bool return_some(struct uz__arena *a, enum return_how how)
 {
 	uint64_t target = uz__keep_frames(a);
 	uint64_t pieces =
 		a->nr_free_frames > target ? (a->nr_free_frames - target) / PIECE_FRAMES : 0;
 
-	return uz__piece_return(a, (uint32_t)UZ_MIN(pieces, (uint64_t)ABLOCK_PIECES), whole) != 0;
+	return uz__piece_return(a, (uint32_t)UZ_MIN(pieces, (uint64_t)ABLOCK_PIECES), how) != 0;
 }
 
 /* Ahead of demand for what has to be moved: outside of regions as long as there are addresses. */
@@ -45,6 +45,16 @@ static bool fill(struct uz__arena *a, uint32_t chunk)
 	return uz__piece_commit(a, p, chunk) == 0;
 }
 
+/* What went lazily at that time or before is due. */
+static uint64_t lazy_end(struct uz__arena *a)
+{
+	uint64_t now = a->pub.plat->ops->now(a->pub.plat);
+
+	if (a->nr_lent || a->ret.pressed || a->ret.policy == UZ_RETURN_EAGER)
+		return UINT64_MAX;
+	return now > UZ__LAZY_MAX_NS ? now - UZ__LAZY_MAX_NS : 0;
+}
+
 /* One step: true when something was done and more may be needed. */
 static bool step(struct uz__arena *a)
 {
@@ -52,9 +62,11 @@ static bool step(struct uz__arena *a)
 	uint32_t chunk = a->pub.plat->commit_bytes / PIECE_BYTES;
 	uint64_t after = a->nr_free_frames + (uint64_t)chunk * PIECE_FRAMES;
 
+	if (uz__lazy_force(a, lazy_end(a)))
+		return true;
 	if (a->nr_free_frames < target / 2 && after <= target)
 		return fill(a, chunk);
-	return return_some(a, true);
+	return return_some(a, RETURN_WHOLE);
 }
 
 /* Returning a piece cuts the free runs around it, so this is for when nothing can be moved. */
@@ -63,7 +75,7 @@ void uz_arena_trim(struct uz_arena *pub)
 	struct uz__arena *a = uz__arena(pub);
 
 	uz_lock(pub->plat, &a->lock);
-	while (return_some(a, false))
+	while (uz__lazy_force(a, UINT64_MAX) || return_some(a, RETURN_TRIM))
 		;
 	uz_unlock(pub->plat, &a->lock);
 }
@@ -84,6 +96,16 @@ bool uz_arena_background(struct uz_arena *pub, uint64_t budget_ns)
 	uz_unlock(pl, &a->lock);
 	uz_unlock(pl, &a->background_lock);
 	return more;
+}
+
+void uz_arena_set_return(struct uz_arena *pub, enum uz_return_policy policy)
+{
+	struct uz__arena *a = uz__arena(pub);
+
+	uz_lock(pub->plat, &a->lock);
+	a->ret.policy = (uint8_t)policy;
+	uz_unlock(pub->plat, &a->lock);
+	uz_arena_background_wake(pub);
 }
 
 void uz_arena_background_wake(struct uz_arena *pub)

@@ -5,7 +5,7 @@
 #include "arena_i.h"
 
 struct count {
-	uint64_t used, free, pieces, clean, bearing, lent, lent_frames;
+	uint64_t used, free, pieces, clean, bearing, lent, lent_frames, lazy;
 };
 
 static int check_ablock(struct uz__arena *a, uint32_t i, struct count *c)
@@ -29,6 +29,9 @@ static int check_ablock(struct uz__arena *a, uint32_t i, struct count *c)
 		return -UZ_EBADMSG;
 	if (ab->granted && (used || ab->resident || !ab->isolated || !ab->in_region))
 		return -UZ_EBADMSG;
+	if (ab->lazy & ab->resident)
+		return -UZ_EBADMSG;
+	c->lazy += uz_popcount(ab->lazy);
 	c->pieces += uz_popcount(ab->resident);
 	c->free += uz__ablock_free_frames(ab);
 	return 0;
@@ -47,6 +50,22 @@ static uint64_t count_filed(struct uz__arena *a, unsigned int shelf)
 				return UINT32_MAX;
 			n++;
 		}
+	return n;
+}
+
+/* Each arena block with lazy pieces once, the oldest first. */
+static uint64_t count_lazy(struct uz__arena *a)
+{
+	uint64_t n = 0, last_ns = 0;
+
+	for (uint32_t i = a->lazy_oldest; i != NO_ABLOCK; i = uz__ablock(a, i)->lazy_next) {
+		const struct ablock *ab = uz__ablock(a, i);
+
+		if (!ab->lazy || ab->lazy_ns < last_ns || n > ABLOCK_PIECES * a->nr_ablocks)
+			return UINT64_MAX;
+		last_ns = ab->lazy_ns;
+		n += uz_popcount(ab->lazy);
+	}
 	return n;
 }
 
@@ -74,7 +93,9 @@ int uz_arena_check(struct uz_arena *pub)
 		c.lent_frames -= a->lent_frames[k];
 	if (c.lent != a->nr_lent || c.lent_frames || uz__check_regions(a) < 0)
 		return -UZ_EBADMSG;
-	if (c.pieces * PIECE_BYTES > a->total_bytes)
+	if (c.lazy * PIECE_FRAMES != a->lazy_frames || c.lazy != count_lazy(a))
+		return -UZ_EBADMSG;
+	if ((c.pieces + c.lazy) * PIECE_BYTES > a->total_bytes)
 		return -UZ_EBADMSG;
 	return 0;
 }

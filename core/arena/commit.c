@@ -7,34 +7,57 @@
 #include "arena_i.h"
 
 struct transit {
-	uint32_t ablock, first, nr; /* pieces */
+	uint32_t ablock, mask; /* pieces */
 };
 
-static uint32_t piece_mask(struct transit t)
+uint64_t uz__cpu(struct uz_plat *pl)
 {
-	return (t.nr == 32 ? ~0u : (1u << t.nr) - 1) << t.first;
+	return pl->ops->cpu ? pl->ops->cpu(pl) : pl->ops->now(pl);
+}
+
+char *uz__piece_addr(const struct uz__arena *a, uint32_t ablock, uint32_t piece)
+{
+	return uz_frame_addr(&a->pub, ablock * UZ_ABLOCK_FRAMES + piece * PIECE_FRAMES);
+}
+
+static uint64_t mask_bytes(uint32_t mask)
+{
+	return uz_popcount(mask) * (uint64_t)PIECE_BYTES;
+}
+
+static uint64_t mask_frames(uint32_t mask)
+{
+	return uz_popcount(mask) * (uint64_t)PIECE_FRAMES;
+}
+
+/* The lowest @max bits. */
+static uint32_t lowest(uint32_t bits, uint32_t max)
+{
+	uint32_t mask = 0;
+
+	for (; bits && max; max--, bits &= bits - 1)
+		mask |= bits & -bits;
+	return mask;
 }
 
 /* The first stretch of set bits, at most @max long. */
-static struct transit first_stretch(uint32_t ablock, uint32_t bits, uint32_t max)
+static uint32_t first_stretch(uint32_t bits, uint32_t max)
 {
-	uint32_t first = (uint32_t)__builtin_ctz(bits);
-	uint32_t rest = ~(bits >> first);
-	uint32_t nr = rest ? (uint32_t)__builtin_ctz(rest) : 32 - first;
+	uint32_t behind = bits + (bits & -bits);
 
-	return (struct transit){ ablock, first, UZ_MIN(UZ_MIN(nr, 32 - first), max) };
+	return lowest(bits & ~behind, max);
 }
 
-static void mark(struct uz__arena *a, struct transit t, bool busy)
+void uz__mark_busy(struct uz__arena *a, uint32_t ablock, uint32_t mask, bool busy)
 {
-	struct ablock *ab = uz__ablock(a, t.ablock);
+	struct ablock *ab = uz__ablock(a, ablock);
 
-	uz__ablock_unfile(a, t.ablock);
+	uz__ablock_unfile(a, ablock);
 	if (busy)
-		ab->busy |= piece_mask(t);
+		ab->busy |= mask;
 	else
-		ab->busy &= ~piece_mask(t);
-	uz__ablock_file(a, t.ablock);
+		ab->busy &= ~mask;
+	uz__ablock_file(a, ablock);
 }
 
 static uint32_t cold_of(const struct uz__arena *a, struct uz__place p)
@@ -43,6 +66,16 @@ static uint32_t cold_of(const struct uz__arena *a, struct uz__place p)
 	uint32_t i = a->cold[shelf + p.kind];
 
 	return i == NO_ABLOCK && p.begin ? a->cold[shelf + EMPTY] : i;
+}
+
+/* Lazy pieces first, which are charged already, and cost little if the system let them be. */
+static bool lazy_stretch(struct uz__arena *a, struct uz__place p, uint32_t max, struct transit *t)
+{
+	t->ablock = uz__lazy_find(a, p);
+	if (t->ablock == NO_ABLOCK)
+		return false;
+	t->mask = first_stretch(uz__ablock(a, t->ablock)->lazy, max);
+	return true;
 }
 
 static int cold_stretch(struct uz__arena *a, struct uz__place p, uint32_t max, struct transit *t)
@@ -55,7 +88,8 @@ static int cold_stretch(struct uz__arena *a, struct uz__place p, uint32_t max, s
 		if (r < 0)
 			return r;
 	}
-	*t = first_stretch(i, uz__ablock_cold_pieces(uz__ablock(a, i)), max);
+	t->ablock = i;
+	t->mask = first_stretch(uz__ablock_cold_pieces(uz__ablock(a, i)), max);
 	return 0;
 }
 
@@ -71,51 +105,78 @@ static uint32_t take_pieces(struct uz__arena *a, uint32_t max)
 	return nr;
 }
 
+void uz__transit_begin(struct uz__arena *a, uint32_t mask)
+{
+	a->transit_bytes += mask_bytes(mask);
+	uz_unlock(a->pub.plat, &a->lock);
+}
+
+void uz__transit_end(struct uz__arena *a, uint32_t mask)
+{
+	uz_lock(a->pub.plat, &a->lock);
+	a->transit_bytes -= mask_bytes(mask);
+}
+
 /* @call from the first piece of @mask to the last, without the lock; the pieces are under way then. */
 static int pass(struct uz__arena *a, uint32_t ablock, uint32_t mask,
-		int (*call)(struct uz_plat *pl, void *p, size_t len))
+		int (*call)(struct uz_plat *pl, void *p, size_t len), uint64_t *spent_ns)
 {
 	struct uz_plat *pl = a->pub.plat;
 	uint32_t first = (uint32_t)__builtin_ctz(mask), end = 32 - (uint32_t)__builtin_clz(mask);
-	uint64_t bytes = uz_popcount(mask) * (uint64_t)PIECE_BYTES;
+	uint64_t start;
 	int r;
 
-	a->transit_bytes += bytes;
-	uz_unlock(pl, &a->lock);
-	r = call(pl, uz_frame_addr(&a->pub, ablock * UZ_ABLOCK_FRAMES + first * PIECE_FRAMES),
-		 (size_t)(end - first) * PIECE_BYTES);
-	uz_lock(pl, &a->lock);
-	a->transit_bytes -= bytes;
+	uz__transit_begin(a, mask);
+	start = uz__cpu(pl);
+	r = call(pl, uz__piece_addr(a, ablock, first), (size_t)(end - first) * PIECE_BYTES);
+	*spent_ns = uz__cpu(pl) - start;
+	uz__transit_end(a, mask);
 	return r;
 }
 
+static enum uz__shape shape_of(uint32_t mask)
+{
+	return mask == UINT32_MAX ? SHAPE_WHOLE : SHAPE_PART;
+}
+
+/* Pieces that went lazily are charged still, and stay so if they cannot be had. */
 int uz__mask_commit(struct uz__arena *a, uint32_t ablock, uint32_t mask)
 {
-	uint64_t pieces = uz_popcount(mask);
-	int r = pass(a, ablock, mask, a->pub.plat->ops->commit);
+	struct uz_plat *pl = a->pub.plat;
+	struct ablock *ab = uz__ablock(a, ablock);
+	uint32_t lazy = ab->lazy & mask;
+	uint64_t spent;
+	int r;
 
+	uz__lazy_remove(a, ablock, lazy);
+	r = pass(a, ablock, mask, pl->ops->commit, &spent);
 	if (r < 0) {
-		uz_fetch_sub(&a->total_bytes, pieces * PIECE_BYTES);
+		uz_fetch_sub(&a->total_bytes, mask_bytes(mask & ~lazy));
 		a->commit_failures++;
+		if (lazy)
+			uz__lazy_add(a, ablock, lazy, pl->ops->now(pl));
 	} else {
-		uz__ablock(a, ablock)->resident |= mask;
-		uz__free_frames_add(a, (int64_t)pieces * PIECE_FRAMES);
+		ab->resident |= mask;
+		uz__free_frames_add(a, (int64_t)mask_frames(mask));
+		uz__return_came(&a->ret, shape_of(mask),
+				ab->gone_by ? ab->gone_by - 1u : UZ__METHODS_MAX, pl->ops->now(pl),
+				mask_frames(mask), spent);
 	}
 	return r;
 }
 
 int uz__mask_decommit(struct uz__arena *a, uint32_t ablock, uint32_t mask)
 {
-	uint64_t pieces = uz_popcount(mask);
+	uint64_t spent;
 	int r;
 
-	uz__free_frames_add(a, -(int64_t)pieces * PIECE_FRAMES);
-	r = pass(a, ablock, mask, a->pub.plat->ops->decommit);
+	uz__free_frames_add(a, -(int64_t)mask_frames(mask));
+	r = pass(a, ablock, mask, a->pub.plat->ops->decommit, &spent);
 	if (r < 0) {
-		uz__free_frames_add(a, (int64_t)pieces * PIECE_FRAMES);
+		uz__free_frames_add(a, (int64_t)mask_frames(mask));
 	} else {
 		uz__ablock(a, ablock)->resident &= ~mask;
-		a->returned_bytes += pieces * PIECE_BYTES;
+		a->returned_bytes += mask_bytes(mask);
 	}
 	return r;
 }
@@ -126,56 +187,112 @@ int uz__piece_commit(struct uz__arena *a, struct uz__place p, uint32_t max_piece
 	struct transit t;
 	int r;
 
-	r = cold_stretch(a, p, max_pieces, &t);
-	if (r < 0)
-		return r;
-	t.nr = take_pieces(a, t.nr);
-	if (!t.nr)
-		return -UZ_ENOSPC;
-	mark(a, t, true);
-	r = uz__mask_commit(a, t.ablock, piece_mask(t));
-	mark(a, t, false);
+	if (!lazy_stretch(a, p, max_pieces, &t)) {
+		r = cold_stretch(a, p, max_pieces, &t);
+		if (r < 0)
+			return r;
+		t.mask = lowest(t.mask, take_pieces(a, uz_popcount(t.mask)));
+		if (!t.mask)
+			return -UZ_ENOSPC;
+	}
+	uz__mark_busy(a, t.ablock, t.mask, true);
+	r = uz__mask_commit(a, t.ablock, t.mask);
+	uz__mark_busy(a, t.ablock, t.mask, false);
 	return r;
 }
 
-/* A stretch of free pieces in a block of that shelf. */
-static bool free_stretch(struct uz__arena *a, unsigned int shelf, uint32_t max, struct transit *t)
+/* Free pieces of a block of that shelf. */
+static bool free_pieces(struct uz__arena *a, unsigned int shelf, uint32_t max, struct transit *t)
 {
 	uint32_t i = a->bin[shelf][UZ_RUN_MAX];
 
 	for (; i != NO_ABLOCK; i = uz__ablock(a, i)->next) {
-		uint32_t pieces = uz__ablock_free_pieces(uz__ablock(a, i));
-
-		if (!pieces)
-			continue;
-		*t = first_stretch(i, pieces, max);
-		return true;
+		t->ablock = i;
+		t->mask = lowest(uz__ablock_free_pieces(uz__ablock(a, i)), max);
+		if (t->mask)
+			return true;
 	}
 	return false;
 }
 
-static bool any_stretch(struct uz__arena *a, uint32_t max, bool whole, struct transit *t)
+static bool any_pieces(struct uz__arena *a, uint32_t max, bool whole, struct transit *t)
 {
-	bool found = free_stretch(a, LENT + EMPTY, max, t) || free_stretch(a, EMPTY, max, t);
+	bool found = free_pieces(a, LENT + EMPTY, max, t) || free_pieces(a, EMPTY, max, t);
 
 	for (unsigned int shelf = 0; !whole && !found && shelf < NR_SHELVES; shelf++)
-		found = free_stretch(a, shelf, max, t);
+		found = free_pieces(a, shelf, max, t);
 	return found;
 }
 
-/* Gives up to @max_pieces neighbouring free pieces back, @whole: of an arena block that is free. */
-uint64_t uz__piece_return(struct uz__arena *a, uint32_t max_pieces, bool whole)
+/* By a method; one that turns out not to work is not used again, and they go by the one that does. */
+static int give(struct uz__arena *a, struct transit t, unsigned int *method, uint64_t *spent_ns)
 {
-	struct transit t = { 0 };
-	uint64_t bytes = 0;
+	int r;
 
-	if (!max_pieces || !any_stretch(a, max_pieces, whole, &t))
-		return 0;
-	mark(a, t, true);
-	if (uz__mask_decommit(a, t.ablock, piece_mask(t)) == 0) {
-		bytes = (uint64_t)t.nr * PIECE_BYTES;
-		uz_fetch_sub(&a->total_bytes, bytes);
+	for (;;) {
+		uz__transit_begin(a, t.mask);
+		r = uz__give(a, t.ablock, t.mask, *method, spent_ns);
+		uz__transit_end(a, t.mask);
+		if (r == 0 || *method == a->ret.fallback)
+			return r;
+		uz__return_refused(&a->ret, shape_of(t.mask), *method);
+		*method = a->ret.fallback;
 	}
-	mark(a, t, false);
+}
+
+/* Tries the methods when that is due; false if that lost the pieces. */
+static bool choose(struct uz__arena *a, struct transit t)
+{
+	enum uz__shape shape = shape_of(t.mask);
+	struct uz_plat *pl = a->pub.plat;
+	int r = 0;
+
+	if (uz__return_probe_due(&a->ret, shape, pl->ops->now(pl)))
+		r = uz__probe(a, t.ablock, t.mask, shape);
+	uz__return_decide(&a->ret, shape, pl->ops->now(pl));
+	return r == 0;
+}
+
+/* The pieces are busy, and counted as free. */
+static uint64_t return_pieces(struct uz__arena *a, struct transit t, enum return_how how)
+{
+	struct ablock *ab = uz__ablock(a, t.ablock);
+	enum uz__shape shape = shape_of(t.mask);
+	bool lazy = how == RETURN_WHOLE;
+	uint64_t spent, now;
+	unsigned int method;
+	int r;
+
+	uz__free_frames_add(a, -(int64_t)mask_frames(t.mask));
+	if (how != RETURN_NOW && !choose(a, t))
+		lazy = false;
+	method = uz__return_pick(&a->ret, shape, lazy && !a->nr_lent);
+	r = give(a, t, &method, &spent);
+	now = a->pub.plat->ops->now(a->pub.plat);
+	ab->resident &= ~t.mask;
+	if (r < 0) { /* some may have gone: as after a lazy method */
+		uz__lazy_add(a, t.ablock, t.mask, now);
+		return 0;
+	}
+	uz__return_gone(&a->ret, shape, method, now, mask_frames(t.mask), spent);
+	ab->gone_by = (uint8_t)(method + 1);
+	a->returned_bytes += mask_bytes(t.mask);
+	if (a->ret.nr_methods && a->ret.method[method].lazy)
+		uz__lazy_add(a, t.ablock, t.mask, now);
+	else
+		uz_fetch_sub(&a->total_bytes, mask_bytes(t.mask));
+	return mask_bytes(t.mask);
+}
+
+uint64_t uz__piece_return(struct uz__arena *a, uint32_t max_pieces, enum return_how how)
+{
+	uint64_t bytes = how == RETURN_NOW ? uz__lazy_force(a, UINT64_MAX) : 0;
+	struct transit t = { 0 };
+
+	if (bytes || !max_pieces || !any_pieces(a, max_pieces, how == RETURN_WHOLE, &t))
+		return bytes;
+	uz__mark_busy(a, t.ablock, t.mask, true);
+	bytes = return_pieces(a, t, how);
+	uz__mark_busy(a, t.ablock, t.mask, false);
 	return bytes;
 }

@@ -26,7 +26,7 @@ static struct uz__arena *arena_of(const struct uz_window *w)
 static bool take_budget(struct uz__arena *a, uint64_t bytes)
 {
 	while (!uz__budget_try(a, bytes, 0))
-		if (!uz__piece_return(a, ABLOCK_PIECES, false))
+		if (!uz__piece_return(a, ABLOCK_PIECES, RETURN_NOW))
 			return false;
 	return true;
 }

@@ -21,7 +21,8 @@ static uint64_t bearing(const struct uz__arena *a)
 /* Above the limit only by what uz_arena_charge and a lowered limit bring. */
 uint64_t uz__promised(const struct uz__arena *a)
 {
-	uint64_t frames = (a->nr_used_frames + a->nr_free_frames) << UZ_FRAME_SHIFT;
+	uint64_t frames = (a->nr_used_frames + a->nr_free_frames + a->lazy_frames)
+			  << UZ_FRAME_SHIFT;
 	uint64_t meta = uz_load(&a->total_bytes) - frames - a->transit_bytes;
 
 	return (bearing(a) + a->nr_reserved + 1) * ABLOCK_BYTES + meta + a->due_bytes;
@@ -183,6 +184,8 @@ int uz_region_create(struct uz_arena *pub, const struct uz_region_config *c, str
 	rc = name_copy(r, c->name);
 	if (rc == 0) {
 		uz_lock(pub->plat, &a->lock);
+		while (uz__lazy_force(a, UINT64_MAX)) /* what is granted must be there at once */
+			;
 		rc = join(a, r);
 		uz_unlock(pub->plat, &a->lock);
 	}

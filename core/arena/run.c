@@ -15,7 +15,7 @@ static uint64_t frames_allowed(struct uz__arena *a)
 	uint64_t limit = uz_load(&a->limit_bytes);
 	uint64_t left = limit > total ? limit - total : 0;
 
-	return a->nr_free_frames + left / PIECE_BYTES * PIECE_FRAMES;
+	return a->nr_free_frames + a->lazy_frames + left / PIECE_BYTES * PIECE_FRAMES;
 }
 
 /* The block of that shelf whose longest free run fits tightest. */
@@ -129,7 +129,7 @@ static int on_any_side(struct uz__arena *a, struct uz__place p, uint32_t nr, uns
 		r = r2 < 0 ? r : r2;
 	}
 	if (r != -UZ_ENOSPC || flags & UZ_ALLOC_RESIDENT || !may_grow(a, p) ||
-	    !uz__piece_return(a, 1, false))
+	    !uz__piece_return(a, 1, RETURN_NOW))
 		return r;
 	r = trade(a, p);
 	return r < 0 && two ? trade(a, other) : r;

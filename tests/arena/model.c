@@ -2,7 +2,8 @@
 /*
  * Model test of the arena: random calls, and beside it a map of who has which frame and a
  * platform that counts what was committed. After each step the arena recounts itself, its total
- * equals what the platform counted, and the platform never counted more than the limit.
+ * equals what the platform counted, and the platform never counted more than the limit. Memory goes
+ * back by several methods, and what went lazily cannot be touched before it is committed.
  *
  * uz-test: timeout 240
  */
@@ -47,7 +48,7 @@ struct model {
 		high; /* the total may not pass high: the limit, or what it was when lowered */
 	int64_t charged;
 	uint32_t emergency, isolated, epoch;
-	uint64_t done[OPS], enospc, reserves;
+	uint64_t done[OPS], enospc, reserves, lazy_seen;
 };
 
 static uint64_t total(struct model *m)
@@ -239,6 +240,11 @@ static void op_background(struct model *m)
 {
 	uint64_t before = total(m);
 
+	m->mem.skip_ns += test_below(m->rng, 1500) * 1000000;
+	if (test_one_in(m->rng, 8))
+		uz_arena_set_return(m->a, (enum uz_return_policy)test_below(m->rng, 3));
+	if (test_one_in(m->rng, 16))
+		uz_arena_trim(m->a);
 	for (int i = 0; i < 20 && uz_arena_background(m->a, test_below(m->rng, 1000000)); i++)
 		;
 	CHECK(total(m) <= UZ_MAX(m->limit, before));
@@ -371,19 +377,22 @@ static void (*const ops[OPS])(struct model *m) = {
 static void check(struct model *m)
 {
 	struct uz_arena_stats st;
-	uint64_t used = 0;
+	uint64_t used = 0, committed;
 
 	CHECK_EQ(uz_arena_check(m->a), 0);
 	uz_arena_stats(m->a, &st);
-	CHECK_EQ(st.ram_total_bytes, m->count.committed_bytes + (uint64_t)m->charged);
+	committed = m->count.committed_bytes + (uint64_t)m->charged;
+	CHECK(st.ram_total_bytes >= committed && st.ram_total_bytes <= committed + st.lazy_bytes);
 	CHECK_MSG(m->count.peak_bytes <= m->high, "%llu committed at once, the limit is %llu",
 		  (unsigned long long)m->count.peak_bytes, (unsigned long long)m->high);
+	m->lazy_seen += st.lazy_bytes != 0;
 	m->high = UZ_MAX(m->limit, st.ram_total_bytes);
 	m->count.peak_bytes = m->count.committed_bytes;
 	for (uint32_t i = 0; i < m->nr_runs; i++)
 		used += m->run[i].nr;
 	CHECK_EQ(st.used_bytes, used * UZ_FRAME_SIZE);
-	CHECK_EQ(st.used_bytes + st.reserve_bytes + st.meta_bytes, st.ram_total_bytes);
+	CHECK_EQ(st.used_bytes + st.reserve_bytes + st.lazy_bytes + st.meta_bytes,
+		 st.ram_total_bytes);
 	CHECK_EQ(st.limit_bytes, m->limit);
 }
 
@@ -396,6 +405,7 @@ int main(void)
 	m.rng = &rng;
 	m.limit = m.high = 16 << 20;
 	mem_plat_open(&m.mem);
+	mem_plat_offer_methods(&m.mem);
 	fault_plat_init(&m.fault, &m.mem.pl);
 	count_plat_init(&m.count, &m.fault.plat);
 	arena_open(&m, false);
@@ -412,10 +422,12 @@ int main(void)
 	}
 	for (unsigned int i = 0; i < OPS; i++)
 		CHECK(m.done[i] > 0);
-	CHECK(m.enospc > 0 && m.reserves > 0);
+	CHECK(m.enospc > 0 && m.reserves > 0 && m.lazy_seen > 0);
 	test_count("steps", steps);
 	test_count("refused_for_the_limit", m.enospc);
 	test_count("reserves_used_up", m.reserves);
+	test_count("steps_with_lazy_memory", m.lazy_seen);
+	test_count("returned_lazily", m.mem.nr_lazy);
 	uz_arena_close(m.a);
 	mem_plat_close(&m.mem);
 	return 0;

@@ -86,6 +86,24 @@ static int count_decommit(struct uz_plat *pl, void *p, size_t len)
 	return r;
 }
 
+static int count_give_back(struct uz_plat *pl, unsigned int method, const struct uz_range *v,
+			   unsigned int nr)
+{
+	struct count_plat *cp = to_count(pl);
+	int r = cp->below->ops->give_back(cp->below, method, v, nr);
+
+	for (unsigned int i = 0; i < nr && r == 0 && !pl->methods[method].lazy; i++)
+		set_range(cp, v[i].p, v[i].len, false);
+	return r;
+}
+
+static int64_t count_held(struct uz_plat *pl, const void *p, size_t len)
+{
+	struct uz_plat *below = to_count(pl)->below;
+
+	return below->ops->held(below, p, len);
+}
+
 static uint64_t count_store_bytes(struct uz_plat *pl)
 {
 	struct uz_plat *below = to_count(pl)->below;
@@ -128,6 +146,8 @@ static const struct uz_plat_ops count_ops = {
 	.commit = count_commit,
 	.adopt = count_commit,
 	.decommit = count_decommit,
+	.give_back = count_give_back,
+	.held = count_held,
 	.store_bytes = count_store_bytes,
 	.store_peek = count_store_peek,
 	.wait = count_wait,

@@ -51,6 +51,23 @@ static int fault_decommit(struct uz_plat *pl, void *p, size_t len)
 	return rc ? rc : below->ops->decommit(below, p, len);
 }
 
+/* Fails as a decommit does. */
+static int fault_give_back(struct uz_plat *pl, unsigned int method, const struct uz_range *v,
+			   unsigned int nr)
+{
+	struct uz_plat *below = to_fault(pl)->below;
+	int rc = verdict(to_fault(pl), FAULT_DECOMMIT);
+
+	return rc ? rc : below->ops->give_back(below, method, v, nr);
+}
+
+static int64_t fault_held(struct uz_plat *pl, const void *p, size_t len)
+{
+	struct uz_plat *below = to_fault(pl)->below;
+
+	return below->ops->held(below, p, len);
+}
+
 static uint64_t fault_store_bytes(struct uz_plat *pl)
 {
 	struct uz_plat *below = to_fault(pl)->below;
@@ -93,6 +110,8 @@ static const struct uz_plat_ops fault_ops = {
 	.commit = fault_commit,
 	.adopt = fault_commit,
 	.decommit = fault_decommit,
+	.give_back = fault_give_back,
+	.held = fault_held,
 	.store_bytes = fault_store_bytes,
 	.store_peek = fault_store_peek,
 	.wait = fault_wait,

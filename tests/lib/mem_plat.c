@@ -117,6 +117,45 @@ static int mem_decommit(struct uz_plat *pl, void *p, size_t len)
 	return 0;
 }
 
+enum { AT_ONCE, LAZY, USELESS, ALIEN, NR_METHODS };
+static const struct uz_return_method methods[NR_METHODS] = {
+	[AT_ONCE] = { "at_once", false },
+	[LAZY] = { "lazy", true },
+	[USELESS] = { "useless", false },
+	[ALIEN] = { "alien", false },
+};
+
+/* What goes lazily cannot be touched until commit; half of the time it is gone at once. */
+static int mem_give_back(struct uz_plat *pl, unsigned int method, const struct uz_range *v,
+			 unsigned int nr)
+{
+	struct mem_plat *m = mem_of(pl);
+	int r = method == ALIEN ? -EINVAL : 0;
+
+	for (unsigned int i = 0; i < nr && r == 0; i++) {
+		CHECK((uintptr_t)v[i].p >> 21 == ((uintptr_t)v[i].p + v[i].len - 1) >> 21);
+		if (method == AT_ONCE)
+			r = mem_decommit(pl, v[i].p, v[i].len);
+		if (method != LAZY)
+			continue;
+		CHECK(uz_fetch_add(&m->nr_lazy, 1) % 2 ||
+		      madvise(v[i].p, v[i].len, MADV_REMOVE) == 0);
+		CHECK(mprotect(v[i].p, v[i].len, PROT_NONE) == 0);
+	}
+	return r;
+}
+
+static int64_t mem_held(struct uz_plat *pl, const void *p, size_t len)
+{
+	struct mem_plat *m = mem_of(pl);
+	uint64_t first = (uint64_t)((const char *)p - (char *)m->store) / PAGE;
+	int64_t held = 0;
+
+	for (uint64_t i = first; i < first + len / PAGE; i++)
+		held += m->committed[i] ? (int64_t)PAGE : 0;
+	return held;
+}
+
 static uint64_t mem_store_bytes(struct uz_plat *pl)
 {
 	return mem_of(pl)->store_bytes;
@@ -144,9 +183,8 @@ static uint64_t mem_now(struct uz_plat *pl)
 {
 	struct timespec t;
 
-	(void)pl;
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec + mem_of(pl)->skip_ns;
 }
 
 static const struct uz_plat_ops mem_ops = {
@@ -155,6 +193,8 @@ static const struct uz_plat_ops mem_ops = {
 	.commit = mem_commit,
 	.adopt = mem_commit,
 	.decommit = mem_decommit,
+	.give_back = mem_give_back,
+	.held = mem_held,
 	.store_bytes = mem_store_bytes,
 	.store_peek = mem_store_peek,
 	.wait = mem_wait,
@@ -172,6 +212,13 @@ void mem_plat_open(struct mem_plat *m)
 		.fd = memfd_create("mem_plat", MFD_CLOEXEC),
 	};
 	CHECK(m->fd >= 0);
+}
+
+void mem_plat_offer_methods(struct mem_plat *m)
+{
+	m->pl.methods = methods;
+	m->pl.nr_methods = NR_METHODS;
+	m->pl.default_method = AT_ONCE;
 }
 
 void mem_plat_close(struct mem_plat *m)

@@ -17,7 +17,12 @@ struct mem_plat {
 	void *store; /* where it is mapped now */
 	uint64_t nr_commits;
 	uint64_t fail_commit; /* the commit with this number (1..) and all after it fail; 0: none */
+	uint64_t skip_ns; /* by which its clock is ahead */
+	uint64_t nr_lazy; /* times that memory was given back lazily */
 };
+
+/* From here on there is a choice of methods, beside them one that frees nothing, and one that fails. */
+void mem_plat_offer_methods(struct mem_plat *m);
 
 void mem_plat_open(struct mem_plat *m);
 void mem_plat_close(struct mem_plat *m); /* the store is gone */

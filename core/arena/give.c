@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pieces of one arena block given back by a method, and the methods tried beside each other. They
+ * are tried on memory that is on its way back anyway: it is charged already, lies where all other
+ * does, and nobody waits for it. Each method gives it back and it is committed again, three times;
+ * the median counts. What the system still holds after an eager method says whether it frees
+ * at all. Costs at most 2 MiB for 50 ms of the background thread.
+ */
+#include "arena_i.h"
+
+#define ROUNDS 3u
+#define PROBE_NS 50000000ull
+#define LEFT_PART 8 /* of what was given back may still be held */
+
+struct trial {
+	uint64_t advice_ns[ROUNDS], refault_ns[ROUNDS];
+	bool legal;
+};
+
+/* The stretches of @mask as ranges; how many. */
+static unsigned int ranges(const struct uz__arena *a, uint32_t ablock, uint32_t mask,
+			   struct uz_range *v)
+{
+	unsigned int nr = 0;
+
+	while (mask) {
+		uint32_t first = (uint32_t)__builtin_ctz(mask);
+		uint32_t rest = ~(mask >> first);
+		uint32_t len = rest ? (uint32_t)__builtin_ctz(rest) : 32;
+
+		len = UZ_MIN(len, 32 - first);
+		v[nr++] = (struct uz_range){ uz__piece_addr(a, ablock, first),
+					     (size_t)len * PIECE_BYTES };
+		mask &= len == 32 ? 0 : ~(((1u << len) - 1) << first);
+	}
+	return nr;
+}
+
+int uz__give(struct uz__arena *a, uint32_t ablock, uint32_t mask, unsigned int method,
+	     uint64_t *spent_ns)
+{
+	struct uz_range v[ABLOCK_PIECES / 2];
+	struct uz_plat *pl = a->pub.plat;
+	unsigned int nr = ranges(a, ablock, mask, v);
+	uint64_t start = uz__cpu(pl);
+	int r = 0;
+
+	if (a->ret.nr_methods)
+		r = pl->ops->give_back(pl, method, v, nr);
+	else
+		for (unsigned int i = 0; i < nr && r == 0; i++)
+			r = pl->ops->decommit(pl, v[i].p, v[i].len);
+	*spent_ns = uz__cpu(pl) - start;
+	return r;
+}
+
+static int commit(struct uz__arena *a, uint32_t ablock, uint32_t mask, uint64_t *spent_ns)
+{
+	struct uz_range v[ABLOCK_PIECES / 2];
+	struct uz_plat *pl = a->pub.plat;
+	unsigned int nr = ranges(a, ablock, mask, v);
+	uint64_t start = uz__cpu(pl);
+	int r = 0;
+
+	for (unsigned int i = 0; i < nr && r == 0; i++)
+		r = pl->ops->commit(pl, v[i].p, v[i].len);
+	*spent_ns = uz__cpu(pl) - start;
+	return r;
+}
+
+static bool frees(struct uz__arena *a, uint32_t ablock, uint32_t mask)
+{
+	struct uz_range v[ABLOCK_PIECES / 2];
+	struct uz_plat *pl = a->pub.plat;
+	unsigned int nr = ranges(a, ablock, mask, v);
+	uint64_t held = 0;
+
+	for (unsigned int i = 0; i < nr; i++) {
+		int64_t n = pl->ops->held(pl, v[i].p, v[i].len);
+
+		held += n < 0 ? v[i].len : (uint64_t)n;
+	}
+	return held * LEFT_PART <= uz_popcount(mask) * (uint64_t)PIECE_BYTES;
+}
+
+static uint64_t median(const uint64_t *v)
+{
+	uint64_t low = UZ_MIN(v[0], v[1]), high = UZ_MAX(v[0], v[1]);
+
+	return UZ_MAX(low, UZ_MIN(high, v[2]));
+}
+
+/* One round of one method; what comes first in a round finds what the one before it left. */
+static int try_once(struct uz__arena *a, uint32_t ablock, uint32_t mask, unsigned int method,
+		    struct trial *t, unsigned int round)
+{
+	int r = uz__give(a, ablock, mask, method, &t->advice_ns[round]);
+
+	t->legal = r == 0 && (round || a->ret.method[method].lazy || frees(a, ablock, mask));
+	return commit(a, ablock, mask, &t->refault_ns[round]);
+}
+
+/* Rounds that are not to come are like this one. */
+static void repeat(struct trial *t, unsigned int round)
+{
+	for (unsigned int i = round + 1; i < ROUNDS; i++) {
+		t->advice_ns[i] = t->advice_ns[round];
+		t->refault_ns[i] = t->refault_ns[round];
+	}
+}
+
+static int try_all(struct uz__arena *a, uint32_t ablock, uint32_t mask, struct trial *t)
+{
+	struct uz_plat *pl = a->pub.plat;
+	uint64_t end = pl->ops->now(pl) + PROBE_NS;
+
+	for (unsigned int round = 0; round < ROUNDS; round++)
+		for (unsigned int m = 0; m < a->ret.nr_methods; m++) {
+			int r;
+
+			if (round && (!t[m].legal || pl->ops->now(pl) >= end))
+				continue;
+			r = try_once(a, ablock, mask, m, &t[m], round);
+			if (r < 0)
+				return r;
+			repeat(&t[m], round);
+		}
+	return 0;
+}
+
+int uz__probe(struct uz__arena *a, uint32_t ablock, uint32_t mask, enum uz__shape shape)
+{
+	struct trial t[UZ__METHODS_MAX];
+	uint64_t frames = uz_popcount(mask) * PIECE_FRAMES, now;
+	int r;
+
+	uz__transit_begin(a, mask);
+	r = try_all(a, ablock, mask, t);
+	uz__transit_end(a, mask);
+	now = a->pub.plat->ops->now(a->pub.plat);
+	for (unsigned int m = 0; m < a->ret.nr_methods && r == 0; m++)
+		uz__return_probed(&a->ret, shape, m, now, t[m].legal,
+				  median(t[m].advice_ns) * 1000 / frames,
+				  median(t[m].refault_ns) * 1000 / frames);
+	uz__return_probe_done(&a->ret, shape, now);
+	return r;
+}
