@@ -72,6 +72,13 @@ void uz_arena_area(struct uz_arena *pub, enum uz_area_kind kind, struct uz_area 
 	};
 }
 
+/* Areas of the store count as resident with its frames; scratch lies apart. */
+static void area_add(struct uz__arena *a, const struct uz_area *area, int64_t bytes)
+{
+	if (area->base >= a->pub.base && area->base < a->pub.base + a->super.total_bytes)
+		uz_fetch_add(&a->area_bytes, (uint64_t)bytes);
+}
+
 static int commit_range(struct uz__arena *a, struct uz_area *area, uint64_t off, uint64_t len,
 			uint64_t keep_frames)
 {
@@ -88,6 +95,8 @@ static int commit_range(struct uz__arena *a, struct uz_area *area, uint64_t off,
 	r = pl->ops->commit(pl, area->base + first, bytes);
 	if (r < 0)
 		uz_fetch_sub(&a->total_bytes, bytes);
+	else
+		area_add(a, area, (int64_t)bytes);
 	return r;
 }
 
@@ -104,8 +113,10 @@ void uz_area_decommit(struct uz_arena *pub, struct uz_area *area, uint64_t off, 
 	uint64_t first = off & ~((uint64_t)pub->plat->page_bytes - 1);
 	uint64_t bytes = page_up(a, off + len) - first;
 
-	if (pub->plat->ops->decommit(pub->plat, area->base + first, bytes) == 0)
-		uz_fetch_sub(&a->total_bytes, bytes);
+	if (pub->plat->ops->decommit(pub->plat, area->base + first, bytes) < 0)
+		return;
+	uz_fetch_sub(&a->total_bytes, bytes);
+	area_add(a, area, -(int64_t)bytes);
 }
 
 /*

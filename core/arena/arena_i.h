@@ -102,6 +102,7 @@ struct uz__arena {
 	struct uz__return ret;
 	uint32_t lazy_oldest, lazy_newest; /* arena blocks with lazy pieces */
 	uint64_t lazy_frames;
+	uint64_t area_bytes; /* atomic: committed of the store's areas */
 	uint64_t self_bytes; /* scratch of this struct */
 
 	struct uz_region *region[UZ_REGION_MAX];
@@ -151,43 +152,6 @@ uint32_t uz__ablock_free_frames(const struct ablock *ab);
 void uz__ablock_file(struct uz__arena *a, uint32_t i); /* puts it in the right lists */
 void uz__ablock_unfile(struct uz__arena *a, uint32_t i);
 
-/* commit.c: pieces to and from the system. Lock held; dropped during the system call. */
-int uz__piece_commit(struct uz__arena *a, struct uz__place p, uint32_t max_pieces);
-/*
- * Gives back up to @max_pieces free pieces of one arena block: bytes, 0 if there are none. NOW: they
- * leave the account, lazy ones first. WHOLE: of an arena block that is free, may be lazily. TRIM: any.
- */
-enum return_how { RETURN_NOW, RETURN_WHOLE, RETURN_TRIM };
-uint64_t uz__piece_return(struct uz__arena *a, uint32_t max_pieces, enum return_how how);
-/*
- * All pieces of @mask at once, which nobody else may meet: busy, or of an isolated block. Their bytes
- * have been charged; a commit that fails takes that back, after a decommit it is up to the caller.
- */
-int uz__mask_commit(struct uz__arena *a, uint32_t ablock, uint32_t mask);
-int uz__mask_decommit(struct uz__arena *a, uint32_t ablock, uint32_t mask);
-/* While pieces are under way the lock is not held, and their bytes are told apart. */
-void uz__transit_begin(struct uz__arena *a, uint32_t mask);
-void uz__transit_end(struct uz__arena *a, uint32_t mask);
-void uz__mark_busy(struct uz__arena *a, uint32_t ablock, uint32_t mask, bool busy);
-char *uz__piece_addr(const struct uz__arena *a, uint32_t ablock, uint32_t piece);
-/* The CPU clock that costs are measured with. */
-uint64_t uz__cpu(struct uz_plat *pl);
-
-/*
- * give.c: pieces that are busy by a method, without the lock; and all methods tried beside each other,
- * with the lock, which is dropped meanwhile. After an error of that the pieces may have gone.
- */
-int uz__give(struct uz__arena *a, uint32_t ablock, uint32_t mask, unsigned int method,
-	     uint64_t *spent_ns);
-int uz__probe(struct uz__arena *a, uint32_t ablock, uint32_t mask, enum uz__shape shape);
-
-/* lazy.c: pieces that went lazily, by arena block, in the order in which they went. Lock held. */
-void uz__lazy_add(struct uz__arena *a, uint32_t ablock, uint32_t mask, uint64_t now_ns);
-void uz__lazy_remove(struct uz__arena *a, uint32_t ablock, uint32_t mask);
-uint32_t uz__lazy_find(struct uz__arena *a, struct uz__place p); /* to commit; NO_ABLOCK */
-/* Those that went at @before_ns or earlier, of one arena block, are given back: bytes. */
-uint64_t uz__lazy_force(struct uz__arena *a, uint64_t before_ns);
-
 /* region.c: moves the arena block into a region or out of it. Lock held. */
 void uz__ablock_lend(struct uz__arena *a, uint32_t i, bool lent);
 
@@ -205,5 +169,7 @@ uint64_t uz__keep_frames(const struct uz__arena *a);
 
 /* area.c: takes @bytes from the budget if @keep_frames remain for urgent runs. */
 bool uz__budget_try(struct uz__arena *a, uint64_t bytes, uint64_t keep_frames);
+
+#include "piece_i.h"
 
 #endif

@@ -21,8 +21,6 @@
  */
 #include "return.h"
 
-#include <uz/arena.h>
-
 #define WEIGHT 8 /* of the past in an average */
 #define STEEP \
 	4 /* one sample counts at most as so many times the average: a thread was put to sleep */
@@ -317,4 +315,15 @@ bool uz__return_decide(struct uz__return *r, enum uz__shape shape, uint64_t now_
 		return false;
 	change(r, shape, best, now_ns);
 	return true;
+}
+
+void uz__return_stats(const struct uz__return *r, struct uz_arena_stats *st)
+{
+	unsigned int method = uz__return_pick(r, SHAPE_WHOLE, true);
+
+	st->returned_eager_bytes = r->eager_frames << UZ_FRAME_SHIFT;
+	st->returned_lazy_bytes = r->lazy_frames << UZ_FRAME_SHIFT;
+	st->refault_ns = r->refault_ns;
+	st->return_switches = r->switches;
+	st->return_method = method < r->nr_methods ? r->method[method].name : "decommit";
 }

@@ -3,7 +3,7 @@
 #ifndef UZ_ARENA_RETURN_H
 #define UZ_ARENA_RETURN_H
 
-#include <uz/plat.h>
+#include <uz/arena.h>
 
 #define UZ__METHODS_MAX 8u
 #define UZ__LAZY_MAX_NS 2000000000ull /* what went lazily is taken by force after that */
@@ -87,6 +87,9 @@ void uz__return_refused(struct uz__return *r, enum uz__shape shape, unsigned int
 
 /* Changes the method if another is better by more than a tenth: true if it did. */
 bool uz__return_decide(struct uz__return *r, enum uz__shape shape, uint64_t now_ns);
+
+/* Fills in what is about returns. */
+void uz__return_stats(const struct uz__return *r, struct uz_arena_stats *st);
 
 /*
  * Expected cost of a page that goes by @method, ps: its way out, and back if it is wanted. By the

@@ -7,8 +7,6 @@
  */
 #include "return.h"
 
-#include <uz/arena.h>
-
 #include "test.h"
 
 #define MS 1000000ull

@@ -182,7 +182,13 @@ struct uz_arena_stats {
 	uint64_t meta_bytes; /* store areas and scratch */
 	uint64_t commit_stalls; /* times a caller of uz_run_alloc had to commit itself */
 	uint64_t commit_failures;
-	uint64_t returned_bytes; /* given back to the system since open */
+	uint64_t
+		returned_bytes; /* given back to the system since open; of that, for arena blocks: */
+	uint64_t returned_eager_bytes, returned_lazy_bytes;
+	uint64_t refault_ns; /* CPU time of populating again what had been given back */
+	uint64_t return_switches; /* times that another method turned out to be better */
+	const char *return_method; /* of whole arena blocks, by which they go now */
+	uint64_t resident_claimed_bytes; /* of the store, what the system should say is resident */
 };
 
 void uz_arena_stats(struct uz_arena *a, struct uz_arena_stats *st);
