@@ -75,6 +75,9 @@ static int add_piece(struct uz_madvise_plan *plan, const char *where, const char
 	if (bytes == 0 || bytes % (uint64_t)sysconf(_SC_PAGESIZE))
 		return uz__error(e, EINVAL, "%s: '%s' is not a multiple of the page size, %ld",
 				 where, part, sysconf(_SC_PAGESIZE));
+	for (unsigned int i = 0; i < plan->nr_pieces; i++)
+		if (plan->piece_bytes[i] == bytes)
+			return 0;
 	if (plan->nr_pieces == UZ_MADVISE_LIST_MAX)
 		return uz__error(e, EINVAL, "%s: more than %d sizes", where, UZ_MADVISE_LIST_MAX);
 	plan->piece_bytes[plan->nr_pieces++] = bytes;
@@ -89,6 +92,9 @@ static int add_threads(struct uz_madvise_plan *plan, const char *where, const ch
 	if (uz__number_parse(part, 1, UZ_MADVISE_THREADS_MAX, &n))
 		return uz__error(e, EINVAL, "%s: '%s' is not a number of threads from 1 to %d",
 				 where, part, UZ_MADVISE_THREADS_MAX);
+	for (unsigned int i = 0; i < plan->nr_threads; i++)
+		if (plan->threads[i] == n)
+			return 0;
 	if (plan->nr_threads == UZ_MADVISE_LIST_MAX)
 		return uz__error(e, EINVAL, "%s: more than %d numbers", where, UZ_MADVISE_LIST_MAX);
 	plan->threads[plan->nr_threads++] = (unsigned int)n;

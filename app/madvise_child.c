@@ -21,7 +21,8 @@
 #include <sys/wait.h>
 #include <uz/bits.h>
 
-#define LIMIT_S 30
+#define LIMIT_S 30u
+#define LIMIT_BYTES_A_S ((size_t)16 << 20) /* slower than that is taken for hanging */
 #define WARM_BYTES ((size_t)64 << 10)
 
 static volatile sig_atomic_t interrupted;
@@ -75,6 +76,11 @@ static void warm_code(const struct uz_madvise_cell *c, size_t slice_bytes,
 	uz__madvise_cycle(c, UZ_MIN(UZ_MAX(least, (size_t)c->piece_bytes), slice_bytes), s);
 }
 
+static unsigned int limit_s(const struct uz_madvise_cell *c, size_t slice_bytes)
+{
+	return LIMIT_S + (unsigned int)(slice_bytes * c->threads / LIMIT_BYTES_A_S);
+}
+
 static void child(const struct uz_madvise_cell *c, size_t slice_bytes, pid_t parent,
 		  const struct uz_madvise_cgroup *g, struct uz_madvise_sample *s)
 {
@@ -84,7 +90,7 @@ static void child(const struct uz_madvise_cell *c, size_t slice_bytes, pid_t par
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(1);
-	alarm(LIMIT_S);
+	alarm(limit_s(c, slice_bytes));
 	warm_memory(c, slice_bytes);
 	err = c->pressure ? uz__madvise_cgroup_join(g) : 0;
 	if (err) {
@@ -96,12 +102,12 @@ static void child(const struct uz_madvise_cell *c, size_t slice_bytes, pid_t par
 	_exit(0);
 }
 
-static void judge_end(int status, struct uz_madvise_sample *s)
+static void judge_end(int status, unsigned int seconds, struct uz_madvise_sample *s)
 {
 	if (!WIFSIGNALED(status))
 		return;
 	if (WTERMSIG(status) == SIGALRM)
-		snprintf(s->reason, sizeof(s->reason), "not done after %d s", LIMIT_S);
+		snprintf(s->reason, sizeof(s->reason), "not done after %u s", seconds);
 	else
 		snprintf(s->reason, sizeof(s->reason), "ended by the system: %s",
 			 WTERMSIG(status) == SIGKILL ? "out of memory"
@@ -128,6 +134,6 @@ int uz__madvise_sample(const struct uz_madvise_cell *c, size_t slice_bytes,
 	munmap(shared, sizeof(*s));
 	if (pid < 0)
 		return -errno;
-	judge_end(status, s);
+	judge_end(status, limit_s(c, slice_bytes), s);
 	return interrupted ? -EINTR : 0;
 }

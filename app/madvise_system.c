@@ -9,22 +9,22 @@
 #include <sys/utsname.h>
 #include <time.h>
 
+#define THP "/sys/kernel/mm/transparent_hugepage/"
+
 /* The word in brackets: "always [madvise] never". */
-static void chosen(const char *file, char *text, size_t bytes)
+static void chosen(const char *path, char *text, size_t bytes)
 {
-	char path[96], line[128];
+	UZ_FCLOSE FILE *f = fopen(path, "re");
+	char line[128];
 	const char *from, *to;
 
-	snprintf(path, sizeof(path), "/sys/kernel/mm/transparent_hugepage/%s", file);
-	UZ_FCLOSE FILE *f = fopen(path, "re");
-
 	snprintf(text, bytes, "unknown");
-	if (!f || !fgets(line, sizeof(line), f))
-		return;
-	from = strchr(line, '[');
-	to = from ? strchr(from, ']') : NULL;
-	if (to)
-		snprintf(text, bytes, "%.*s", (int)(to - from - 1), from + 1);
+	while (f && fgets(line, sizeof(line), f)) {
+		from = strchr(line, '[');
+		to = from ? strchr(from, ']') : NULL;
+		if (to)
+			snprintf(text, bytes, "%.*s", (int)(to - from - 1), from + 1);
+	}
 }
 
 static void cpu_name(char *text, size_t bytes)
@@ -56,9 +56,9 @@ void uz__madvise_system(struct uz_madvise_report *r)
 	snprintf(r->kernel, sizeof(r->kernel), "%.79s", u.release);
 	snprintf(r->machine, sizeof(r->machine), "%.31s", u.machine);
 	cpu_name(r->cpu, sizeof(r->cpu));
-	chosen("enabled", r->thp, sizeof(r->thp));
-	chosen("defrag", r->thp_defrag, sizeof(r->thp_defrag));
-	chosen("shmem_enabled", r->thp_shmem, sizeof(r->thp_shmem));
+	chosen(THP "enabled", r->thp, sizeof(r->thp));
+	chosen(THP "defrag", r->thp_defrag, sizeof(r->thp_defrag));
+	chosen(THP "shmem_enabled", r->thp_shmem, sizeof(r->thp_shmem));
 	r->cpus = sched_getaffinity(0, sizeof(set), &set) ? 1 : (uint64_t)CPU_COUNT(&set);
 	r->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 	sysinfo(&si);

@@ -92,7 +92,8 @@ const char *uz__madvise_verdict(const struct uz_madvise_row *row)
 
 static void frees(const struct uz_madvise_row *row, char cell[CELL])
 {
-	snprintf(cell, CELL, "%s", uz__madvise_verdict(row));
+	snprintf(cell, CELL, "%s",
+		 row->cell.method == UZ_MADVISE_NONE ? "-" : uz__madvise_verdict(row));
 }
 
 static void percent(uint32_t share, char cell[CELL])

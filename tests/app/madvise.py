@@ -16,7 +16,7 @@ import xml.etree.ElementTree as ElementTree
 ROOT = os.environ.get("UZ_ROOT", os.path.join(os.path.dirname(__file__), "..", ".."))
 UZRAM = os.path.join(ROOT, os.environ.get("UZ_BUILD", "build"), "uzram")
 DIR = os.environ.get("UZ_TEST_DIR") or tempfile.mkdtemp()
-SMALL = ("--footprint", "2M", "--repeats", "3", "--pieces", "64K,2M", "--threads", "1,2")
+SMALL = ("--footprint", "2M", "--repeats", "3", "--pieces", "64K,2M", "--threads", "1,2,1")
 
 
 def run(*args, status=0, **options):
@@ -42,7 +42,9 @@ def row_of(report, *key):
 
 def check_report():
     """Figures are there and in order, and what frees memory is what is known to."""
-    report = json.loads(run("--json", "--backings", "private-4k,memfd,tmpfs,hugetlb", *SMALL).stdout)
+    p = run("--json", "--backings", "private-4k,memfd,tmpfs,hugetlb", *SMALL)
+    report = json.loads(p.stdout)
+    assert not p.stderr, p.stderr
     assert report["tool"] == "uzram madvise-bench" and report["repeats"] == 3
     assert report["kernel"] == os.uname().release and report["machine"] == os.uname().machine
     assert report["date"].endswith("Z") and report["footprint_bytes"] == 2 << 20
@@ -157,7 +159,7 @@ def check_bad_input(report):
             (("--pieces", "0"), "--pieces: '0' is not a multiple of the page size"),
             (("--pieces", "4097"), "--pieces: '4097' is not a multiple of the page size"),
             (("--pieces", "4M", "--footprint", "2M"), "--pieces: 4M is more than the footprint"),
-            (("--pieces", ",".join(["4K"] * 17)), "--pieces: more than 16"),
+            (("--pieces", ",".join(f"{4 * i}K" for i in range(1, 18))), "--pieces: more than 16"),
             (("--threads", "0"), "--threads: '0' is not a number of threads from 1 to 256"),
             (("--threads", "1,x"), "--threads: 'x' is not a number of threads"),
             (("--threads", "257"), "--threads: '257' is not"),
@@ -267,7 +269,21 @@ def check_interrupted():
     assert not folder or not groups_in(folder, p.pid)
 
 
+def check_progress():
+    """A terminal is told how far it is, and is left without a trace of it."""
+    terminal, stderr = os.openpty()
+    p = subprocess.run([UZRAM, "madvise-bench", "--backings", "private-4k", "--methods", "none",
+                        "--threads", "1", "--footprint", "2M", "--repeats", "2"], timeout=60,
+                       stderr=stderr, stdout=subprocess.PIPE, text=True, check=True)
+    os.close(stderr)
+    shown = os.read(terminal, 65536).decode()
+    assert "2/2 1/1 private-4k none -, 1 thread" in shown and shown.endswith("\r\033[K"), repr(shown)
+    assert "\033" not in p.stdout and "1/1" not in p.stdout, p.stdout
+    os.close(terminal)
+
+
 def main():
+    check_progress()
     report = check_report()
     check_outputs(report)
     check_compare(report)
