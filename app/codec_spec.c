@@ -45,13 +45,14 @@ static int set_number(uint32_t *to, int64_t min, int64_t max, const char *key, c
 	return 0;
 }
 
-static int set_min(uint32_t *to, const char *text, const char *where, struct uz_error *e)
+static int set_min(uint32_t *to, const char *key, const char *text, const char *where,
+		   struct uz_error *e)
 {
 	uint64_t bytes;
 
 	if (uz__size_parse(text, 0, &bytes) || bytes > UZ_PAGE_SIZE)
-		return uz__error(e, EINVAL, "%s: min=%s: it is a number of bytes from 0 to %u",
-				 where, text, UZ_PAGE_SIZE);
+		return uz__error(e, EINVAL, "%s: %s=%s: it is a number of bytes from 0 to %u",
+				 where, key, text, UZ_PAGE_SIZE);
 	*to = (uint32_t)bytes;
 	return 0;
 }
@@ -71,16 +72,52 @@ static int codec_key(struct uz_codec_spec *s, const char *key, const char *value
 	return 0;
 }
 
+/* The kernel's words for which pages. */
+static int set_type(struct uz_recompress_spec *s, const char *text, const char *where,
+		    struct uz_error *e)
+{
+	bool huge = !strcmp(text, "huge") || !strcmp(text, "huge_idle");
+
+	if (!huge && strcmp(text, "idle") != 0)
+		return uz__error(e, EINVAL, "%s: type=%s: it is idle, huge or huge_idle", where,
+				 text);
+	s->idle_s = !strcmp(text, "huge") ? 0 : IDLE_S_DEFAULT;
+	s->min_bytes = huge ? UZ_PAGE_SIZE : MIN_BYTES_DEFAULT;
+	return 0;
+}
+
 static int recompress_key(struct uz_recompress_spec *s, const char *key, const char *value,
 			  const char *where, struct uz_error *e)
 {
 	if (!strcmp(key, "idle"))
 		return set_number(&s->idle_s, 0, UINT32_MAX, key, value, where, e);
-	if (!strcmp(key, "min"))
-		return set_min(&s->min_bytes, value, where, e);
+	if (!strcmp(key, "min") || !strcmp(key, "threshold"))
+		return set_min(&s->min_bytes, key, value, where, e);
+	if (!strcmp(key, "type"))
+		return set_type(s, value, where, e);
 	if (!strcmp(key, "cpu"))
 		return set_number(&s->cpu_percent, 1, 100, key, value, where, e);
 	return codec_key(&s->codec, key, value, where, e);
+}
+
+/* NAME(KEY=VALUE,...) becomes NAME:KEY=VALUE,... */
+static int open_parens(char *text, const char *where, struct uz_error *e)
+{
+	char *open = strchr(text, '('), *close = strchr(text, ')');
+
+	if (!open && !close)
+		return 0;
+	if (!open || !close || close < open || close[1])
+		return uz__error(e, EINVAL, "%s: '%s' is not NAME(KEY=VALUE,...)", where, text);
+	*close = 0;
+	*open = open[1] ? ':' : 0;
+	return 0;
+}
+
+/* The kernel's default is a variant of lzo, with the same speed and ratio but for runs of zeros. */
+static const char *name_here(const char *name)
+{
+	return strcmp(name, "lzo-rle") ? name : "lzo";
 }
 
 /* Without @r only the keys of a codec are known. */
@@ -92,12 +129,14 @@ static int parse(struct uz_codec_spec *s, struct uz_recompress_spec *r, const ch
 
 	*s = (struct uz_codec_spec){ .level = UZ_LEVEL_DEFAULT };
 	err = set_text(copy, sizeof(copy), text, "the value", where, e);
+	if (!err)
+		err = open_parens(copy, where, e);
 	if (err)
 		return err;
 	item = copy + strcspn(copy, ":,");
 	rest = *item ? item + 1 : NULL;
 	*item = 0;
-	err = set_text(s->name, sizeof(s->name), copy, "the codec's name", where, e);
+	err = set_text(s->name, sizeof(s->name), name_here(copy), "the codec's name", where, e);
 	while (!err && (item = strsep(&rest, ",:"))) {
 		value = strchr(item, '=');
 		if (!value)
@@ -111,6 +150,45 @@ static int parse(struct uz_codec_spec *s, struct uz_recompress_spec *r, const ch
 					 "%s: no parameter '%s'; there are level, dict%s", where,
 					 item, r ? ", idle, min, cpu" : "");
 	}
+	return err;
+}
+
+static void append(char *text, const char *first, const char *more, size_t bytes)
+{
+	size_t n = strlen(text);
+
+	snprintf(text + n, UZ_CODEC_SPEC_TEXT - n, "%s%.*s", first, (int)bytes, more);
+}
+
+/* One more word of the list: a second codec, or parameters of recompression for it. */
+static int add_word(char *second, const char *word, const char *where, struct uz_error *e)
+{
+	size_t n = strlen(word);
+
+	if (*word == '(' && word[n - 1] == ')' && *second) {
+		if (n > 2)
+			append(second, strchr(second, ':') ? "," : ":", word + 1, n - 2);
+		return 0;
+	}
+	if (*word == '(' || *second)
+		return uz__error(e, EINVAL,
+				 "%s: '%s': it is one codec, a second one for recompression, and "
+				 "then its (KEY=VALUE,...)",
+				 where, word);
+	append(second, "", word, n);
+	return open_parens(second, where, e);
+}
+
+int uz__codec_list_split(char *text, char second[UZ_CODEC_SPEC_TEXT], const char *where,
+			 struct uz_error *e)
+{
+	char *rest = text, *word = strsep(&rest, " \t");
+	int err = 0;
+
+	*second = 0;
+	while (!err && (word = strsep(&rest, " \t")))
+		if (*word)
+			err = add_word(second, word, where, e);
 	return err;
 }
 

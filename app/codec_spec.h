@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* NAME[:level=N][,dict=FILE], and the same with the parameters of recompression. */
+/* NAME[:level=N][,dict=FILE] or NAME(level=N,...), and the same with the parameters of recompression. */
 #ifndef UZ_APP_CODEC_SPEC_H
 #define UZ_APP_CODEC_SPEC_H
 
@@ -9,6 +9,7 @@
 #include <uz/codec.h>
 
 #define UZ_CODEC_SPEC_TEXT 2048
+#define UZ_NO_DICT "none" /* as a dictionary's path: without one */
 
 struct uz_codec_spec {
 	char name[256];
@@ -21,6 +22,13 @@ struct uz_recompress_spec {
 	struct uz_codec_spec codec;
 	uint32_t idle_s, min_bytes, cpu_percent;
 };
+
+/*
+ * zram-generator's list of algorithms: "lz4 zstd(level=3) (type=idle)". Leaves the first word in @text
+ * and what recompression is to be, if there is more, in @second. 0 or -EINVAL.
+ */
+int uz__codec_list_split(char *text, char second[UZ_CODEC_SPEC_TEXT], const char *where,
+			 struct uz_error *e);
 
 /* 0, or -EINVAL with a message that starts with @where. */
 int uz__codec_spec_parse(struct uz_codec_spec *s, const char *text, const char *where,

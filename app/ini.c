@@ -23,13 +23,14 @@ static const struct {
 	{ "zram-size", OPT_SIZE, true },
 	{ "zram-resident-limit", OPT_MEM_LIMIT, true },
 	{ "compression-algorithm", OPT_CODEC, false },
+	{ "writeback-device", OPT_BACKING, false },
 	{ "disksize", OPT_SIZE, false },
 	{ "comp_algorithm", OPT_CODEC, false },
 };
 
 /* Keys of zram-generator that are about what is done with the block device afterwards. */
-static const char *const foreign[] = { "swap-priority", "fs-type",	    "mount-point",
-				       "options",	"writeback-device", "host-memory-limit" };
+static const char *const foreign[] = { "swap-priority", "fs-type", "mount-point", "options",
+				       "host-memory-limit" };
 
 struct reader {
 	struct uz_config *config;

@@ -165,24 +165,6 @@ static int set_limit(struct uz_section *s, enum uz_option_id id, const char *whe
 	return strcmp(text, "off") ? set_size(s, id, where, text, e) : keep(s, id, text, e);
 }
 
-static int set_codec(struct uz_section *s, enum uz_option_id id, const char *where,
-		     const char *text, struct uz_error *e)
-{
-	struct uz_codec_spec spec;
-	char level[16];
-	int err = uz__codec_spec_parse(&spec, text, where, e);
-
-	if (!err)
-		err = keep(s, id, spec.name, e);
-	if (!err && spec.level != UZ_LEVEL_DEFAULT) {
-		snprintf(level, sizeof(level), "%d", spec.level);
-		err = keep(s, OPT_LEVEL, level, e);
-	}
-	if (!err && spec.dict[0])
-		err = keep(s, OPT_DICT, spec.dict, e);
-	return err;
-}
-
 static int set_recompress(struct uz_section *s, enum uz_option_id id, const char *where,
 			  const char *text, struct uz_error *e)
 {
@@ -194,6 +176,30 @@ static int set_recompress(struct uz_section *s, enum uz_option_id id, const char
 		return err;
 	uz__recompress_spec_print(&spec, canonical);
 	return keep(s, id, canonical, e);
+}
+
+/* Also a list, of which the second codec is for recompression. */
+static int set_codec(struct uz_section *s, enum uz_option_id id, const char *where,
+		     const char *text, struct uz_error *e)
+{
+	char second[UZ_CODEC_SPEC_TEXT], level[16];
+	UZ_FREE char *first = strdup(text);
+	struct uz_codec_spec spec = { .level = UZ_LEVEL_DEFAULT };
+	int err = first ? uz__codec_list_split(first, second, where, e) : -ENOMEM;
+
+	if (!err)
+		err = uz__codec_spec_parse(&spec, first, where, e);
+	if (!err && *second)
+		err = set_recompress(s, OPT_RECOMPRESS, where, second, e);
+	if (!err)
+		err = keep(s, id, spec.name, e);
+	if (!err && spec.level != UZ_LEVEL_DEFAULT) {
+		snprintf(level, sizeof(level), "%d", spec.level);
+		err = keep(s, OPT_LEVEL, level, e);
+	}
+	if (!err && spec.dict[0])
+		err = keep(s, OPT_DICT, spec.dict, e);
+	return err;
 }
 
 static int add_line(struct uz_section *s, enum uz_option_id id, const char *text,

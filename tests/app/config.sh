@@ -122,6 +122,29 @@ is zram1 codec lz4
 is extra size 1M
 is d0 size ""
 
+# zram-generator's list of algorithms, and its backing.
+cat >list.conf <<'END'
+[zram0]
+compression-algorithm = zstd(level=3) lzo-rle(type=idle)
+[zram1]
+compression-algorithm = lzo-rle zstd(level=9,dict=d) (type=huge_idle)
+writeback-device = /dev/sdx9
+[zram2]
+codec = lz4hc(level=4)
+recompress = zstd(level=12,idle=5,threshold=3000)
+END
+dump --config list.conf
+is zram0 codec zstd
+is zram0 level 3
+is zram0 recompress lzo,idle=60,min=1,cpu=10
+is zram1 codec lzo
+is zram1 level ""
+is zram1 recompress zstd:level=9,dict=d,idle=60,min=4096,cpu=10
+is zram1 backing /dev/sdx9
+is zram2 codec lz4hc
+is zram2 level 4
+is zram2 recompress zstd:level=12,idle=5,min=3000,cpu=10
+
 # Lines of LINE NUMBER|TEXT IN THE MESSAGE|FILE (with \n)
 while IFS='|' read -r line text content; do
 	printf '%b' "$content" >bad.conf
@@ -146,6 +169,12 @@ done <<'END'
 3|region: region a is given twice|[uzram]\nregion=a:2M\nregion=a:2M
 2|name: no such key|[d0]\nname=x
 2|checksum: 'x' is neither yes nor no|[d0]\nchecksum=x
+2|'zstd(level=3' is not NAME(KEY=VALUE,...)|[d0]\ncodec=zstd(level=3
+2|'zstd(level=3)x' is not NAME(KEY=VALUE,...)|[d0]\ncodec=zstd(level=3)x
+2|no parameter 'type'|[d0]\ncodec=zstd(type=idle)
+2|type=cold: it is idle, huge or huge_idle|[d0]\ncodec=lz4 zstd(type=cold)
+2|'lz4hc': it is one codec, a second one for recompression|[d0]\ncodec=lz4 zstd lz4hc
+2|'(type=idle)': it is one codec|[d0]\ncodec=lz4 (type=idle)
 2|a zero byte|[d0]\nsize=1\0G
 END
 expect 2 "$uzram" serve --dump-config --config <(printf '[uzram]\nprivate=yes\nmemory=f\n')
