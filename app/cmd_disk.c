@@ -53,6 +53,10 @@ static int give_up(struct message *m, int err)
 static int put_dict(struct message *m, const char *path, struct uz_error *e)
 {
 	uz__cleanup_close(&m->dict_fd);
+	if (!strcmp(path, UZ_NO_DICT)) {
+		uz__json_put_text(&m->request.out, "dict", path);
+		return 0;
+	}
 	m->dict_fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (m->dict_fd < 0)
 		return uz__error(e, EINVAL, "dictionary %s: %s", path, strerror(errno));

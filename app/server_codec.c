@@ -37,7 +37,7 @@ static int load_dict(const char *path, int fd, void **bytes, uint32_t *nr, struc
 {
 	UZ_CLOSE int own = -1;
 
-	if (!*path)
+	if (!*path || !strcmp(path, UZ_NO_DICT))
 		return 0;
 	if (fd < 0) {
 		own = open(path, O_RDONLY | O_CLOEXEC);
@@ -80,11 +80,10 @@ static int entry_of(struct uz_server *s, const struct uz_codec_ops *ops,
 	return entry;
 }
 
-int uz__server_codec(struct uz_server *s, const struct uz_codec_spec *spec, bool checksum,
-		     int dict_fd, struct uz_error *e)
+static int entry_for(struct uz_server *s, const struct uz_codec_spec *spec, const void *dict,
+		     uint32_t dict_bytes, bool checksum, struct uz_error *e)
 {
-	struct uz_codec_params p = { .level = spec->level };
-	UZ_FREE void *dict = NULL;
+	struct uz_codec_params p = { .level = spec->level, .dict_bytes = dict_bytes, .dict = dict };
 	const struct uz_codec_ops *ops;
 	char why[512] = "";
 	int err;
@@ -92,11 +91,31 @@ int uz__server_codec(struct uz_server *s, const struct uz_codec_spec *spec, bool
 	ops = uz_host_codec(spec->name, why, sizeof(why));
 	if (!ops)
 		return uz__error(e, EINVAL, "%s", why);
-	err = load_dict(spec->dict, dict_fd, &dict, &p.dict_bytes, e);
-	p.dict = dict;
-	if (!err)
-		err = check_params(ops, &p, e);
+	err = check_params(ops, &p, e);
 	return err ? err : entry_of(s, ops, &p, checksum, e);
+}
+
+int uz__server_codec(struct uz_server *s, const struct uz_codec_spec *spec, bool checksum,
+		     int dict_fd, struct uz_error *e)
+{
+	UZ_FREE void *dict = NULL;
+	uint32_t bytes = 0;
+	int err = load_dict(spec->dict, dict_fd, &dict, &bytes, e);
+
+	return err ? err : entry_for(s, spec, dict, bytes, checksum, e);
+}
+
+/* The same codec with other parameters: the disk's dictionary goes on. */
+static int keep_dict(struct uz_server *s, struct uz_disk *d, const struct uz_codec_spec *spec,
+		     bool checksum, struct uz_error *e)
+{
+	UZ_FREE void *dict = malloc(UZ_DICT_MAX);
+	int bytes = dict ? uz_store_codec_dict(s->store, uz_dev_codec(d->dev), dict) : -ENOMEM;
+
+	if (bytes < 0)
+		return uz__error(e, -bytes, "disk %s: its dictionary: %s", d->name,
+				 strerror(-bytes));
+	return entry_for(s, spec, dict, (uint32_t)bytes, checksum, e);
 }
 
 int uz__server_change_codec(struct uz_server *s, struct uz_disk *d, const struct uz_section *v,
@@ -110,12 +129,6 @@ int uz__server_change_codec(struct uz_server *s, struct uz_disk *d, const struct
 	if (err)
 		return uz__error(e, -err, "disk %s: its codec is not known: %s", d->name,
 				 strerror(-err));
-	if (!v->value[OPT_CODEC] && !v->value[OPT_DICT] && info.dict_bytes)
-		return uz__error(
-			e, EINVAL,
-			"disk %s uses a dictionary, which this would lose: give dict=FILE too, or "
-			"codec=%s and 'uzram train %s' afterwards",
-			d->name, info.name, d->name);
 	snprintf(spec.name, sizeof(spec.name), "%s",
 		 v->value[OPT_CODEC] ? v->value[OPT_CODEC] : info.name);
 	snprintf(spec.dict, sizeof(spec.dict), "%s", v->value[OPT_DICT] ? v->value[OPT_DICT] : "");
@@ -124,6 +137,8 @@ int uz__server_change_codec(struct uz_server *s, struct uz_disk *d, const struct
 	else if (!v->value[OPT_CODEC])
 		spec.level = info.level;
 	checksum = v->value[OPT_CHECKSUM] ? uz__option_is_on(v, NULL, OPT_CHECKSUM) : info.checksum;
+	if (!v->value[OPT_DICT] && !strcmp(spec.name, info.name))
+		return keep_dict(s, d, &spec, checksum, e);
 	return uz__server_codec(s, &spec, checksum, dict_fd, e);
 }
 

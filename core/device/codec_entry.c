@@ -195,6 +195,19 @@ int uz_store_codec_info(struct uz_store *s, unsigned int entry, struct uz_codec_
 	return 0;
 }
 
+int uz_store_codec_dict(struct uz_store *s, unsigned int entry, void *buf)
+{
+	int r = -UZ_ENOENT;
+
+	uz_lock(s->plat, &s->control);
+	if (entry < UZ_CODEC_MAX && s->codec[entry].ops) {
+		r = (int)s->meta->codec[entry].dict_bytes;
+		memcpy(buf, uz__meta_dict(s->meta, entry), (size_t)r);
+	}
+	uz_unlock(s->plat, &s->control);
+	return r;
+}
+
 static int attach_entry(struct uz_store *s, unsigned int e, struct uz_store_error *err)
 {
 	const struct uz__codec_record *rec = &s->meta->codec[e];

@@ -86,8 +86,25 @@ expect_text " bytes of dictionary"
 same a data
 wait_for 20 migrated a
 same a data
-expect 2 "$uzram" set a level=3
-expect_text "disk a uses a dictionary, which this would lose"
+
+# It stays while the codec does, whatever else is changed.
+dict_bytes=$(of a dict_bytes)
+small=$(of a compr_data_size)
+expect 0 "$uzram" set a level=3
+is a level 3
+is a dict_bytes "$dict_bytes"
+expect 0 "$uzram" set a codec=zstd checksum=yes
+is a checksum yes
+is a dict_bytes "$dict_bytes"
+expect 0 "$uzram" set a codec=zstd level=5 checksum=no
+wait_for 20 migrated a
+[ "$(of a compr_data_size)" -le $((small * 21 / 20)) ] || fail "the dictionary is not used"
+same a data
+expect 0 "$uzram" set a dict=none
+is a dict_bytes 0
+expect 0 "$uzram" train a zstd 4K
+expect 0 "$uzram" set a codec=lz4
+is a dict_bytes 0
 head -c 3000 data >dict
 expect 0 "$uzram" set a codec=zstd,dict=dict
 is a dict_bytes 3000

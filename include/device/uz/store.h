@@ -65,6 +65,8 @@ struct uz_codec_info {
 	bool checksum;
 };
 int uz_store_codec_info(struct uz_store *s, unsigned int entry, struct uz_codec_info *out);
+/* Copies an entry's dictionary to @buf, UZ_DICT_MAX bytes: its length, 0 without one, or -ENOENT. */
+int uz_store_codec_dict(struct uz_store *s, unsigned int entry, void *buf);
 
 /*
  * A stream is one thread's scratch memory: compressor state and buffers. Used by one thread at a
