@@ -166,14 +166,22 @@ static void say(struct serve *v)
 	fflush(stdout);
 }
 
-static int write_pid(const char *path, struct uz_error *e)
+static int pid_error(const char *path, struct uz_error *e)
 {
-	UZ_FCLOSE FILE *f = path ? fopen(path, "we") : NULL;
+	return uz__error(e, errno, "--pid-file %s: %s", path, strerror(errno));
+}
 
-	if (!path)
-		return 0;
-	if (!f || fprintf(f, "%ld\n", (long)getpid()) < 0 || fflush(f))
-		return uz__error(e, errno, "--pid-file %s: %s", path, strerror(errno));
+/* Opened before the start, which could not be undone once clients have written. */
+static int open_pid(const char *path, FILE **f, struct uz_error *e)
+{
+	*f = path ? fopen(path, "we") : NULL;
+	return path && !*f ? pid_error(path, e) : 0;
+}
+
+static int write_pid(const char *path, FILE *f, struct uz_error *e)
+{
+	if (f && (fprintf(f, "%ld\n", (long)getpid()) < 0 || fflush(f)))
+		return pid_error(path, e);
 	return 0;
 }
 
@@ -193,7 +201,8 @@ static void finish(struct serve *v)
 
 static int run(struct serve *v, const sigset_t *signals, struct uz_error *e)
 {
-	const char *pid_file = v->config.server.value[OPT_PID_FILE];
+	const char *pid_path = v->config.server.value[OPT_PID_FILE];
+	UZ_FCLOSE FILE *pid_file = NULL;
 	int err = take_passed(v, e), got;
 
 	if (!err)
@@ -201,18 +210,20 @@ static int run(struct serve *v, const sigset_t *signals, struct uz_error *e)
 	if (!err)
 		err = listen_control(v, e);
 	if (!err)
+		err = open_pid(pid_path, &pid_file, e);
+	if (!err)
 		err = start(v, e);
 	if (!err)
-		err = write_pid(pid_file, e);
-	if (err)
-		return err;
-	say(v);
-	uz__notify("READY=1");
-	sigwait(signals, &got);
-	uz__notify("STOPPING=1");
+		err = write_pid(pid_path, pid_file, e);
+	if (!err) {
+		say(v);
+		uz__notify("READY=1");
+		sigwait(signals, &got);
+		uz__notify("STOPPING=1");
+	}
 	if (pid_file)
-		unlink(pid_file);
-	return 0;
+		unlink(pid_path);
+	return err;
 }
 
 /* Threads inherit the mask, so the signals wait for sigwait. False: the parent is gone already. */

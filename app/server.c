@@ -176,7 +176,10 @@ int uz__server_open(struct uz_server *s, const struct uz_config *c, struct uz_er
 			err = bring_up(s, &c->disk[i], e);
 	if (!err)
 		err = uz__server_check_backings(s, e);
-	return err ? err : start_threads(s, e);
+	if (!err)
+		err = start_threads(s, e);
+	s->started = !err;
+	return err;
 }
 
 void uz__server_close(struct uz_server *s)
@@ -187,6 +190,8 @@ void uz__server_close(struct uz_server *s)
 	if (s->store)
 		uz_store_close(s->store);
 	uz__server_close_backings(s);
+	if (s->host && !s->started)
+		uz_host_discard(s->host);
 	uz_host_close(s->host);
 	uz__disks_fini(&s->disks);
 	uz__grants_fini(&s->grants);

@@ -28,7 +28,7 @@ struct uz_server {
 	const struct uz_section *defaults; /* the configuration's, valid as long as the server */
 	pthread_mutex_t admin; /* adding and removing disks */
 	uint64_t ram_bytes, capacity_bytes;
-	bool adopted;
+	bool adopted, started;
 };
 
 /* Opens or adopts the store, brings its disks up and creates the missing ones. */

@@ -51,10 +51,14 @@ static int check_regular(int fd)
 	return S_ISREG(st.st_mode) ? 0 : -EINVAL;
 }
 
-static int open_file(const char *path)
+static int open_file(struct uz_host *h, const char *path)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
+	if (fd >= 0)
+		h->made_path = strdup(path);
+	else if (errno == EEXIST)
+		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -80,7 +84,7 @@ static int open_store(struct uz_host *h, const struct uz_host_config *c)
 	int rc;
 
 	if (c->backing == UZ_HOST_FILE)
-		h->fd = open_file(c->path);
+		h->fd = open_file(h, c->path);
 	else if (c->fd >= 0)
 		h->fd = reopen(c->fd);
 	else
@@ -89,7 +93,25 @@ static int open_store(struct uz_host *h, const struct uz_host_config *c)
 		return h->fd;
 	h->own_memfd = c->backing == UZ_HOST_MEMFD && c->fd < 0;
 	rc = check_regular(h->fd);
-	return rc < 0 ? rc : lock_store(h->fd);
+	if (rc == 0)
+		rc = lock_store(h->fd);
+	h->was_empty = uz__backing_bytes(h) == 0;
+	return rc;
+}
+
+/* The lock is held, so that nobody else has begun to use the file. */
+void uz_host_discard(struct uz_host *h)
+{
+	struct stat ours, there;
+
+	if (h->backing != UZ_HOST_FILE || !h->was_empty)
+		return;
+	if (h->made_path && fstat(h->fd, &ours) == 0 && stat(h->made_path, &there) == 0 &&
+	    ours.st_dev == there.st_dev && ours.st_ino == there.st_ino)
+		unlink(h->made_path);
+	else if (ftruncate(h->fd, 0) < 0)
+		fprintf(stderr, "uzram: a store that was not used is left behind: %s\n",
+			strerror(errno));
 }
 
 static bool config_valid(const struct uz_host_config *c)
@@ -149,6 +171,7 @@ void uz_host_close(struct uz_host *h)
 		h->plat.ops->release(&h->plat, h->store, h->store_len);
 	uz__close_fd(&h->fd);
 	uz__close_fd(&h->given_fd);
+	free(h->made_path);
 	free(h);
 }
 

@@ -21,6 +21,8 @@ struct uz_host {
 	enum uz_host_backing backing;
 	bool huge; /* private memory may have transparent huge pages */
 	bool own_memfd;
+	char *made_path; /* the file that was not there before; NULL: it was, or is no file */
+	bool was_empty;
 	int fd; /* the store's file, our own open file description, locked; -1: private */
 	int given_fd; /* kept until close; -1: none */
 	char *store; /* NULL: not reserved */

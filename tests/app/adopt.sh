@@ -43,6 +43,21 @@ truncate -s "${mib}M" data
 rev data 2>/dev/null | head -c "${mib}M" >data.b || true
 truncate -s "${mib}M" data.b
 
+# A start that fails leaves nothing: no file where none was, an empty one where one was.
+refused() {
+	expect "$1" "$uzram" serve --config /dev/null --memory "$store" --nbd unix:n "${@:2}"
+	[ ! -e "$store" ] || fail "left behind by $*: $(ls -l "$store")"
+}
+refused 2 --pool none
+refused 2 --codec zstd,dict=missing
+refused 1 --ram 100K
+refused 2 --size 64M --backing /dev/null
+refused 1 --pid-file missing/pid
+: >"$store"
+expect 2 "$uzram" serve --config /dev/null --memory "$store" --nbd unix:n --pool none
+[ "$(stat -c %s "$store")" = 0 ] || fail "an empty file did not stay one"
+rm "$store"
+
 start --ram 256M --size "${mib}M" --name a --name b --codec zstd --pool zbud
 expect 1 "$uzram" serve --config /dev/null --memory "$store" --nbd unix:n2 --control c2
 expect_text "another process has this store open"
@@ -55,6 +70,7 @@ killed
 # Nothing but the file is named: everything comes back, and no disk is added.
 start --ram 256M
 grep -q 'adopted with the disks in it' server.log || fail "$(cat server.log)"
+expect 1 "$uzram" serve --config /dev/null --memory "$store" --nbd unix:n2 --control c2
 pool=$("$uzram" version | awk '/^pools/ { print $2 }')
 [ "$(column name,pool,algorithm,disksize | sort)" = "a $pool lz4 $((mib << 20))
 b zbud zstd $((mib << 20))

@@ -30,6 +30,12 @@ int uz_host_open(const struct uz_host_config *c, struct uz_host **out);
 void uz_host_close(struct uz_host *h); /* accepts NULL */
 struct uz_plat *uz_host_plat(struct uz_host *h);
 
+/*
+ * After a start that failed and before uz_host_close, the store closed: a file that was missing or
+ * empty when it was opened is so again. Other stores stay as they are.
+ */
+void uz_host_discard(struct uz_host *h);
+
 /* Store memory that the system has charged to us, in bytes (resident), or -errno. */
 int64_t uz_host_resident(struct uz_host *h);
 
