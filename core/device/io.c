@@ -105,6 +105,14 @@ int uz_dev_read(struct uz_dev *d, struct uz_stream *st, uint64_t off, void *buf,
 	return finish(&rq, r, len - left);
 }
 
+void uz_dev_prefetch(struct uz_dev *d, struct uz_stream *st, uint64_t off)
+{
+	uz__enter(st);
+	if (in_range(d, off, 1))
+		uz__object_prefetch(d, uz__slot_at(d, off >> UZ_PAGE_SHIFT), false);
+	uz__leave(st);
+}
+
 static int write_piece(struct uz_dev *d, struct uz_stream *st, struct piece p, const void *src,
 		       unsigned int flags)
 {

@@ -42,7 +42,7 @@ static bool next_write(struct uz_nbd_conn *c, struct uz_nbd_request *rq)
 	const char *p = c->rx + c->rx_pos;
 	uint32_t avail = uz__nbd_avail(c);
 
-	if (avail < NBD_REQUEST_BYTES || !uz__nbd_is_write(p) || !uz__nbd_parse(c, p, rq))
+	if (avail < NBD_REQUEST_BYTES || !uz__nbd_is(p, NBD_CMD_WRITE) || !uz__nbd_parse(c, p, rq))
 		return false;
 	return rq->length <= avail - NBD_REQUEST_BYTES;
 }

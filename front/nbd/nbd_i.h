@@ -153,7 +153,7 @@ enum uz_nbd_next uz__nbd_opt_set_meta(struct uz_nbd_conn *c, struct uz_nbd_curso
 bool uz__nbd_opt_disk(struct uz_nbd_conn *c, const char *name, uint32_t bytes);
 
 /* request.c */
-bool uz__nbd_is_write(const char *p);
+bool uz__nbd_is(const char *p, enum nbd_command type);
 /* True and the request, or false after a protocol fault. */
 bool uz__nbd_parse(struct uz_nbd_conn *c, const char *p, struct uz_nbd_request *rq);
 

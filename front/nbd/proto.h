@@ -22,6 +22,7 @@
 #define NBD_OPT_HEADER_BYTES 16u
 #define NBD_REP_HEADER_BYTES 20u
 #define NBD_REQUEST_BYTES 28u
+#define NBD_REQUEST_OFFSET 16u /* where its offset is */
 #define NBD_SIMPLE_REPLY_BYTES 16u
 #define NBD_CHUNK_BYTES 20u
 #define NBD_EXTENT_BYTES 8u

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * READ. Pages are decompressed straight into the reply buffer, behind the
- * header of their reply.
+ * header of their reply. While one is, what the next request reads is on its way from memory.
  *
  * Structured replies: one chunk an extent, at most UZ_NBD_PART each; zero pages
  * travel as OFFSET_HOLE. Simple replies, and reads that must not be fragmented
@@ -151,8 +151,18 @@ static void read_whole(struct uz_nbd_conn *c, const struct uz_nbd_request *rq)
 	read_rest(c, rq, rq->offset + bytes);
 }
 
+/* If the next request is here and a read too. */
+static void look_ahead(struct uz_nbd_conn *c)
+{
+	const char *p = c->rx + c->rx_pos;
+
+	if (uz__nbd_avail(c) >= NBD_REQUEST_BYTES && uz__nbd_is(p, NBD_CMD_READ))
+		uz_dev_prefetch(c->dev, c->stream, nbd_get64(p + NBD_REQUEST_OFFSET));
+}
+
 void uz__nbd_read(struct uz_nbd_conn *c, const struct uz_nbd_request *rq)
 {
+	look_ahead(c);
 	if (!rq->length)
 		uz__nbd_reply(c, rq, 0, NULL);
 	else if (c->structured && !(rq->flags & NBD_CMD_FLAG_DF))

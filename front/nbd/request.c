@@ -2,9 +2,9 @@
 /* A request from the wire. What may follow from it is decided in serve.c. */
 #include "nbd_i.h"
 
-bool uz__nbd_is_write(const char *p)
+bool uz__nbd_is(const char *p, enum nbd_command type)
 {
-	return nbd_get32(p) == NBD_REQUEST_MAGIC && nbd_get16(p + 6) == NBD_CMD_WRITE;
+	return nbd_get32(p) == NBD_REQUEST_MAGIC && nbd_get16(p + 6) == type;
 }
 
 bool uz__nbd_parse(struct uz_nbd_conn *c, const char *p, struct uz_nbd_request *rq)
@@ -18,7 +18,7 @@ bool uz__nbd_parse(struct uz_nbd_conn *c, const char *p, struct uz_nbd_request *
 	rq->flags = nbd_get16(p + 4);
 	rq->type = nbd_get16(p + 6);
 	rq->cookie = nbd_get64(p + 8);
-	rq->offset = nbd_get64(p + 16);
+	rq->offset = nbd_get64(p + NBD_REQUEST_OFFSET);
 	rq->length = nbd_get32(p + 24);
 	return true;
 }

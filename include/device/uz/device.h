@@ -50,6 +50,9 @@ int uz_dev_read(struct uz_dev *d, struct uz_stream *st, uint64_t off, void *buf,
 int uz_dev_write(struct uz_dev *d, struct uz_stream *st, uint64_t off, const void *buf, size_t len,
 		 unsigned int flags);
 
+/* A hint, at any @off: the page there will be read soon. */
+void uz_dev_prefetch(struct uz_dev *d, struct uz_stream *st, uint64_t off);
+
 /* The range reads as zeros from now on and its memory goes back to the pool at once. */
 int uz_dev_zero(struct uz_dev *d, struct uz_stream *st, uint64_t off, uint64_t len);
 
