@@ -22,9 +22,10 @@ class Context:
 
     def __init__(self, options, sets, results):
         self.options, self.sets, self.results = options, sets, results
-        self.pool_names = [x["pool"] for x in pick(
-            tools.lines("overhead", data=next(iter(sets.values())), size_mib=8, rounds=1), case="store")]
-        self.default = self.pool_names[0]
+        first = list(sets.values())[:1]
+        self.pool_names = [x["pool"] for path in first for x in pick(
+            tools.lines("overhead", data=path, size_mib=8, rounds=1), case="store")]
+        self.default = self.pool_names[0] if self.pool_names else None
 
     def rate(self, found, **want):
         """MB/s of each round, by the chosen clock; and how busy the machine was."""
