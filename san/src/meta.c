@@ -14,20 +14,6 @@ struct word {
 	uint64_t v;
 } __attribute__((packed, may_alias));
 
-static bool near_edge(uintptr_t a, size_t n)
-{
-	uintptr_t from = (a - KMSAN__MARGIN) & KMSAN__CHUNK_MASK;
-
-	return from + n > KMSAN__CHUNK - 2 * KMSAN__MARGIN;
-}
-
-/* Stores over an edge that are still in a bounce buffer are merged before bulk work there. */
-static void settle(uintptr_t a, size_t n)
-{
-	if (near_edge(a, n))
-		kmsan__bounce_merge();
-}
-
 static void set_origins(struct kmsan__segment s, uintptr_t a, uint32_t origin)
 {
 	size_t i, nr = kmsan__options.origins ? ((a & 3) + s.size_bytes + 3) / 4 : 0;
@@ -57,7 +43,7 @@ void kmsan__set(const void *p, size_t n, uint8_t bits, uint32_t origin)
 {
 	bool is_large = bits == 0xff && n / 1024 >= (size_t)kmsan__options.lazy_kib;
 
-	settle((uintptr_t)p, n);
+	kmsan__settle((uintptr_t)p, n);
 	if (kmsan_likely(!is_large) || !kmsan__poison_lazily((uintptr_t)p, n, origin))
 		kmsan__fill(p, n, bits, origin);
 }
@@ -77,7 +63,7 @@ size_t kmsan__find_bad(const void *p, size_t from, size_t n)
 {
 	uintptr_t a = (uintptr_t)p;
 
-	settle(a, n);
+	kmsan__settle(a, n);
 	while (from < n) {
 		struct kmsan__segment s = kmsan__segment(a + from, n - from, false);
 		size_t written = s.shadow ? skip_written(s.shadow, s.size_bytes) : s.size_bytes;
@@ -177,8 +163,8 @@ void kmsan__copy(struct kmsan_caller at, void *dst, const void *src, size_t n)
 
 	if (d == s)
 		return;
-	settle(d, n);
-	settle(s, n);
+	kmsan__settle(d, n);
+	kmsan__settle(s, n);
 	while (n > 0) {
 		p.n = least(part(d, n, down), part(s, n, down));
 		p.dst = down ? d + n - p.n : d;

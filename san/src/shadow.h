@@ -1,41 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where metadata lies. A chunk of memory (1 MiB) has a chunk of metadata: its shadow,
- * one byte a byte, and behind it its origins, 32 bits for each aligned 4 bytes. A
- * directory of two levels finds it; nothing depends on where the system maps memory.
+ * Where metadata lies: a shadow byte for each byte, a set bit is unwritten; and an origin of
+ * 32 bits for each aligned 4 bytes. The layout, how both are found, is chosen when the runtime
+ * is compiled: two levels of tables (table.h), or arithmetic (linear.h). A layout has
  *
- *	47 address bits = 13 (root) + 14 (leaf) + 20 (inside the chunk); aarch64 has 48
- *
- * Without an OS both halves of the address space are followed: 48 bits.
- *
- * Metadata of neighbouring chunks is not contiguous, so an access of n bytes over an edge
- * cannot be given a plain pointer. A load gets a copy. A store gets a bounce buffer: the
- * instrumented code writes there after the getter has returned, and each later access that
- * could see those bytes merges what has changed in it first. To know "could see" without
- * a test in the fast path, the getters take the slow path for every access that begins
- * within KMSAN__MARGIN of an edge: 0.05% of the addresses, and no more instructions than
- * the test for crossing an edge.
+ *	kmsan__meta_load, kmsan__meta_store	the pointers that instrumented code gets
+ *	kmsan__segment				a range, in parts whose metadata is contiguous
+ *	kmsan__settle				before a range is looked at
+ *	kmsan__shadow_alias			two ranges with the same metadata
  */
 #ifndef KMSAN_SHADOW_H
 #define KMSAN_SHADOW_H
 
 #include "kmsan_i.h"
-
-#ifndef KMSAN__CHUNK_SHIFT
-#define KMSAN__CHUNK_SHIFT 20
-#endif
-#define KMSAN__LEAF_SHIFT 14
-#if defined(__aarch64__) || !__STDC_HOSTED__
-#define KMSAN__ADDRESS_BITS 48
-#else
-#define KMSAN__ADDRESS_BITS 47
-#endif
-#define KMSAN__CHUNK (1ul << KMSAN__CHUNK_SHIFT)
-#define KMSAN__CHUNK_MASK (KMSAN__CHUNK - 1)
-#define KMSAN__LEAF_SIZE (1ul << KMSAN__LEAF_SHIFT)
-#define KMSAN__ROOT_SIZE (1ul << (KMSAN__ADDRESS_BITS - KMSAN__CHUNK_SHIFT - KMSAN__LEAF_SHIFT))
-/* The largest access that may cross an edge; larger ones over an edge count as written. */
-#define KMSAN__MARGIN 256ul
 
 struct kmsan__meta {
 	void *shadow;
@@ -49,76 +26,22 @@ struct kmsan__segment {
 	size_t size_bytes;
 };
 
-struct kmsan__leaf {
-	uint8_t *chunks[KMSAN__LEAF_SIZE];
-};
-
-extern struct kmsan__leaf *kmsan__root[KMSAN__ROOT_SIZE];
-
-static inline bool kmsan__is_tracked(uintptr_t a)
-{
-	return !__STDC_HOSTED__ || !(a >> KMSAN__ADDRESS_BITS);
-}
-
-static inline struct kmsan__leaf **kmsan__leaf_place(uintptr_t a)
-{
-	return &kmsan__root[(a >> (KMSAN__CHUNK_SHIFT + KMSAN__LEAF_SHIFT)) &
-			    (KMSAN__ROOT_SIZE - 1)];
-}
-
-static inline uint8_t *kmsan__chunk_of(uintptr_t a)
-{
-	const struct kmsan__leaf *leaf = kmsan__load_acquire(kmsan__leaf_place(a));
-
-	if (kmsan_unlikely(!leaf))
-		return NULL;
-	return kmsan__load_acquire(
-		&leaf->chunks[(a >> KMSAN__CHUNK_SHIFT) & (KMSAN__LEAF_SIZE - 1)]);
-}
-
-static inline struct kmsan__meta kmsan__meta_in(uint8_t *chunk, uintptr_t a)
-{
-	uintptr_t offset = a & KMSAN__CHUNK_MASK;
-
-	return (struct kmsan__meta){ chunk + offset,
-				     (uint32_t *)(void *)(chunk + KMSAN__CHUNK + (offset & ~3ul)) };
-}
-
-static inline bool kmsan__is_inside(uintptr_t a, size_t n)
-{
-	return n < KMSAN__CHUNK - 2 * KMSAN__MARGIN &&
-	       ((a - KMSAN__MARGIN) & KMSAN__CHUNK_MASK) < KMSAN__CHUNK - 2 * KMSAN__MARGIN - n;
-}
-
-struct kmsan__meta kmsan__load_slow(uintptr_t a, size_t n);
-struct kmsan__meta kmsan__store_slow(uintptr_t a, size_t n);
-
-static inline struct kmsan__meta kmsan__meta_load(uintptr_t a, size_t n)
-{
-	uint8_t *chunk = kmsan__chunk_of(a);
-
-	if (kmsan_likely(chunk && kmsan__is_inside(a, n)))
-		return kmsan__meta_in(chunk, a);
-	return kmsan__load_slow(a, n);
-}
-
-static inline struct kmsan__meta kmsan__meta_store(uintptr_t a, size_t n)
-{
-	uint8_t *chunk = kmsan__chunk_of(a);
-
-	if (kmsan_likely(chunk && kmsan__is_inside(a, n)))
-		return kmsan__meta_in(chunk, a);
-	return kmsan__store_slow(a, n);
-}
+#ifdef KMSAN_LINEAR
+#include "linear.h"
+#else
+#include "table.h"
+#endif
 
 /* The first part of [a, a + n); create: makes its metadata unless the memory is short. */
 struct kmsan__segment kmsan__segment(uintptr_t a, size_t n, bool create);
 
-/* Merges what instrumented code stored over edges; before a range is looked at. */
-void kmsan__bounce_merge(void);
-void kmsan__bounce_release(struct kmsan__bounce *b);
+/* What a load of written memory is given, and where stores go when there is no metadata. */
+struct kmsan__meta kmsan__meta_nothing(void);
+struct kmsan__meta kmsan__meta_sink(void);
+/* All written; its metadata is given back. */
 void kmsan__shadow_release(uintptr_t a, size_t n);
-int kmsan__shadow_alias(uintptr_t a, uintptr_t b, size_t n);
+/* from gets the metadata of to: 0 or -errno. n 0: it has its own again. */
+int kmsan__shadow_alias(uintptr_t from, uintptr_t to, size_t n);
 
 /* No two ranges share metadata. */
 bool kmsan__shadow_is_plain(void);

@@ -13,7 +13,11 @@
 #include "../../san/src/shadow.h"
 #include "test.h"
 
+#ifndef KMSAN__CHUNK /* the linear layout has no edges, and is tested at the same places */
+#define KMSAN__CHUNK (1ul << 20)
+#endif
 #define CHUNK KMSAN__CHUNK
+#define CHUNK_MASK (CHUNK - 1)
 #define SPAN (3 * CHUNK)
 #define NEAR 600ul
 
@@ -35,7 +39,7 @@ static uint64_t nr_crossings;
 
 static bool crosses(const char *p, size_t n)
 {
-	return n && ((uintptr_t)p ^ ((uintptr_t)p + n - 1)) & ~KMSAN__CHUNK_MASK;
+	return n && ((uintptr_t)p ^ ((uintptr_t)p + n - 1)) & ~CHUNK_MASK;
 }
 
 /* An address whose range of n bytes is mostly at, or near, one of the two inner edges. */
@@ -235,7 +239,7 @@ int main(void)
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	CHECK(p != MAP_FAILED);
-	base = (char *)(((uintptr_t)p + CHUNK - 1) & ~KMSAN__CHUNK_MASK);
+	base = (char *)(((uintptr_t)p + CHUNK - 1) & ~CHUNK_MASK);
 	kmsan__depot_init(1 << 20);
 	large_range();
 	kmsan__options.lazy_kib = 512; /* also among the random steps */

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The linear layout's addresses, set aside before any instrumented function runs: a
+ * .preinit_array entry comes before all constructors, also those of libraries. What libc
+ * and the loader allocate earlier has no metadata and counts as written.
+ *
+ * Pages of an alias are pages of a file without a name, mapped twice. Whatever is mapped
+ * over one side (a release, a fresh large block) ends the alias there and nowhere else.
+ */
+#include "shadow.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define PAGE 4096ul
+#define NR_ALIASES 64
+#define WINDOW (1ul << KMSAN__WINDOW_SHIFT)
+
+struct alias {
+	uintptr_t from, to;
+	size_t size_bytes; /* 0: free */
+};
+
+static bool is_ready;
+static struct alias aliases[NR_ALIASES];
+static uint32_t nr_aliases; /* high-water mark */
+static uint32_t alias_lock;
+
+static _Noreturn void refuse(const char *why)
+{
+	static struct kmsan__out o = { .fd = 2 };
+
+	kmsan__print(&o, "kmsan: the linear layout does not fit here: %s; link without --linear\n",
+		     why);
+	kmsan__out_flush(&o);
+	kmsan__sys_exit(2);
+}
+
+static void window_take(uintptr_t a)
+{
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+	long p = kmsan__sys(SYS_mmap, (long)a, (long)WINDOW, PROT_READ | PROT_WRITE, flags, -1, 0);
+
+	if (p == -EEXIST || (p > 0 && p != (long)a))
+		refuse("other memory is where metadata belongs (try setarch -R)");
+	if (p < 0)
+		refuse("64 TiB of addresses cannot be had (ulimit -v, or vm.overcommit_memory=2)");
+	kmsan__sys(SYS_madvise, p, (long)WINDOW, MADV_NOHUGEPAGE, 0, 0, 0);
+	kmsan__sys(SYS_madvise, p, (long)WINDOW, MADV_DONTDUMP, 0, 0, 0);
+}
+
+static void start(void)
+{
+	static const uintptr_t windows[] = { 1, 3, 4, 6 };
+	unsigned int i;
+
+	if (!kmsan__is_mapped((uintptr_t)&is_ready))
+		refuse("the program is not position-independent");
+	if (!kmsan__is_mapped((uintptr_t)__builtin_frame_address(0)))
+		refuse("the stack is not at the top of the address space");
+	for (i = 0; i < 4; i++)
+		window_take(windows[i] << KMSAN__WINDOW_SHIFT);
+	is_ready = true;
+}
+
+__attribute__((section(".preinit_array"), used)) static void (*const start_entry)(void) = start;
+
+struct kmsan__segment kmsan__segment(uintptr_t a, size_t n, bool create)
+{
+	struct kmsan__segment s = { NULL, NULL, n };
+	struct kmsan__meta m = kmsan__meta_of(a);
+	size_t left = WINDOW - (a & (WINDOW - 1));
+
+	(void)create;
+	if (s.size_bytes > left)
+		s.size_bytes = left;
+	if (is_ready && kmsan__is_mapped(a)) {
+		s.shadow = m.shadow;
+		s.origin = m.origin;
+	}
+	return s;
+}
+
+static long map_file(uintptr_t at, size_t n, int fd, size_t from)
+{
+	return kmsan__sys(SYS_mmap, (long)at, (long)n, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_FIXED, fd, (long)from);
+}
+
+/* The metadata of [a, a + n) moves to a file that can be mapped again. */
+static bool share(uintptr_t a, size_t n)
+{
+	struct kmsan__meta m = kmsan__meta_of(a);
+	long fd = kmsan__sys(SYS_memfd_create, (long)"kmsan", MFD_CLOEXEC, 0, 0, 0, 0);
+	bool done = false;
+
+	if (fd < 0)
+		return false;
+	kmsan__sys_write((int)fd, m.shadow, n);
+	kmsan__sys_write((int)fd, (const char *)m.origin, n);
+	if (kmsan__sys(SYS_lseek, fd, 0, SEEK_CUR, 0, 0, 0) == (long)(2 * n))
+		done = map_file((uintptr_t)m.shadow, n, (int)fd, 0) == (long)m.shadow &&
+		       map_file((uintptr_t)m.origin, n, (int)fd, n) == (long)m.origin;
+	kmsan__sys_close((int)fd);
+	return done;
+}
+
+/* A length of 0 to mremap: these pages, a second time. */
+static bool map_again(void *from, void *to, size_t n)
+{
+	return kmsan__sys(SYS_mremap, (long)from, 0, (long)n, MREMAP_MAYMOVE | MREMAP_FIXED,
+			  (long)to, 0) == (long)to;
+}
+
+static bool join(uintptr_t from, uintptr_t to, size_t n)
+{
+	struct kmsan__meta a = kmsan__meta_of(from), b = kmsan__meta_of(to);
+
+	return map_again(b.shadow, a.shadow, n) && map_again(b.origin, a.origin, n);
+}
+
+static bool is_shared(uintptr_t a, size_t n)
+{
+	uint32_t i;
+
+	for (i = 0; i < nr_aliases; i++)
+		if ((a - aliases[i].to < aliases[i].size_bytes &&
+		     a - aliases[i].to + n <= aliases[i].size_bytes) ||
+		    (a - aliases[i].from < aliases[i].size_bytes &&
+		     a - aliases[i].from + n <= aliases[i].size_bytes))
+			return true;
+	return false;
+}
+
+static int alias_add(uintptr_t from, uintptr_t to, size_t n)
+{
+	uint32_t i = 0;
+
+	while (i < NR_ALIASES && aliases[i].size_bytes)
+		i++;
+	if (i == NR_ALIASES || !is_ready || !kmsan__is_mapped(from) || !kmsan__is_mapped(to))
+		return -ENOSPC;
+	if (!(is_shared(to, n) && join(from, to, n)) && !(share(to, n) && join(from, to, n)))
+		return -ENOSPC;
+	aliases[i] = (struct alias){ from, to, n };
+	if (i >= nr_aliases)
+		kmsan__store(&nr_aliases, i + 1);
+	return 0;
+}
+
+static int alias_end(uintptr_t from)
+{
+	uint32_t i;
+
+	for (i = 0; i < nr_aliases; i++)
+		if (aliases[i].from == from && aliases[i].size_bytes) {
+			kmsan__shadow_release(from, aliases[i].size_bytes);
+			aliases[i].size_bytes = 0;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+bool kmsan__shadow_is_plain(void)
+{
+	return !kmsan__load(&nr_aliases);
+}
+
+int kmsan__shadow_alias(uintptr_t from, uintptr_t to, size_t n)
+{
+	uint64_t signals;
+	int err;
+
+	if ((from | to | n) & (PAGE - 1) || from == to)
+		return -EINVAL;
+	kmsan__sys_block_signals(&signals);
+	while (kmsan__swap(&alias_lock, 1))
+		kmsan__sys_yield();
+	err = n ? alias_add(from, to, n) : alias_end(from);
+	kmsan__store_release(&alias_lock, 0);
+	kmsan__sys_restore_signals(&signals);
+	return err;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The linear layout: metadata is found by arithmetic, as userspace MSan does it. Of the 47
+ * bits of an address, the top 4 (16 TiB windows) say what it is:
+ *
+ *	5 (program, heap), 7 (libraries, stacks)	the program's memory
+ *	3, 1	its shadow: a ^ 0x600000000000
+ *	4, 6	its origins: (a ^ 0x100000000000) & ~3
+ *	0, 2	memory without metadata; the depot
+ *
+ * No table is read and nothing has edges, so it is faster than two levels; but it needs those
+ * addresses: x86_64 Linux, position-independent programs, no limit of address space, and not
+ * more than 28 random bits. Where something is in the way the program does not start. Metadata
+ * is shared by aliased ranges, not looked up: an alias is a second mapping of it.
+ */
+#ifndef KMSAN_LINEAR_H
+#define KMSAN_LINEAR_H
+
+#if !defined(__x86_64__) || !__STDC_HOSTED__
+#error "the linear layout is for x86_64 Linux: build libkmsan without KMSAN_LAYOUT=linear"
+#endif
+
+#define KMSAN__WINDOW_SHIFT 44
+#define KMSAN__TO_SHADOW 0x600000000000ul
+#define KMSAN__TO_ORIGIN 0x100000000000ul
+
+static inline bool kmsan__is_mapped(uintptr_t a)
+{
+	return (a >> KMSAN__WINDOW_SHIFT | 2) == 7;
+}
+
+static inline struct kmsan__meta kmsan__meta_of(uintptr_t a)
+{
+	return (struct kmsan__meta){ (void *)(a ^ KMSAN__TO_SHADOW),
+				     (uint32_t *)((a ^ KMSAN__TO_ORIGIN) & ~3ul) };
+}
+
+struct kmsan__meta kmsan__meta_nothing(void);
+struct kmsan__meta kmsan__meta_sink(void);
+
+static inline struct kmsan__meta kmsan__meta_load(uintptr_t a, size_t n)
+{
+	(void)n;
+	return kmsan_likely(kmsan__is_mapped(a)) ? kmsan__meta_of(a) : kmsan__meta_nothing();
+}
+
+static inline struct kmsan__meta kmsan__meta_store(uintptr_t a, size_t n)
+{
+	(void)n;
+	return kmsan_likely(kmsan__is_mapped(a)) ? kmsan__meta_of(a) : kmsan__meta_sink();
+}
+
+static inline void kmsan__settle(uintptr_t a, size_t n)
+{
+	(void)a, (void)n;
+}
+
+static inline void kmsan__bounce_merge(void)
+{
+}
+
+static inline void kmsan__bounce_release(struct kmsan__bounce *b)
+{
+	(void)b;
+}
+
+#endif

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The directory of metadata, and the accesses that begin near a chunk's edge.
+ *
+ * Chunks and leaves are published with one compare-and-swap and never freed; the pages
+ * behind them are given back when the program's memory is.
+ *
+ * Bounce buffers: one a level of context, from a pool. now is where instrumented code
+ * writes; before is what now was when it was last merged, so that merging a buffer a
+ * second time, from any thread, changes nothing. Merges and refills exclude each other by
+ * a lock that is held with signals blocked; only accesses near an edge ever take it.
+ *
+ * An alias (two mappings of the same bytes) is found in the slow path too: the chunks of
+ * an aliased range are taken out of the directory, into a list of their own.
+ */
+#include "shadow.h"
+
+#if __STDC_HOSTED__
+#include <errno.h>
+#else
+#define EINVAL 22
+#define ENOSPC 28
+#endif
+
+#define NR_BOUNCES 256
+#define NR_ALIASES 64
+#define NR_HIDDEN 1024
+#define PAGE 4096ul
+
+struct kmsan__bounce {
+	uintptr_t a;
+	uint32_t size_bytes; /* 0: nothing to merge */
+	uint32_t taken;
+	uint8_t now[KMSAN__MARGIN], before[KMSAN__MARGIN];
+	uint32_t now_origin[KMSAN__MARGIN / 4 + 2], before_origin[KMSAN__MARGIN / 4 + 2];
+};
+
+struct alias {
+	uintptr_t from, to;
+	size_t size_bytes;
+};
+
+/* A chunk with an aliased page: not in the directory, so that each access is a slow one. */
+struct hidden {
+	uintptr_t index; /* a >> KMSAN__CHUNK_SHIFT */
+	uint8_t *chunk;
+};
+
+struct kmsan__leaf *kmsan__root[KMSAN__ROOT_SIZE];
+
+static struct kmsan__bounce bounces[NR_BOUNCES];
+static uint32_t nr_bounces; /* high-water mark */
+static uint32_t bounce_lock;
+static struct alias aliases[NR_ALIASES];
+static uint32_t nr_aliases; /* high-water mark */
+static struct hidden hidden[NR_HIDDEN];
+static uint32_t nr_hidden;
+
+static uint8_t *hidden_chunk(uintptr_t a)
+{
+	uint32_t i, nr = kmsan__load_acquire(&nr_hidden);
+
+	for (i = 0; i < nr; i++)
+		if (hidden[i].index == a >> KMSAN__CHUNK_SHIFT)
+			return hidden[i].chunk;
+	return NULL;
+}
+
+static struct kmsan__leaf *leaf_make(struct kmsan__leaf **where)
+{
+	struct kmsan__leaf *leaf = kmsan__load_acquire(where);
+
+	if (leaf)
+		return leaf;
+	leaf = kmsan__sys_reserve(sizeof(*leaf));
+	if (leaf && !kmsan__cas(where, NULL, leaf)) {
+		kmsan__sys_give_back(leaf, sizeof(*leaf));
+		leaf = kmsan__load_acquire(where);
+	}
+	return leaf;
+}
+
+static uint8_t *chunk_make(uintptr_t a)
+{
+	struct kmsan__leaf *leaf;
+	uint8_t **where, *chunk = hidden_chunk(a);
+
+	if (chunk || !kmsan__is_tracked(a))
+		return chunk;
+	leaf = leaf_make(kmsan__leaf_place(a));
+	if (!leaf)
+		return NULL;
+	where = &leaf->chunks[(a >> KMSAN__CHUNK_SHIFT) & (KMSAN__LEAF_SIZE - 1)];
+	chunk = kmsan__load_acquire(where);
+	if (chunk)
+		return chunk;
+	chunk = kmsan__sys_reserve(2 * KMSAN__CHUNK);
+	if (chunk && !kmsan__cas(where, NULL, chunk)) {
+		kmsan__sys_give_back(chunk, 2 * KMSAN__CHUNK);
+		chunk = kmsan__load_acquire(where);
+	}
+	return chunk;
+}
+
+/* The address that a's metadata is kept under; *n is cut at the end of an alias. */
+static uintptr_t canonical(uintptr_t a, size_t *n)
+{
+	uint32_t i, nr = kmsan__load_acquire(&nr_aliases);
+
+	for (i = 0; i < nr; i++) {
+		const struct alias *l = &aliases[i];
+		size_t size = kmsan__load_acquire(&l->size_bytes);
+
+		if (a - l->from < size) {
+			if (*n > l->from + size - a)
+				*n = l->from + size - a;
+			return a - l->from + l->to;
+		}
+		if (size && l->from > a && l->from - a < *n)
+			*n = l->from - a;
+	}
+	return a;
+}
+
+struct kmsan__segment kmsan__segment(uintptr_t a, size_t n, bool create)
+{
+	struct kmsan__segment s = { NULL, NULL, n };
+	struct kmsan__meta m;
+	uint8_t *chunk;
+
+	if (kmsan_unlikely(kmsan__load(&nr_aliases)))
+		a = canonical(a, &s.size_bytes);
+	if (s.size_bytes > KMSAN__CHUNK - (a & KMSAN__CHUNK_MASK))
+		s.size_bytes = KMSAN__CHUNK - (a & KMSAN__CHUNK_MASK);
+	if (!kmsan__is_tracked(a))
+		return s;
+	chunk = kmsan__chunk_of(a);
+	if (!chunk && kmsan__load(&nr_hidden))
+		chunk = hidden_chunk(a);
+	if (!chunk && create)
+		chunk = chunk_make(a);
+	if (chunk) {
+		m = kmsan__meta_in(chunk, a);
+		s.shadow = m.shadow;
+		s.origin = m.origin;
+	}
+	return s;
+}
+
+static void lock(uint64_t *signals)
+{
+	kmsan__sys_block_signals(signals);
+	while (kmsan__swap(&bounce_lock, 1))
+		kmsan__sys_yield();
+}
+
+static void unlock(const uint64_t *signals)
+{
+	kmsan__store_release(&bounce_lock, 0);
+	kmsan__sys_restore_signals(signals);
+}
+
+static void merge_byte(uintptr_t a, uint8_t bits)
+{
+	struct kmsan__segment s = kmsan__segment(a, 1, true);
+
+	if (s.shadow)
+		*s.shadow = bits;
+}
+
+static void merge_origin(uintptr_t a, uint32_t origin)
+{
+	struct kmsan__segment s = kmsan__segment(a, 1, true);
+
+	if (s.shadow)
+		*s.origin = origin;
+}
+
+static uint32_t bounce_slots(const struct kmsan__bounce *b)
+{
+	return b->size_bytes ? (uint32_t)((b->a & 3) + b->size_bytes + 3) / 4 : 0;
+}
+
+static void merge_one(struct kmsan__bounce *b)
+{
+	uint32_t i;
+
+	for (i = 0; i < b->size_bytes; i++) {
+		if (b->now[i] != b->before[i])
+			merge_byte(b->a + i, b->now[i]);
+		b->before[i] = b->now[i];
+	}
+	for (i = 0; i < bounce_slots(b); i++) {
+		if (b->now_origin[i] != b->before_origin[i])
+			merge_origin((b->a & ~3ul) + 4 * i, b->now_origin[i]);
+		b->before_origin[i] = b->now_origin[i];
+	}
+}
+
+static void merge_all(void)
+{
+	uint32_t i, nr = kmsan__load(&nr_bounces);
+
+	for (i = 0; i < nr; i++)
+		merge_one(&bounces[i]);
+}
+
+void kmsan__bounce_merge(void)
+{
+	uint64_t signals;
+
+	if (!kmsan__load(&nr_bounces))
+		return;
+	lock(&signals);
+	merge_all();
+	unlock(&signals);
+}
+
+static struct kmsan__bounce *bounce_take(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < NR_BOUNCES; i++) {
+		if (bounces[i].taken)
+			continue;
+		bounces[i].taken = 1;
+		if (i >= kmsan__load(&nr_bounces))
+			kmsan__store(&nr_bounces, i + 1);
+		return &bounces[i];
+	}
+	return NULL;
+}
+
+void kmsan__bounce_release(struct kmsan__bounce *b)
+{
+	uint64_t signals;
+
+	if (!b)
+		return;
+	lock(&signals);
+	merge_one(b);
+	b->size_bytes = 0;
+	b->taken = 0;
+	unlock(&signals);
+}
+
+static void read_shadow(uintptr_t a, size_t n, uint8_t *to)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		struct kmsan__segment s = kmsan__segment(a + i, 1, false);
+
+		to[i] = s.shadow ? *s.shadow : 0;
+	}
+}
+
+static void read_origins(uintptr_t a, size_t n, uint32_t *to)
+{
+	uintptr_t at = a & ~3ul;
+	size_t i;
+
+	for (i = 0; i < ((a & 3) + n + 3) / 4; i++) {
+		struct kmsan__segment s = kmsan__segment(at + 4 * i, 1, false);
+
+		to[i] = s.shadow ? *s.origin : 0;
+	}
+}
+
+static void bounce_fill(struct kmsan__bounce *b, uintptr_t a, size_t n)
+{
+	b->a = a;
+	b->size_bytes = (uint32_t)n;
+	read_shadow(a, n, b->now);
+	read_origins(a, n, b->now_origin);
+	kmsan__memcpy(b->before, b->now, sizeof(b->now));
+	kmsan__memcpy(b->before_origin, b->now_origin, sizeof(b->now_origin));
+}
+
+/* Also for loads: the copy is then never written to, and merging it changes nothing. */
+static struct kmsan__meta bounce(uintptr_t a, size_t n)
+{
+	struct kmsan__level *level = kmsan__level();
+	struct kmsan__meta m = kmsan__meta_sink();
+	uint64_t signals;
+
+	lock(&signals);
+	merge_all();
+	if (!level->bounce)
+		level->bounce = bounce_take();
+	if (level->bounce) {
+		bounce_fill(level->bounce, a, n);
+		m = (struct kmsan__meta){ level->bounce->now, level->bounce->now_origin };
+	}
+	unlock(&signals);
+	return m;
+}
+
+static void write_all(uintptr_t a, size_t n)
+{
+	while (n > 0) {
+		struct kmsan__segment s = kmsan__segment(a, n, false);
+
+		if (s.shadow)
+			kmsan__memset(s.shadow, 0, s.size_bytes);
+		a += s.size_bytes;
+		n -= s.size_bytes;
+	}
+}
+
+struct kmsan__meta kmsan__load_slow(uintptr_t a, size_t n)
+{
+	struct kmsan__segment s;
+
+	kmsan__bounce_merge();
+	s = kmsan__segment(a, n, false);
+	if (s.size_bytes < n && n <= KMSAN__MARGIN)
+		return bounce(a, n);
+	if (s.size_bytes < n || !s.shadow)
+		return kmsan__meta_nothing();
+	return (struct kmsan__meta){ s.shadow, s.origin };
+}
+
+struct kmsan__meta kmsan__store_slow(uintptr_t a, size_t n)
+{
+	struct kmsan__segment s;
+
+	kmsan__bounce_merge();
+	s = kmsan__segment(a, n, true);
+	if (s.size_bytes < n && n <= KMSAN__MARGIN)
+		return bounce(a, n);
+	if (s.size_bytes < n) {
+		write_all(a, n);
+		s.shadow = NULL;
+	}
+	if (!s.shadow)
+		return kmsan__meta_sink();
+	return (struct kmsan__meta){ s.shadow, s.origin };
+}
+
+static int alias_end(uintptr_t a)
+{
+	uint32_t i;
+
+	for (i = 0; i < kmsan__load(&nr_aliases); i++)
+		if (aliases[i].from == a && aliases[i].size_bytes) {
+			kmsan__store_release(&aliases[i].size_bytes, 0);
+			return 0;
+		}
+	return -EINVAL;
+}
+
+static int chunk_hide(uintptr_t a)
+{
+	uint8_t *chunk = chunk_make(a);
+	struct kmsan__leaf *leaf;
+
+	if (hidden_chunk(a))
+		return 0;
+	if (!chunk || nr_hidden == NR_HIDDEN)
+		return -ENOSPC;
+	hidden[nr_hidden] = (struct hidden){ a >> KMSAN__CHUNK_SHIFT, chunk };
+	kmsan__store_release(&nr_hidden, nr_hidden + 1);
+	leaf = *kmsan__leaf_place(a);
+	kmsan__store_release(&leaf->chunks[(a >> KMSAN__CHUNK_SHIFT) & (KMSAN__LEAF_SIZE - 1)],
+			     NULL);
+	return 0;
+}
+
+static int alias_add(uintptr_t from, uintptr_t to, size_t n)
+{
+	uint32_t i = 0;
+	uintptr_t a;
+
+	while (i < NR_ALIASES && aliases[i].size_bytes)
+		i++;
+	if (i == NR_ALIASES)
+		return -ENOSPC;
+	for (a = from & ~KMSAN__CHUNK_MASK; a < from + n; a += KMSAN__CHUNK)
+		if (chunk_hide(a))
+			return -ENOSPC;
+	aliases[i].from = from;
+	aliases[i].to = to;
+	kmsan__store_release(&aliases[i].size_bytes, n);
+	if (i >= nr_aliases)
+		kmsan__store_release(&nr_aliases, i + 1);
+	return 0;
+}
+
+bool kmsan__shadow_is_plain(void)
+{
+	return !kmsan__load(&nr_aliases);
+}
+
+int kmsan__shadow_alias(uintptr_t from, uintptr_t to, size_t n)
+{
+	uint64_t signals;
+	int err;
+
+	if ((from | to | n) & (PAGE - 1) || from == to)
+		return -EINVAL;
+	lock(&signals);
+	err = n ? alias_add(from, to, n) : alias_end(from);
+	unlock(&signals);
+	return err;
+}
