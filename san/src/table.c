@@ -10,6 +10,9 @@
  * second time, from any thread, changes nothing. Merges and refills exclude each other by
  * a lock that is held with signals blocked; only accesses near an edge ever take it.
  *
+ * Whether a buffer has changed is seen without the lock: what a thread stored, it has stored
+ * before the program lets another one know.
+ *
  * An alias (two mappings of the same bytes) is found in the slow path too: the chunks of
  * an aliased range are taken out of the directory, into a list of their own.
  */
@@ -31,7 +34,8 @@ struct kmsan__bounce {
 	uintptr_t a;
 	uint32_t size_bytes; /* 0: nothing to merge */
 	uint32_t taken;
-	uint8_t now[KMSAN__MARGIN], before[KMSAN__MARGIN];
+	/* Compared by words of 8 bytes. */
+	uint8_t now[KMSAN__MARGIN] __attribute__((aligned(8))), before[KMSAN__MARGIN];
 	uint32_t now_origin[KMSAN__MARGIN / 4 + 2], before_origin[KMSAN__MARGIN / 4 + 2];
 };
 
@@ -181,10 +185,29 @@ static uint32_t bounce_slots(const struct kmsan__bounce *b)
 	return b->size_bytes ? (uint32_t)((b->a & 3) + b->size_bytes + 3) / 4 : 0;
 }
 
+static bool is_same(const void *a, const void *b, size_t size)
+{
+	const uint64_t *x = a, *y = b;
+	size_t i;
+
+	for (i = 0; i < (size + 7) / 8; i++)
+		if (kmsan__load(&x[i]) != kmsan__load(&y[i]))
+			return false;
+	return true;
+}
+
+static bool is_changed(const struct kmsan__bounce *b)
+{
+	return !is_same(b->now, b->before, kmsan__load(&b->size_bytes)) ||
+	       !is_same(b->now_origin, b->before_origin, 4 * bounce_slots(b));
+}
+
 static void merge_one(struct kmsan__bounce *b)
 {
 	uint32_t i;
 
+	if (!is_changed(b))
+		return;
 	for (i = 0; i < b->size_bytes; i++) {
 		if (b->now[i] != b->before[i])
 			merge_byte(b->a + i, b->now[i]);
@@ -205,11 +228,21 @@ static void merge_all(void)
 		merge_one(&bounces[i]);
 }
 
+static bool any_changed(void)
+{
+	uint32_t i, nr = kmsan__load(&nr_bounces);
+
+	for (i = 0; i < nr; i++)
+		if (is_changed(&bounces[i]))
+			return true;
+	return false;
+}
+
 void kmsan__bounce_merge(void)
 {
 	uint64_t signals;
 
-	if (!kmsan__load(&nr_bounces))
+	if (!any_changed())
 		return;
 	lock(&signals);
 	merge_all();
@@ -246,24 +279,32 @@ void kmsan__bounce_release(struct kmsan__bounce *b)
 
 static void read_shadow(uintptr_t a, size_t n, uint8_t *to)
 {
-	size_t i;
+	while (n > 0) {
+		struct kmsan__segment s = kmsan__segment(a, n, false);
 
-	for (i = 0; i < n; i++) {
-		struct kmsan__segment s = kmsan__segment(a + i, 1, false);
-
-		to[i] = s.shadow ? *s.shadow : 0;
+		if (s.shadow)
+			kmsan__memcpy(to, s.shadow, s.size_bytes);
+		else
+			kmsan__memset(to, 0, s.size_bytes);
+		a += s.size_bytes;
+		to += s.size_bytes;
+		n -= s.size_bytes;
 	}
 }
 
-static void read_origins(uintptr_t a, size_t n, uint32_t *to)
+/* From aligned 4 bytes on; edges are aligned too. */
+static void read_origins(uintptr_t a, size_t nr, uint32_t *to)
 {
-	uintptr_t at = a & ~3ul;
-	size_t i;
+	while (nr > 0) {
+		struct kmsan__segment s = kmsan__segment(a, 4 * nr, false);
 
-	for (i = 0; i < ((a & 3) + n + 3) / 4; i++) {
-		struct kmsan__segment s = kmsan__segment(at + 4 * i, 1, false);
-
-		to[i] = s.shadow ? *s.origin : 0;
+		if (s.shadow)
+			kmsan__memcpy(to, s.origin, s.size_bytes);
+		else
+			kmsan__memset(to, 0, s.size_bytes);
+		a += s.size_bytes;
+		to += s.size_bytes / 4;
+		nr -= s.size_bytes / 4;
 	}
 }
 
@@ -272,7 +313,7 @@ static void bounce_fill(struct kmsan__bounce *b, uintptr_t a, size_t n)
 	b->a = a;
 	b->size_bytes = (uint32_t)n;
 	read_shadow(a, n, b->now);
-	read_origins(a, n, b->now_origin);
+	read_origins(a & ~3ul, bounce_slots(b), b->now_origin);
 	kmsan__memcpy(b->before, b->now, sizeof(b->now));
 	kmsan__memcpy(b->before_origin, b->now_origin, sizeof(b->now_origin));
 }
@@ -308,13 +349,24 @@ static void write_all(uintptr_t a, size_t n)
 	}
 }
 
+static size_t reach(size_t n)
+{
+	return n == 1 ? KMSAN__REACH : n;
+}
+
+static bool is_written(uintptr_t a, size_t n)
+{
+	return kmsan__find_bad((const void *)a, 0, n) == n;
+}
+
 struct kmsan__meta kmsan__load_slow(uintptr_t a, size_t n)
 {
 	struct kmsan__segment s;
 
+	n = reach(n);
 	kmsan__bounce_merge();
 	s = kmsan__segment(a, n, false);
-	if (s.size_bytes < n && n <= KMSAN__MARGIN)
+	if (s.size_bytes < n && n <= KMSAN__MARGIN && !is_written(a, n))
 		return bounce(a, n);
 	if (s.size_bytes < n || !s.shadow)
 		return kmsan__meta_nothing();
@@ -325,6 +377,7 @@ struct kmsan__meta kmsan__store_slow(uintptr_t a, size_t n)
 {
 	struct kmsan__segment s;
 
+	n = reach(n);
 	kmsan__bounce_merge();
 	s = kmsan__segment(a, n, true);
 	if (s.size_bytes < n && n <= KMSAN__MARGIN)

@@ -13,8 +13,12 @@
  * instrumented code writes there after the getter has returned, and each later access that
  * could see those bytes merges what has changed in it first. To know "could see" without
  * a test in the fast path, the getters take the slow path for every access that begins
- * within KMSAN__MARGIN of an edge: 0.05% of the addresses, and no more instructions than
+ * within KMSAN__MARGIN of an edge: 0.2% of the addresses, and no more instructions than
  * the test for crossing an edge.
+ *
+ * A pointer that was asked for one byte may be used for more: clang does so for the register
+ * save area of va_start, for va_list and for structs by value. So one byte means up to
+ * KMSAN__REACH of them.
  */
 #ifndef KMSAN_TABLE_H
 #define KMSAN_TABLE_H
@@ -33,7 +37,9 @@
 #define KMSAN__LEAF_SIZE (1ul << KMSAN__LEAF_SHIFT)
 #define KMSAN__ROOT_SIZE (1ul << (KMSAN__ADDRESS_BITS - KMSAN__CHUNK_SHIFT - KMSAN__LEAF_SHIFT))
 /* The largest access that may cross an edge; larger ones over an edge count as written. */
-#define KMSAN__MARGIN 256ul
+#define KMSAN__MARGIN 1024ul
+/* clang's area for arguments has 800 bytes; what does not fit is written by definition. */
+#define KMSAN__REACH 832ul
 
 struct kmsan__leaf {
 	uint8_t *chunks[KMSAN__LEAF_SIZE];

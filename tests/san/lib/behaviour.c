@@ -405,6 +405,42 @@ static void threads(void)
 	}
 }
 
+static NOINLINE void passed_at(char *top, size_t below)
+{
+	char *here = __builtin_frame_address(0);
+	char *pad = HIDE((char *)__builtin_alloca((size_t)(here - top) + below));
+
+	sink = (int)(uintptr_t)pad;
+	variadic();
+	struct_passed();
+}
+
+/* Metadata lies in chunks of 1 MiB: saved registers and structs on both sides of an edge. */
+static void *around_edge(void *edge)
+{
+	size_t i;
+
+	for (i = 0; i < 1200; i += 16)
+		passed_at((char *)edge + 1024, i);
+	return edge;
+}
+
+static void passed_over_edge(void)
+{
+	size_t mib = 1 << 20;
+	char *p = mmap(NULL, 5 * mib, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *stack = (char *)(((uintptr_t)p + mib) & ~(mib - 1));
+	pthread_attr_t attr;
+	pthread_t t;
+	void *back;
+
+	memset(p, 1, 5 * mib);
+	kmsan_poison(p, 5 * mib);
+	if (pthread_attr_init(&attr) || pthread_attr_setstack(&attr, stack, 4 * mib) ||
+	    pthread_create(&t, &attr, around_edge, stack + 3 * mib) || pthread_join(t, &back))
+		exit(3);
+}
+
 static void *pass_on(void *arg)
 {
 	BRANCH(**(int **)arg); /*@use*/
@@ -540,6 +576,7 @@ static const struct test_case cases[] = {
 	CASE(grown),
 	CASE(mapped_again),
 	CASE(threads),
+	CASE(passed_over_edge),
 	CASE(to_a_thread),
 	CASE(signals),
 	CASE(jumps),
