@@ -6,6 +6,9 @@ plant_file=lib/decompress/zstd_decompress.c
 plant='s/^    dctx->ddictIsCold = 0;//'
 planted_in=ZSTD_
 planted_from=ZSTD_createDCtx
+# What is reported rightly, with the reason.
+real=ZSTD_initStaticCDict
+real_reason="ZSTD_initStaticCDict never sets the compression level that ZSTD_compress_usingCDict reads, a bug of 1.5.4"
 
 # Its assembly writes without telling.
 make_tests() {
