@@ -10,7 +10,7 @@
 #include <uz/codec.h>
 #include <uz/pool.h>
 
-#define UZ_STREAM_MAX 64 /* streams (threads) of a store at once */
+#define UZ_STREAM_MAX 64 /* streams (threads) of a store at once, up to three of them its own */
 #define UZ_CODEC_MAX 16 /* codec entries of a store */
 #define UZ_DISK_MAX 255 /* disks of a store */
 #define UZ_DISK_NAME_MAX 32
