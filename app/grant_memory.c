@@ -42,11 +42,13 @@ static int charge(struct uz_server *s, uint64_t bytes, struct uz_error *e)
 		now = total(s, &limit);
 	}
 	if (bytes <= limit && now + bytes <= limit) {
-		uz_arena_charge(a, (int64_t)bytes);
+		int err = uz_arena_charge(a, (int64_t)bytes);
+
 		now = total(s, &limit);
-		if (now <= limit)
+		if (!err && now <= limit)
 			return 0;
-		uz_arena_charge(a, -(int64_t)bytes);
+		if (!err)
+			uz_arena_charge(a, -(int64_t)bytes);
 	}
 	return uz__error(
 		e, ENOSPC,

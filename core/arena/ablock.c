@@ -14,29 +14,31 @@ struct ablock *uz__ablock(struct uz__arena *a, uint32_t i)
 	return &a->ab[i - a->first_ablock];
 }
 
-uint64_t uz__ablock_fresh_bytes(const struct uz__arena *a)
+static uint64_t missing_bytes(const struct uz__arena *a, uint32_t nr)
 {
-	uint64_t need = (uint64_t)(a->nr_ablocks + 1) * sizeof(struct ablock);
+	uint64_t need = (uint64_t)nr * sizeof(struct ablock);
 	uint64_t page = a->pub.plat->page_bytes;
 
 	return need > a->ablock_area.committed ? UZ_ALIGN_UP(need, page) - a->ablock_area.committed
 					       : 0;
 }
 
-/*
- * Bookkeeping of one more arena block. Not uz_area_grow: that may take the arena's lock to find
- * budget, which is held here.
- */
-static int fresh_commit(struct uz__arena *a)
+uint64_t uz__ablock_fresh_bytes(const struct uz__arena *a)
+{
+	return missing_bytes(a, a->nr_ablocks + 1);
+}
+
+/* Not uz_area_grow: that may take the arena's lock to find budget, which is held here. */
+int uz__ablock_prepare(struct uz__arena *a, uint32_t nr)
 {
 	struct uz_plat *pl = a->pub.plat;
 	struct uz_area *area = &a->ablock_area;
-	uint64_t bytes = uz__ablock_fresh_bytes(a);
+	uint64_t bytes = missing_bytes(a, nr);
 	int r;
 
 	if (!bytes)
 		return 0;
-	if (!uz__budget_try(a, bytes, 0))
+	if (!uz__promise_ok(a, bytes) || !uz__budget_try(a, bytes, 0))
 		return -UZ_ENOSPC;
 	r = pl->ops->commit(pl, area->base + area->committed, bytes);
 	if (r < 0)
@@ -54,7 +56,7 @@ int uz__ablock_fresh(struct uz__arena *a, uint32_t *i)
 
 	if (a->first_ablock + n >= a->end_ablock)
 		return -UZ_ENOSPC;
-	r = fresh_commit(a);
+	r = uz__ablock_prepare(a, n + 1);
 	if (r < 0)
 		return r;
 	a->nr_ablocks++;

@@ -187,7 +187,16 @@ void uz_scratch_free(struct uz_arena *pub, void *p, uint64_t bytes)
 	uz_scratch_release(pub, &area);
 }
 
-void uz_arena_charge(struct uz_arena *pub, int64_t bytes)
+int uz_arena_charge(struct uz_arena *pub, int64_t bytes)
 {
-	uz_fetch_add(&uz__arena(pub)->total_bytes, (uint64_t)bytes);
+	struct uz__arena *a = uz__arena(pub);
+	bool ok = true;
+
+	uz_lock(pub->plat, &a->lock);
+	if (bytes > 0)
+		ok = uz__promise_ok(a, (uint64_t)bytes);
+	if (ok)
+		uz_fetch_add(&a->total_bytes, (uint64_t)bytes);
+	uz_unlock(pub->plat, &a->lock);
+	return ok ? 0 : -UZ_ENOSPC;
 }

@@ -18,7 +18,7 @@ static uint64_t bearing(const struct uz__arena *a)
 	return a->nr_bearing - (from->nr_used && a->ab[from->target - a->first_ablock].nr_used);
 }
 
-/* Above the limit only by what uz_arena_charge and a lowered limit bring. */
+/* Above the limit only when that was lowered. */
 uint64_t uz__promised(const struct uz__arena *a)
 {
 	uint64_t frames = (a->nr_used_frames + a->nr_free_frames + a->lazy_frames)
@@ -133,6 +133,15 @@ static int mark_place(struct uz__arena *a, struct uz_region *r)
 	return rc;
 }
 
+/* Bookkeeping for all that the limit allows, so that no grant needs memory for its targets. */
+static int prepare(struct uz__arena *a, uint32_t nr)
+{
+	uint64_t most = uz_load(&a->limit_bytes) / ABLOCK_BYTES + a->nr_lent + nr + 1;
+
+	return uz__ablock_prepare(a,
+				  (uint32_t)UZ_MIN(most, a->end_ablock - a->first_ablock + 0ull));
+}
+
 /* Lock held. */
 static int join(struct uz__arena *a, struct uz_region *r)
 {
@@ -145,6 +154,9 @@ static int join(struct uz__arena *a, struct uz_region *r)
 		else if (uz_name_equal(a->region[i]->name, r->name))
 			return -UZ_EEXIST;
 	}
+	rc = prepare(a, r->nr);
+	if (rc < 0)
+		return rc;
 	r->first = find_place(a, r->nr);
 	if (at == UZ_REGION_MAX || r->first == NO_ABLOCK)
 		return -UZ_ENOSPC;

@@ -103,7 +103,13 @@ static void transmit(struct uz_nbd_conn *c)
 {
 	struct uz_arena *arena = uz_store_arena(c->server->config.store);
 
-	uz_arena_charge(arena, UZ_NBD_BUFFER_BYTES);
+	if (uz_arena_charge(arena, UZ_NBD_BUFFER_BYTES) < 0) {
+		uz__nbd_log(c->server,
+			    "nbd: %s: connection closed: the RAM budget has no room for its "
+			    "buffers beside what regions were promised; raise it",
+			    c->peer);
+		return;
+	}
 	uz__nbd_log(c->server, "nbd: %s: uses disk %s%s", c->peer, uz_dev_name(c->dev),
 		    c->read_only ? ", read-only" : "");
 	uz__nbd_serve(c);

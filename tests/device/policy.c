@@ -264,9 +264,42 @@ static void cma_full(void)
 	close_disk(region);
 }
 
+/* Whatever asks for the rest of the budget gets what is left of it beside the promise, no more. */
+static void charged(void)
+{
+	struct uz_arena *a;
+	struct uz_contig_failure why;
+	struct uz_region *region;
+	struct uz_grant g;
+	uint64_t nr = 0, scratch = 0;
+	void *p;
+
+	open_disk(LIMIT, false);
+	a = uz_store_arena(rig.store);
+	region = make(UZ_CONTIG_GUARANTEED, true);
+	writers_fill(0, PAGES);
+	while (nr <= LIMIT / UZ_FRAME_SIZE && uz_arena_charge(a, UZ_FRAME_SIZE) == 0)
+		nr++;
+	printf("charged: %llu pages\n", (unsigned long long)nr);
+	CHECK(nr > 0 && nr < (LIMIT - REGION) / UZ_FRAME_SIZE);
+	CHECK_EQ(uz_scratch_alloc(a, UZ_FRAME_SIZE, &p), -ENOSPC);
+	CHECK_EQ(uz_store_check(rig.store), 0);
+	CHECK_EQ(grant(region, REGION, 10000 * MS, &g, &why), 0);
+	CHECK(stats(region).pgmigrate_success > 0);
+	CHECK_EQ(uz_contig_free(region, g.id), 0);
+	CHECK_EQ(uz_arena_charge(a, -(int64_t)(nr << UZ_FRAME_SHIFT)), 0);
+	while (scratch < 64 && uz_scratch_alloc(a, UZ_FRAME_SIZE, &p) == 0) {
+		uz_scratch_free(a, p, UZ_FRAME_SIZE);
+		scratch++;
+	}
+	CHECK_EQ(scratch, 64);
+	close_disk(region);
+}
+
 int main(void)
 {
 	test_start();
+	charged();
 	apart();
 	spread();
 	gcma();
