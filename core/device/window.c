@@ -27,22 +27,41 @@ struct clearing {
 	bool unknown; /* frames are in use by blocks that the map does not have */
 };
 
+static struct uz_culprit *culprit(struct uz_contig_failure *why, uint32_t frame)
+{
+	for (uint32_t i = 0; i < why->nr_culprits; i++)
+		if (why->culprit[i].frame == frame)
+			return &why->culprit[i];
+	return NULL;
+}
+
+/* Named once, however often it is met. */
 static void blame(struct clearing *c, struct uz_block_id id)
 {
 	struct uz_contig_failure *why = c->why;
 	struct uz_store *s = c->ev.s;
 	struct uz_dev *d = id.disk < UZ_DISK_MAX ? uz_load_acquire(&s->disk[id.disk]) : NULL;
-	struct uz_culprit *who;
+	struct uz_culprit *who = culprit(why, id.start);
 
-	if (why->nr_culprits == UZ_CULPRIT_MAX)
+	if (!who && why->nr_culprits == UZ_CULPRIT_MAX)
 		return;
-	who = &why->culprit[why->nr_culprits++];
+	if (!who)
+		who = &why->culprit[why->nr_culprits++];
 	*who = (struct uz_culprit){ .frame = id.start, .owner = UINT64_MAX };
 	who->age_ns = s->plat->ops->now(s->plat) - c->since_ns;
 	if (c->ev.busy_owner != UINT32_MAX)
 		who->owner = c->ev.busy_owner;
 	if (d)
 		memcpy(who->client, d->name, sizeof(d->name));
+}
+
+/* It could be moved after all. */
+static void acquit(struct clearing *c, struct uz_block_id id)
+{
+	struct uz_culprit *who = culprit(c->why, id.start);
+
+	if (who)
+		*who = c->why->culprit[--c->why->nr_culprits];
 }
 
 static bool in_window(const struct uz_window *w, struct uz_block_id id)
@@ -98,6 +117,7 @@ static bool pass(struct clearing *c, uint32_t i, uint32_t at)
 		uz__enter(s->bg);
 		if (uz__evacuate_block(&c->ev, b, id)) {
 			c->ev.w->moved += id.nr_frames;
+			acquit(c, id);
 		} else {
 			all = false;
 			blame(c, id);

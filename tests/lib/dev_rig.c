@@ -20,7 +20,7 @@ static int store_open(struct dev_rig *rig, bool attach)
 		.arena = { .capacity_bytes = rig->capacity_bytes,
 			   .limit_bytes = rig->limit_bytes,
 			   .reserve_bytes = rig->reserve_bytes },
-		.registry = uz_host_registry(),
+		.registry = rig->registry,
 		.attach = attach,
 	};
 	struct uz_store_error err;
@@ -56,6 +56,7 @@ void dev_rig_open(struct dev_rig *rig, const struct dev_rig_config *c)
 				 .capacity_bytes =
 					 c->capacity_bytes ? c->capacity_bytes : 4 * c->limit_bytes,
 				 .reserve_bytes = c->reserve_bytes,
+				 .registry = c->registry ? c->registry : uz_host_registry(),
 				 .memfd = -1 };
 	if (!c->private_memory)
 		rig->memfd = memfd_create("uzram-test", MFD_CLOEXEC);

@@ -20,6 +20,7 @@ struct dev_rig {
 	struct uz_dev *dev;
 	struct uz_stream *st;
 	uint64_t limit_bytes, capacity_bytes, reserve_bytes;
+	const struct uz_registry *registry;
 };
 
 struct dev_rig_config {
@@ -27,6 +28,7 @@ struct dev_rig_config {
 	uint64_t limit_bytes; /* RAM budget */
 	const char *pool, *codec; /* NULL: the default, lz4 */
 	const struct uz_codec_ops *ops; /* instead of codec */
+	const struct uz_registry *registry; /* NULL: the host's */
 	bool checksum;
 	bool private_memory; /* cannot be adopted */
 	uint64_t capacity_bytes, reserve_bytes; /* as uz_arena_config; capacity 0: much */

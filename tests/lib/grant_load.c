@@ -186,11 +186,14 @@ static void fill_outside(struct grant_load *l, const struct grant_load_config *c
 	f->nr = nr;
 }
 
+/* The first page makes the arena block in which the disk's tables have their place. */
 static void fill_inside(struct grant_load *l, const struct grant_load_config *c)
 {
 	struct filler f = { .nr = 0 };
 	struct uz_region_stats rs;
+	unsigned char page[UZ_PAGE_SIZE] = { 1 };
 
+	CHECK_EQ(uz_dev_write(l->rig.dev, l->rig.st, 0, page, sizeof(page), 0), 0);
 	fill_outside(l, c, &f);
 	fill_move(l, c);
 	do {

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A page that is held beyond a grant's deadline: the grant fails with -EBUSY, names disk, page, frame and
+ * how long, and leaves everything whole; as soon as the page is let go the same grant succeeds and names
+ * nobody. A pool that cannot move its blocks and a region do not come together in a store.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "grant_load.h"
+
+#define REGION (8ull << 20)
+#define HELD_MS 400u
+#define DEADLINE_MS 100u
+
+static struct grant_load l;
+static uint32_t page; /* of d0; one of the last written, so it is in the region, and not raw */
+static bool holding; /* atomic */
+
+/* The page is held at least until HELD_MS after this. */
+static void *hold(void *arg)
+{
+	char buf[UZ_PAGE_SIZE];
+
+	(void)arg;
+	uz_store_release(&holding, true);
+	grant_load_pin_ns = HELD_MS * 1000000ull;
+	CHECK_EQ(uz_dev_read(l.disk[0].dev, l.st[0], (uint64_t)page << UZ_PAGE_SHIFT, buf,
+			     sizeof(buf), 0),
+		 0);
+	return NULL;
+}
+
+static pthread_t start_holder(void)
+{
+	struct uz_plat *pl = &l.rig.fault.plat;
+	pthread_t thread;
+
+	CHECK_EQ(pthread_create(&thread, NULL, hold, NULL), 0);
+	while (!uz_load_acquire(&holding))
+		uz_nap(pl, pl->ops->now(pl) + 100000);
+	uz_nap(pl, pl->ops->now(pl) + 20000000);
+	return thread;
+}
+
+static void check_culprit(const struct uz_contig_failure *why, uint64_t ns)
+{
+	const struct uz_culprit *c = &why->culprit[0];
+	uint32_t first, end;
+
+	uz_arena_span(uz_store_arena(l.rig.store), &first, &end);
+	CHECK_EQ(why->nr_culprits, 1);
+	CHECK_MSG(strcmp(c->client, "d0") == 0, "client '%s'", c->client);
+	CHECK_EQ(c->owner, page);
+	CHECK(c->frame >= first && c->frame < end);
+	CHECK_MSG(c->age_ns <= ns && c->age_ns >= ns / 2, "held for %llu ns of %llu",
+		  (unsigned long long)c->age_ns, (unsigned long long)ns);
+	printf("frame %u, disk %s, page %llu, %.1f ms\n", c->frame, c->client,
+	       (unsigned long long)c->owner, (double)c->age_ns / 1e6);
+}
+
+static void busy(void)
+{
+	struct grant_load_config c = { .limit_bytes = 48ull << 20,
+				       .capacity_bytes = 24ull << 20,
+				       .region_bytes = REGION,
+				       .move_bytes = REGION / 2,
+				       .nr_streams = 1,
+				       .inside = true };
+	struct uz_contig_failure why;
+	struct uz_region_stats rs;
+	struct uz_grant g;
+	pthread_t thread;
+	uint64_t ns;
+
+	grant_load_open(&l, &c);
+	page = (l.disk[0].nr - 10) / 8 * 8 + 1;
+	thread = start_holder();
+	CHECK_EQ(grant_load_grant(&l, REGION, DEADLINE_MS, &g, &why, &ns), -EBUSY);
+	CHECK(ns >= DEADLINE_MS * 1000000);
+	CHECK_EQ(why.error, -EBUSY);
+	check_culprit(&why, ns);
+	uz_region_stats(l.region, &rs);
+	CHECK(rs.used == 0 && rs.cma_alloc_fail == 1 && rs.alloc_pages_fail == rs.count);
+	pthread_join(thread, NULL);
+	uz_background_stop(l.background);
+	l.background = NULL;
+	CHECK_EQ(uz_store_check(l.rig.store), 0);
+	CHECK_EQ(grant_load_grant(&l, REGION, 10000, &g, &why, &ns), 0);
+	CHECK_EQ(why.nr_culprits, 0);
+	CHECK_EQ(uz_contig_free(l.region, g.id), 0);
+	CHECK_EQ(uz_store_check(l.rig.store), 0);
+	grant_load_check_all(&l.disk[0], l.rig.st);
+	grant_load_close(&l);
+}
+
+static struct uz_pool_ops still;
+
+static const struct uz_pool_ops *find_pool(const struct uz_registry *r, const char *name)
+{
+	const struct uz_registry *host = uz_host_registry();
+
+	(void)r;
+	return strcmp(name, still.name) ? host->pool(host, name) : &still;
+}
+
+static const struct uz_codec_ops *find_codec(const struct uz_registry *r, const char *name)
+{
+	const struct uz_registry *host = uz_host_registry();
+
+	(void)r;
+	return host->codec(host, name);
+}
+
+static void make_still(void)
+{
+	still = *uz_pools[0];
+	still.name = "still";
+	still.isolate = NULL;
+	still.undo = NULL;
+	still.residents = NULL;
+	still.victim = NULL;
+	still.move = NULL;
+}
+
+static void no_moves(void)
+{
+	static const struct uz_registry registry = { .codec = find_codec, .pool = find_pool };
+	struct uz_region_config rc = { .name = "cam0", .bytes = REGION };
+	struct uz_dev_config dc = { .name = "d1", .size_bytes = 1 << 20 };
+	struct dev_rig_config c = { .size_bytes = 1 << 20,
+				    .limit_bytes = 48 << 20,
+				    .registry = &registry };
+	struct uz_region *region;
+	struct dev_rig rig;
+	struct uz_dev *d;
+
+	make_still();
+	dev_rig_open(&rig, &c);
+	dc.pool = &still;
+	dc.codec = uz_dev_codec(rig.dev);
+	CHECK_EQ(uz_dev_create(rig.store, &dc, &d), 0);
+	CHECK_EQ(uz_store_region_create(rig.store, &rc, &region), -ENOTSUP);
+	uz_dev_destroy(d);
+	CHECK_EQ(uz_store_region_create(rig.store, &rc, &region), 0);
+	CHECK_EQ(uz_dev_create(rig.store, &dc, &d), -ENOTSUP);
+	CHECK_EQ(uz_dev_set_pool(rig.dev, &still), -ENOTSUP);
+	CHECK(uz_dev_pool(rig.dev) == uz_pools[0]);
+	CHECK_EQ(uz_store_region_destroy(rig.store, region), 0);
+	CHECK_EQ(uz_dev_create(rig.store, &dc, &d), 0);
+	dev_rig_close(&rig);
+}
+
+int main(void)
+{
+	test_start();
+	busy();
+	no_moves();
+	return 0;
+}
