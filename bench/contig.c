@@ -104,9 +104,9 @@ static void move(void)
 				       .private_memory = !bench_number("memfd", 0) };
 	struct grant_load l;
 
-	c.inside = true;
+	c.inside = c.quiet = true;
+	c.move_bytes = c.region_bytes;
 	c.region_bytes += 4 * MIB;
-	c.move_bytes = bench_number("pages", 32000) << UZ_FRAME_SHIFT;
 	c.capacity_bytes = 2 * c.region_bytes + 16 * MIB;
 	c.reserve_bytes = c.capacity_bytes;
 	c.limit_bytes = 3 * c.region_bytes;

@@ -68,6 +68,7 @@ static void busy(void)
 				       .region_bytes = REGION,
 				       .move_bytes = REGION / 2,
 				       .nr_streams = 1,
+				       .quiet = true,
 				       .inside = true };
 	struct uz_contig_failure why;
 	struct uz_region_stats rs;
@@ -85,8 +86,6 @@ static void busy(void)
 	uz_region_stats(l.region, &rs);
 	CHECK(rs.used == 0 && rs.cma_alloc_fail == 1 && rs.alloc_pages_fail == rs.count);
 	pthread_join(thread, NULL);
-	uz_background_stop(l.background);
-	l.background = NULL;
 	CHECK_EQ(uz_store_check(l.rig.store), 0);
 	CHECK_EQ(grant_load_grant(&l, REGION, 10000, &g, &why, &ns), 0);
 	CHECK_EQ(why.nr_culprits, 0);

@@ -3,8 +3,8 @@
  * A process works on a store and is killed with SIGKILL at a random instant; this one adopts the
  * store and finds every write that was acknowledged. The worker notes each write in shared memory before it
  * starts and after it returned; a page then holds the last acknowledged write or discard or the one that had
- * been started, and never anything else. Each round is dominated by one kind of work. The next worker goes
- * on with the same store.
+ * been started, and never anything else. Each round is dominated by one kind of work; where that is grants, the
+ * kill comes while one moves pages. The next worker goes on with the same store.
  *
  * uz-test: timeout 240
  */
@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <uz/device.h>
+#include <uz/contig.h>
 #include <uz/host.h>
 
 #include "self_page.h"
@@ -25,6 +25,8 @@
 
 #define PAGES 2048u
 #define LIMIT (64ull << 20)
+#define REGION (8ull << 20)
+#define GRANT_NS 10000000000ull
 #define BIG_SIZE (6ull << 30) /* has another root than the small one */
 
 enum work {
@@ -39,12 +41,13 @@ enum work {
 	DISKS,
 	FULL,
 	WRITEBACK,
+	GRANT,
 	WORKS
 };
 
 static const char *const names[WORKS] = {
 	"write",      "overwrite", "discard", "compact", "pool",      "codec",
-	"recompress", "resize",	   "disks",   "full",	 "writeback",
+	"recompress", "resize",	   "disks",   "full",	 "writeback", "grant",
 };
 
 struct note {
@@ -56,6 +59,7 @@ struct shared {
 	struct note page[PAGES];
 	uint64_t work_done, done[WORKS];
 	uint32_t seq;
+	uint32_t granting; /* atomic: the worker is inside uz_store_contig_alloc */
 };
 
 struct worker {
@@ -70,6 +74,7 @@ struct worker {
 
 static struct shared *sh;
 static int memfd;
+static uint64_t killed_granting;
 
 static struct uz_dev *find_or_make(struct worker *w, const char *name, uint64_t size)
 {
@@ -240,6 +245,31 @@ static void work_writeback(struct worker *w)
 		background(w);
 }
 
+/*
+ * All of a region is granted while pages lie in it, and they are there afterwards. Another process finds
+ * no region, so the first step makes it.
+ */
+static void work_grant(struct worker *w)
+{
+	struct uz_region_config c = { .name = "cam0", .bytes = REGION, .spread = true };
+	struct uz_region *region = uz_region_find(uz_store_arena(w->store), c.name);
+	struct uz_plat *pl = uz_host_plat(w->host);
+	struct uz_contig_failure why;
+	struct uz_grant g;
+	int r;
+
+	if (!region)
+		CHECK_EQ(uz_store_region_create(w->store, &c, &region), 0);
+	uz_store_release(&sh->granting, 1u);
+	r = uz_store_contig_alloc(w->store, region, REGION, pl->ops->now(pl) + GRANT_NS, &g, &why);
+	uz_store_release(&sh->granting, 0u);
+	CHECK_MSG(r == 0, "grant: %d", r);
+	some_writes(w, 50);
+	CHECK_EQ(uz_contig_free(region, g.id), 0);
+	discard(w, (uint32_t)test_below(&w->rng, PAGES / 2), PAGES / 4);
+	some_writes(w, PAGES / 4);
+}
+
 static void one_step(struct worker *w, enum work work)
 {
 	uint32_t page = (uint32_t)test_below(&w->rng, PAGES - 64);
@@ -281,6 +311,9 @@ static void one_step(struct worker *w, enum work work)
 		break;
 	case WRITEBACK:
 		work_writeback(w);
+		break;
+	case GRANT:
+		work_grant(w);
 		break;
 	case WORKS:
 		break;
@@ -331,6 +364,7 @@ static void verify(uint64_t seed)
 
 	worker_open(&w, true);
 	CHECK_EQ(uz_store_check(w.store), 0);
+	CHECK(!uz_region_find(uz_store_arena(w.store), "cam0"));
 	size = uz_dev_size(w.dev);
 	CHECK(size == (uint64_t)PAGES * UZ_PAGE_SIZE || size == BIG_SIZE);
 	for (uint32_t i = 0; i < PAGES; i++)
@@ -355,6 +389,19 @@ static void let_work(struct test_rng *rng, pid_t pid)
 	usleep((useconds_t)test_below(rng, test_one_in(rng, 2) ? 5000 : 60000));
 }
 
+/* The next grant has begun, and has gone on for some 100 us. */
+static void let_grant(struct test_rng *rng)
+{
+	int naps = 0;
+
+	while (uz_load_acquire(&sh->granting))
+		usleep(100);
+	while (!uz_load_acquire(&sh->granting) && naps++ < 200000)
+		usleep(10);
+	for (uint64_t n = test_below(rng, 100000); n; n--)
+		uz_relax();
+}
+
 static void round_of(struct test_rng *rng, enum work work, bool attach)
 {
 	uint64_t seed = test_random(rng);
@@ -365,8 +412,11 @@ static void round_of(struct test_rng *rng, enum work work, bool attach)
 	if (pid == 0)
 		child(seed, work, attach);
 	let_work(rng, pid);
+	if (work == GRANT)
+		let_grant(rng);
 	CHECK_EQ(kill(pid, SIGKILL), 0);
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	killed_granting += uz_exchange_release(&sh->granting, 0u);
 	CHECK_MSG(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "the worker (%s) failed: %x",
 		  names[work], status);
 	verify(seed);
@@ -387,6 +437,8 @@ int main(void)
 		CHECK(sh->done[k] > 0);
 		test_count(names[k], sh->done[k]);
 	}
+	CHECK(killed_granting > 0);
+	test_count("killed_in_a_grant", killed_granting);
 	test_count("kills", rounds);
 	return 0;
 }

@@ -236,7 +236,8 @@ void grant_load_open(struct grant_load *l, const struct grant_load_config *c)
 		fill_inside(l, c);
 	else if (c->move_bytes)
 		fill_move(l, c);
-	CHECK_EQ(uz_background_start(l->rig.store, &l->background), 0);
+	if (!c->quiet)
+		CHECK_EQ(uz_background_start(l->rig.store, &l->background), 0);
 }
 
 void grant_load_close(struct grant_load *l)

@@ -25,6 +25,7 @@ struct grant_load_config {
 	bool private_memory;
 	enum uz_contig_policy policy;
 	bool spread; /* as uz_region_config */
+	bool quiet; /* without the background thread */
 	bool inside; /* move_bytes in the region, with nothing else; one disk */
 };
 
