@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <uz/host.h>
+#include <uz/region.h>
 #include <uzram_grant.h>
 
 #define ANSWER_MAX 4096
@@ -87,6 +88,25 @@ static int read_answer(int connection, char *line, int *fd)
 	return 0;
 }
 
+/* A text of the answer, up to its quote; newlines and quotes are all that is escaped there. */
+static void decode(const char *text, char *out, size_t bytes)
+{
+	size_t n = 0;
+
+	while (*text && *text != '"' && n + 1 < bytes) {
+		if (*text != '\\') {
+			out[n++] = *text++;
+		} else if (text[1] == 'u') {
+			out[n++] = '\n';
+			text += strnlen(text, 6);
+		} else {
+			out[n++] = text[1];
+			text += 2;
+		}
+	}
+	out[n] = 0;
+}
+
 static int error_of(const char *line, char *why, size_t why_bytes)
 {
 	const char *text = strstr(line, "\"error\":\""), *name = strstr(line, "\"errno\":\"");
@@ -94,8 +114,8 @@ static int error_of(const char *line, char *why, size_t why_bytes)
 
 	if (!text || !name || name < text)
 		return explain(why, why_bytes, -EPROTO, "the server's answer is not understood");
-	text += 9;
-	explain(why, why_bytes, 0, "%.*s", (int)(name - 2 - text), text);
+	if (why && why_bytes)
+		decode(text + 9, why, why_bytes);
 	for (int code = 1; code < 200; code++) {
 		const char *known = strerrorname_np(code);
 
@@ -112,14 +132,11 @@ static uint64_t number(const char *line, const char *key)
 	return at ? strtoull(at + strlen(key), NULL, 10) : 0;
 }
 
-static int ask(struct uz_client_grant *g, uint64_t bytes, char *why, size_t why_bytes)
+static int ask(struct uz_client_grant *g, const char *request, char *why, size_t why_bytes)
 {
+	size_t n = strlen(request);
 	char line[ANSWER_MAX];
-	int n = snprintf(line, sizeof(line),
-			 "{\"uzram\":1,\"cmd\":\"contig-alloc\",\"size\":%" PRIu64
-			 ",\"scatter\":true}\n",
-			 bytes);
-	int rc = send(g->connection, line, (size_t)n, MSG_NOSIGNAL) == n ? 0 : -errno;
+	int rc = send(g->connection, request, n, MSG_NOSIGNAL) == (ssize_t)n ? 0 : -errno;
 
 	/* A server that refuses the connection says why before it ends it. */
 	if (!rc || rc == -EPIPE)
@@ -131,13 +148,13 @@ static int ask(struct uz_client_grant *g, uint64_t bytes, char *why, size_t why_
 		return error_of(line, why, why_bytes);
 	g->id = (uint32_t)number(line, "\"grant\":");
 	g->bytes = number(line, "\"bytes\":");
-	if (g->fd < 0 || !g->id || g->bytes < bytes)
+	if (g->fd < 0 || !g->id || !g->bytes)
 		return explain(why, why_bytes, -EPROTO, "the server's answer is not understood");
 	return 0;
 }
 
-int uz_client_grant(const char *control, uint64_t bytes, struct uz_client_grant *out, char *why,
-		    size_t why_bytes)
+static int grant(const char *control, const char *request, struct uz_client_grant *out, char *why,
+		 size_t why_bytes)
 {
 	struct uz_client_grant g = { .fd = -1 };
 	char path[512];
@@ -148,12 +165,41 @@ int uz_client_grant(const char *control, uint64_t bytes, struct uz_client_grant 
 	if (g.connection < 0)
 		return explain(why, why_bytes, g.connection, "no server answers at %s: %s", path,
 			       strerror(-g.connection));
-	rc = ask(&g, bytes, why, why_bytes);
+	rc = ask(&g, request, why, why_bytes);
 	if (rc)
 		uz_client_grant_free(&g);
 	else
 		*out = g;
 	return rc;
+}
+
+int uz_client_grant(const char *control, uint64_t bytes, struct uz_client_grant *out, char *why,
+		    size_t why_bytes)
+{
+	char request[128];
+
+	snprintf(request, sizeof(request),
+		 "{\"uzram\":1,\"cmd\":\"contig-alloc\",\"size\":%" PRIu64 ",\"scatter\":true}\n",
+		 bytes);
+	return grant(control, request, out, why, why_bytes);
+}
+
+int uz_client_grant_region(const char *control, const char *region, uint64_t bytes,
+			   unsigned int deadline_ms, struct uz_client_grant *out, char *why,
+			   size_t why_bytes)
+{
+	char request[256], size[40] = "", deadline[40] = "";
+
+	if (strlen(region) >= UZ_REGION_NAME_MAX || strpbrk(region, "\"\\\n"))
+		return explain(why, why_bytes, -EINVAL, "'%s' is not the name of a region", region);
+	if (bytes)
+		snprintf(size, sizeof(size), ",\"size\":%" PRIu64, bytes);
+	if (deadline_ms)
+		snprintf(deadline, sizeof(deadline), ",\"deadline_ms\":%u", deadline_ms);
+	snprintf(request, sizeof(request),
+		 "{\"uzram\":1,\"cmd\":\"contig-alloc\",\"region\":\"%s\"%s%s}\n", region, size,
+		 deadline);
+	return grant(control, request, out, why, why_bytes);
 }
 
 void uz_client_grant_free(struct uz_client_grant *g)

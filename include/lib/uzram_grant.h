@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Memory out of the RAM budget of a running `uzram serve`, for another program: a memfd that is
- * committed, zero, and of fixed size. Pages are scattered: for devices behind an IOMMU.
+ * committed, zero, and of fixed size.
  *
  *	struct uz_client_grant g;
  *
- *	if (uz_client_grant(NULL, 64 << 20, &g, why, sizeof(why)) < 0)
+ *	if (uz_client_grant_region(NULL, "cam0", 64 << 20, 50, &g, why, sizeof(why)) < 0)
  *		...
  *	p = mmap(NULL, g.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, g.fd, 0);
  *	uz_client_grant_free(&g);
@@ -24,15 +24,28 @@ struct uz_client_grant {
 	int fd; /* the memory; the caller may map and pass it on, uz_client_grant_free closes it */
 	int connection; /* readable or hung up: the server or another client has freed the grant */
 	uint32_t id; /* as `uzram contig stat` names it */
-	uint64_t bytes; /* what was asked for, rounded up to 4 KiB */
+	uint64_t bytes; /* what was asked for, rounded up to 2 MiB of a region, else to 4 KiB */
 };
 
 /*
+ * A window of @region (`uzram serve --region NAME:SIZE`) is emptied for @bytes, 0: for all that the
+ * region has, until @deadline_ms from now, 1 to 10000, 0: 100. The time that the system takes to
+ * clear the memory comes on top.
+ *
  * Asks the server at @control, the path of its control socket (NULL: $UZRAM_CONTROL, else
  * $XDG_RUNTIME_DIR/uzram.sock, else /run/uzram.sock), and waits for the answer. The grant lasts until
- * it is freed or the process ends. 0, or the server's or the system's negative errno: -ENOSPC beyond
- * the budget, -EBUSY too many grants, -ENOENT, -ECONNREFUSED no server, -EPERM another user's; @why, if
- * not NULL, gets a sentence then. Any thread.
+ * it is freed or the process ends. 0, or the server's or the system's negative errno: -EBUSY beyond the
+ * deadline, or too many grants, -ENOMEM the region has no such stretch, -ENOENT no such region,
+ * -EINVAL not its size; -ENOENT, -ECONNREFUSED no server, -EPERM another user's. @why, if not NULL, gets
+ * sentences then: what was in the way, and what to do. Any thread.
+ */
+int uz_client_grant_region(const char *control, const char *region, uint64_t bytes,
+			   unsigned int deadline_ms, struct uz_client_grant *out, char *why,
+			   size_t why_bytes);
+
+/*
+ * The same out of no region: what the budget has left, for which nothing is moved; -ENOSPC beyond
+ * the budget.
  */
 int uz_client_grant(const char *control, uint64_t bytes, struct uz_client_grant *out, char *why,
 		    size_t why_bytes);
