@@ -29,7 +29,8 @@ static int no_room(struct uz_server *s, const struct uz_region_spec *spec, struc
 	return uz__error(
 		e, ENOSPC,
 		"region %s of %s has no room: the RAM budget is %s%s, %s of it are in use, and a "
-		"region is kept beside what the disks hold: make it smaller, or give more with --ram",
+		"region is kept beside what the disks hold: make it smaller, give more with --ram, or "
+		"start without it and discard data",
 		spec->name, uz__size_exact(spec->bytes, size), uz__size_human(s->ram_bytes, ram),
 		s->defaults->value[OPT_RAM] ? "" : ", as no --ram was given",
 		uz__size_human(st.ram_total_bytes, used));

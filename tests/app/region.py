@@ -230,7 +230,7 @@ def late(server, rng, pages, model):
 
 
 def check_busy(rng):
-    """Pages that are read for long: named after the deadline, waited for within it."""
+    """Pages that are read for long: named after the deadline, waited for within it, also at the end."""
     nr = 20 * MIB // PAGE
     with Server("--ram", "64M", "--size", "20M", "--region", "cam0:24M,spread", "--codec", HELD,
                 "--name", "d0", "--name", "d1", "--codec", "lz4") as server:
@@ -277,7 +277,14 @@ def check_busy(rng):
                 assert r.result == (0, model[r.page])
             c.s.close()
             wait_for("no grant is left", lambda: not grants())
-        print(f"COUNT waited_ms={answer['evacuate_us'] // 1000} slowest_other_ms={slowest * 1000:.0f}")
+        readers = [Reader(server, page) for page in pages]
+        time.sleep(0.1)
+        c = Client()
+        c.send(cmd="contig-alloc", region="cam0", deadline_ms=10000)
+        wait_for("the grant waits, or has waited", grants)
+    for r in readers:
+        r.join()
+    print(f"COUNT waited_ms={answer['evacuate_us'] // 1000} slowest_other_ms={slowest * 1000:.0f}")
 
 
 def check_gcma(rng):
