@@ -180,6 +180,12 @@ struct uz_plat *uz_host_plat(struct uz_host *h)
 	return &h->plat;
 }
 
+void uz_host_on_return_switch(struct uz_host *h, uz_host_switch_fn *fn, void *arg)
+{
+	h->on_switch = fn;
+	h->on_switch_arg = arg;
+}
+
 uint64_t uz__backing_bytes(const struct uz_host *h)
 {
 	struct stat st;

@@ -16,6 +16,18 @@
 
 #include <uz/host.h>
 
+/* What was read of each source of pressure the last time; see pressure.c. */
+struct uz__pressure {
+	const char *root;
+	char group_v1[256], group_v2[256];
+	uint64_t seen[4];
+	uint64_t looked_ns; /* 0: never */
+};
+
+/* /proc and /sys are found under @root, which stays valid. True: it rose since the last look. */
+void uz__pressure_init(struct uz__pressure *p, const char *root, uint64_t now_ns);
+bool uz__pressure_rose(struct uz__pressure *p, uint64_t now_ns);
+
 struct uz_host {
 	struct uz_plat plat; /* first: a plat pointer is a host pointer */
 	enum uz_host_backing backing;
@@ -27,6 +39,9 @@ struct uz_host {
 	int given_fd; /* kept until close; -1: none */
 	char *store; /* NULL: not reserved */
 	size_t store_len;
+	struct uz__pressure pressure; /* of the background thread */
+	uz_host_switch_fn *on_switch; /* NULL: nobody wants to know */
+	void *on_switch_arg;
 };
 
 extern const struct uz_plat_ops uz__plat_linux_ops;

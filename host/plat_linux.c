@@ -315,6 +315,24 @@ static uint64_t linux_cpu(struct uz_plat *pl)
 	return clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
+static bool linux_pressed(struct uz_plat *pl)
+{
+	struct uz_host *h = to_host(pl);
+
+	if (h->pressure.looked_ns)
+		return uz__pressure_rose(&h->pressure, linux_now(pl));
+	uz__pressure_init(&h->pressure, "", linux_now(pl));
+	return false;
+}
+
+static void linux_switched(struct uz_plat *pl, const char *from, const char *to, uint32_t percent)
+{
+	struct uz_host *h = to_host(pl);
+
+	if (h->on_switch)
+		h->on_switch(h->on_switch_arg, from, to, percent);
+}
+
 const struct uz_plat_ops uz__plat_linux_ops = {
 	.reserve = linux_reserve,
 	.release = linux_release,
@@ -329,4 +347,6 @@ const struct uz_plat_ops uz__plat_linux_ops = {
 	.wake = linux_wake,
 	.now = linux_now,
 	.cpu = linux_cpu,
+	.pressed = linux_pressed,
+	.switched = linux_switched,
 };

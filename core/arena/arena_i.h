@@ -100,6 +100,7 @@ struct uz__arena {
 	uint64_t commit_stalls, commit_failures, returned_bytes;
 	struct uz__decay decay;
 	struct uz__return ret;
+	uint64_t switches_told;
 	uint32_t lazy_oldest, lazy_newest; /* arena blocks with lazy pieces */
 	uint64_t lazy_frames;
 	uint64_t area_bytes; /* atomic: committed of the store's areas */

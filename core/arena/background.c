@@ -80,6 +80,44 @@ void uz_arena_trim(struct uz_arena *pub)
 	uz_unlock(pub->plat, &a->lock);
 }
 
+/* Lock not held, for calls that take long or call back. */
+static void look(struct uz__arena *a, uint64_t now_ns)
+{
+	struct uz_plat *pl = a->pub.plat;
+	bool due, pressed;
+
+	if (!pl->ops->pressed)
+		return;
+	uz_lock(pl, &a->lock);
+	due = uz__return_look_due(&a->ret, now_ns);
+	uz_unlock(pl, &a->lock);
+	if (!due)
+		return;
+	pressed = pl->ops->pressed(pl);
+	uz_lock(pl, &a->lock);
+	uz__return_looked(&a->ret, now_ns, pressed);
+	uz_unlock(pl, &a->lock);
+}
+
+/* A switch since the last call. */
+static void tell(struct uz__arena *a)
+{
+	struct uz_plat *pl = a->pub.plat;
+	const char *from, *to;
+	uint32_t percent;
+	bool told;
+
+	uz_lock(pl, &a->lock);
+	told = a->switches_told == a->ret.switches;
+	a->switches_told = a->ret.switches;
+	from = told ? NULL : a->ret.method[a->ret.from].name;
+	to = told ? NULL : a->ret.method[a->ret.to].name;
+	percent = a->ret.ratio_percent;
+	uz_unlock(pl, &a->lock);
+	if (!told && pl->ops->switched)
+		pl->ops->switched(pl, from, to, percent);
+}
+
 bool uz_arena_background(struct uz_arena *pub, uint64_t budget_ns)
 {
 	struct uz__arena *a = uz__arena(pub);
@@ -88,12 +126,14 @@ bool uz_arena_background(struct uz_arena *pub, uint64_t budget_ns)
 	bool more;
 
 	uz_lock(pl, &a->background_lock);
+	look(a, end - budget_ns);
 	uz_lock(pl, &a->lock);
 	uz__decay_note(&a->decay, end - budget_ns, a->nr_used_frames);
 	do
 		more = step(a);
 	while (more && pl->ops->now(pl) < end);
 	uz_unlock(pl, &a->lock);
+	tell(a);
 	uz_unlock(pl, &a->background_lock);
 	return more;
 }

@@ -31,6 +31,8 @@
 #define GAP_MIN_NS 60000000000ull
 #define GAP_MAX_NS 3600000000000ull
 #define DOUBT_MIN_NS 1000000000ull
+#define LOOK_NS 250000000ull
+#define PRESSED_NS 10000000000ull
 
 void uz__return_init(struct uz__return *r, const struct uz_plat *pl)
 {
@@ -315,6 +317,25 @@ bool uz__return_decide(struct uz__return *r, enum uz__shape shape, uint64_t now_
 		return false;
 	change(r, shape, best, now_ns);
 	return true;
+}
+
+/* Nothing goes lazily where no method is lazy, or none is wanted. */
+bool uz__return_look_due(struct uz__return *r, uint64_t now_ns)
+{
+	const struct uz__chooser *c = &r->chooser[SHAPE_WHOLE];
+	bool lazy = r->policy == UZ_RETURN_LAZY || is_lazy(r, c->current);
+
+	if (!lazy || r->policy == UZ_RETURN_EAGER || now_ns < r->look_ns)
+		return false;
+	r->look_ns = now_ns + LOOK_NS;
+	return true;
+}
+
+void uz__return_looked(struct uz__return *r, uint64_t now_ns, bool pressed)
+{
+	if (pressed)
+		r->calm_ns = now_ns + PRESSED_NS;
+	r->pressed = now_ns < r->calm_ns;
 }
 
 void uz__return_stats(const struct uz__return *r, struct uz_arena_stats *st)

@@ -49,6 +49,7 @@ struct uz__return {
 	uint8_t fallback;
 	uint8_t policy; /* enum uz_return_policy */
 	bool pressed; /* the system is short of memory: nothing goes lazily */
+	uint64_t look_ns, calm_ns; /* when to look for that again, when it is over */
 	struct uz__chooser chooser[NR_SHAPES];
 	struct uz__comeback comeback;
 	uint64_t forced_ps; /* a page that went lazily and was not wanted */
@@ -87,6 +88,12 @@ void uz__return_refused(struct uz__return *r, enum uz__shape shape, unsigned int
 
 /* Changes the method if another is better by more than a tenth: true if it did. */
 bool uz__return_decide(struct uz__return *r, enum uz__shape shape, uint64_t now_ns);
+
+/*
+ * Whether pressure would matter and a look at it is due; what it showed. It counts for 10 s.
+ */
+bool uz__return_look_due(struct uz__return *r, uint64_t now_ns);
+void uz__return_looked(struct uz__return *r, uint64_t now_ns, bool pressed);
 
 /* Fills in what is about returns. */
 void uz__return_stats(const struct uz__return *r, struct uz_arena_stats *st);

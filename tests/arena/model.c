@@ -245,6 +245,8 @@ static void op_background(struct model *m)
 		uz_arena_set_return(m->a, (enum uz_return_policy)test_below(m->rng, 3));
 	if (test_one_in(m->rng, 16))
 		uz_arena_trim(m->a);
+	if (test_one_in(m->rng, 32))
+		m->mem.pressed = !m->mem.pressed;
 	for (int i = 0; i < 20 && uz_arena_background(m->a, test_below(m->rng, 1000000)); i++)
 		;
 	CHECK(total(m) <= UZ_MAX(m->limit, before));

@@ -140,6 +140,13 @@ static uint64_t count_now(struct uz_plat *pl)
 	return below->ops->now(below);
 }
 
+static bool count_pressed(struct uz_plat *pl)
+{
+	struct uz_plat *below = to_count(pl)->below;
+
+	return below->ops->pressed && below->ops->pressed(below);
+}
+
 static const struct uz_plat_ops count_ops = {
 	.reserve = count_reserve,
 	.release = count_release,
@@ -153,6 +160,7 @@ static const struct uz_plat_ops count_ops = {
 	.wait = count_wait,
 	.wake = count_wake,
 	.now = count_now,
+	.pressed = count_pressed,
 };
 
 void count_plat_init(struct count_plat *cp, struct uz_plat *below)

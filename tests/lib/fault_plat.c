@@ -104,6 +104,13 @@ static uint64_t fault_now(struct uz_plat *pl)
 	return below->ops->now(below);
 }
 
+static bool fault_pressed(struct uz_plat *pl)
+{
+	struct uz_plat *below = to_fault(pl)->below;
+
+	return below->ops->pressed && below->ops->pressed(below);
+}
+
 static const struct uz_plat_ops fault_ops = {
 	.reserve = fault_reserve,
 	.release = fault_release,
@@ -117,6 +124,7 @@ static const struct uz_plat_ops fault_ops = {
 	.wait = fault_wait,
 	.wake = fault_wake,
 	.now = fault_now,
+	.pressed = fault_pressed,
 };
 
 void fault_plat_init(struct fault_plat *fp, struct uz_plat *below)

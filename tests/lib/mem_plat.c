@@ -187,6 +187,11 @@ static uint64_t mem_now(struct uz_plat *pl)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec + mem_of(pl)->skip_ns;
 }
 
+static bool mem_pressed(struct uz_plat *pl)
+{
+	return mem_of(pl)->pressed;
+}
+
 static const struct uz_plat_ops mem_ops = {
 	.reserve = mem_reserve,
 	.release = mem_release,
@@ -200,6 +205,7 @@ static const struct uz_plat_ops mem_ops = {
 	.wait = mem_wait,
 	.wake = mem_wake,
 	.now = mem_now,
+	.pressed = mem_pressed,
 };
 
 void mem_plat_open(struct mem_plat *m)

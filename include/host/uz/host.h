@@ -39,6 +39,13 @@ void uz_host_discard(struct uz_host *h);
 /* Store memory that the system has charged to us, in bytes (resident), or -errno. */
 int64_t uz_host_resident(struct uz_host *h);
 
+/*
+ * Told when memory goes back by another method from now on, because what goes by the old one costs
+ * @percent of what it will. On the thread that does background work; set before that starts.
+ */
+typedef void uz_host_switch_fn(void *arg, const char *from, const char *to, uint32_t percent);
+void uz_host_on_return_switch(struct uz_host *h, uz_host_switch_fn *fn, void *arg);
+
 /* Memory this process may use: the smallest of RAM and cgroup limits, in bytes. */
 uint64_t uz_host_ram_bytes(void);
 

@@ -81,6 +81,10 @@ struct uz_plat_ops {
 	uint64_t (*now)(struct uz_plat *pl);
 	/* CPU time of the calling thread in ns, what calls cost; NULL: now() is good enough. */
 	uint64_t (*cpu)(struct uz_plat *pl);
+	/* True if the system became short of memory since the last call; one thread. May be NULL. */
+	bool (*pressed)(struct uz_plat *pl);
+	/* Told that memory goes back by another method, @percent / 100 times as cheap. May be NULL. */
+	void (*switched)(struct uz_plat *pl, const char *from, const char *to, uint32_t percent);
 };
 
 /*
