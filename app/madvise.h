@@ -67,9 +67,10 @@ struct uz_madvise_cell {
 	uint64_t piece_bytes; /* 0: the method has no pieces */
 };
 
-/* @reason is why there are no figures; empty: there are. */
+/* @reason is why there are no figures; empty: there are. @switches: how often others took a CPU. */
 struct uz_madvise_sample {
 	uint64_t ps[UZ_MADVISE_PHASE_NR];
+	uint64_t switches;
 	uint32_t freed, lazy, unmapped;
 	char reason[UZ_MADVISE_REASON];
 };
@@ -78,10 +79,11 @@ struct uz_madvise_spread {
 	uint64_t median, min, max;
 };
 
-/* Shares are the least of all samples. */
+/* Shares are the least of all samples. @disturbed: samples in which others took a CPU. */
 struct uz_madvise_row {
 	struct uz_madvise_cell cell;
 	struct uz_madvise_spread ps[UZ_MADVISE_PHASE_NR];
+	uint64_t disturbed;
 	uint32_t freed, lazy, unmapped;
 	char reason[UZ_MADVISE_REASON];
 };
@@ -155,6 +157,8 @@ int uz__madvise_cgroup_remove(const struct uz_madvise_cgroup *g);
 /* cells: measures all that is planned. @r is to be ended in every case. */
 int uz__madvise_run(const struct uz_madvise_plan *plan, struct uz_madvise_report *r,
 		    struct uz_error *e);
+/* How many of all samples were disturbed. */
+uint64_t uz__madvise_disturbed(const struct uz_madvise_report *r, uint64_t *samples);
 void uz__madvise_report_fini(struct uz_madvise_report *r);
 
 /* system: kernel, machine, date, settings. */

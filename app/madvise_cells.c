@@ -25,6 +25,18 @@ void uz__madvise_report_fini(struct uz_madvise_report *r)
 	r->nr = 0;
 }
 
+uint64_t uz__madvise_disturbed(const struct uz_madvise_report *r, uint64_t *samples)
+{
+	uint64_t nr = 0;
+
+	*samples = 0;
+	for (size_t i = 0; i < r->nr; i++) {
+		nr += r->row[i].disturbed;
+		*samples += r->row[i].reason[0] ? 0 : r->repeats;
+	}
+	return nr;
+}
+
 static void add(struct uz_madvise_report *r, const struct uz_madvise_plan *plan,
 		struct uz_madvise_cell cell)
 {
@@ -92,22 +104,33 @@ static uint64_t *samples_of(const struct measuring *m, size_t cell, int phase)
 	return m->ps + (cell * UZ_MADVISE_PHASE_NR + (size_t)phase) * m->plan->repeats;
 }
 
-static int take(struct measuring *m, unsigned int round, size_t i)
+static int sample(struct measuring *m, const struct uz_madvise_cell *c, struct uz_madvise_sample *s)
 {
-	struct uz_madvise_row *row = &m->report->row[i];
-	struct uz_madvise_sample s = { .reason = "" };
+	uint64_t slice_bytes = m->plan->footprint_bytes;
 	int err = 0;
 
-	if (row->cell.pressure)
-		err = uz__madvise_cgroup_limit(
-			&m->group, uz__madvise_limit(&row->cell, m->plan->footprint_bytes));
+	memset(s, 0, sizeof(*s));
+	if (c->pressure)
+		err = uz__madvise_cgroup_limit(&m->group, uz__madvise_limit(c, slice_bytes));
 	if (!err)
-		err = uz__madvise_sample(&row->cell, m->plan->footprint_bytes, &m->group, &s);
+		err = uz__madvise_sample(c, slice_bytes, &m->group, s);
 	if (err == -EINTR)
 		return err;
 	if (err)
-		snprintf(s.reason, sizeof(s.reason), "%s", strerror(-err));
+		snprintf(s->reason, sizeof(s->reason), "%s", strerror(-err));
+	return 0;
+}
+
+static int take(struct measuring *m, unsigned int round, size_t i)
+{
+	struct uz_madvise_row *row = &m->report->row[i];
+	struct uz_madvise_sample s;
+	int err = sample(m, &row->cell, &s);
+
+	if (err)
+		return err;
 	memcpy(row->reason, s.reason, sizeof(row->reason));
+	row->disturbed += s.switches > 0 && row->cell.threads <= m->report->cpus;
 	row->freed = UZ_MIN(row->freed, s.freed);
 	row->lazy = UZ_MIN(row->lazy, s.lazy);
 	row->unmapped = UZ_MIN(row->unmapped, s.unmapped);
@@ -152,7 +175,7 @@ static void settle(struct measuring *m)
 		struct uz_madvise_row *row = &m->report->row[i];
 
 		if (row->reason[0])
-			row->freed = row->lazy = row->unmapped = 0;
+			row->disturbed = row->freed = row->lazy = row->unmapped = 0;
 		for (int p = 0; !row->reason[0] && p < UZ_MADVISE_PHASE_NR; p++)
 			row->ps[p] = spread_of(samples_of(m, i, p), m->plan->repeats);
 	}

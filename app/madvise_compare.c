@@ -114,6 +114,18 @@ static void say_sizes(const char *what, uint64_t old, uint64_t now, FILE *f)
 			uz__size_exact(now, b));
 }
 
+/* Samples that others disturbed are the usual reason for a difference that is none. */
+static void say_disturbed(const char *which, const struct uz_madvise_report *r, FILE *f)
+{
+	uint64_t samples, nr = uz__madvise_disturbed(r, &samples);
+
+	if (nr * 20 > samples)
+		fprintf(f,
+			"note: another process took a CPU in %" PRIu64 " of %" PRIu64
+			" %s samples\n",
+			nr, samples, which);
+}
+
 static void say_differences(const struct uz_madvise_report *old,
 			    const struct uz_madvise_report *now, FILE *f)
 {
@@ -127,6 +139,8 @@ static void say_differences(const struct uz_madvise_report *old,
 	say_sizes("page size", old->page_bytes, now->page_bytes, f);
 	say_sizes("swap", old->swap_bytes, now->swap_bytes, f);
 	say_sizes("footprint of a thread", old->footprint_bytes, now->footprint_bytes, f);
+	say_disturbed("old", old, f);
+	say_disturbed("new", now, f);
 }
 
 void uz__madvise_compare(const struct uz_madvise_report *old, const struct uz_madvise_report *now,

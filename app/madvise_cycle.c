@@ -3,16 +3,20 @@
  * One sample: touch, advice, hog, touch again. Each phase is done by all threads at once, each
  * in its own slice of one mapping, and each takes its own time from the moment when all are
  * there; the figure is their mean. So locks of the mapping and of the kernel are fought for,
- * and starting threads costs nothing.
+ * and starting threads costs nothing. What a thread waits for a CPU that another process has is
+ * taken off (the kernel counts it where it has CONFIG_SCHED_INFO); what it waits for a lock is not:
+ * that is what is measured.
  */
+#include "cleanup.h"
 #include "madvise.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
-#include <unistd.h>
 #include <uz/bits.h>
 
 #ifndef MADV_POPULATE_WRITE
@@ -29,13 +33,14 @@ struct crew {
 	const struct uz_madvise_memory *memory;
 	size_t slice_bytes, page_bytes;
 	bool advice; /* else touch */
+	uint64_t switches;
 	pthread_barrier_t start;
 };
 
 struct worker {
 	struct crew *crew;
 	unsigned int index;
-	uint64_t ns;
+	uint64_t ns, switches;
 	int err;
 	pthread_t thread;
 };
@@ -46,6 +51,30 @@ static uint64_t now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+/* How long the calling thread has waited for a CPU so far. */
+static uint64_t waited_ns(int fd)
+{
+	unsigned long long waited = 0;
+	char text[96];
+	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+
+	text[n > 0 ? n : 0] = 0;
+	return sscanf(text, "%*u %llu", &waited) == 1 ? waited : 0;
+}
+
+/* How often another process got the CPU while the calling thread wanted it. */
+static uint64_t switches(void)
+{
+	struct rusage r;
+
+	return getrusage(RUSAGE_THREAD, &r) ? 0 : (uint64_t)r.ru_nivcsw;
 }
 
 /* A huge page that is not to be had is an error from POPULATE_WRITE and SIGBUS otherwise. */
@@ -63,14 +92,20 @@ static void *work(void *argument)
 	struct worker *w = argument;
 	struct crew *c = w->crew;
 	char *p = c->memory->base + w->index * c->slice_bytes;
-	uint64_t from;
+	UZ_CLOSE int fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+	uint64_t from, waited;
 
+	w->switches = switches();
 	pthread_barrier_wait(&c->start);
+	waited = waited_ns(fd);
 	from = now_ns();
 	w->err = c->advice ? uz__madvise_advise(c->memory, c->cell->method, p, c->slice_bytes,
 						c->cell->piece_bytes)
 			   : touch(c, p);
 	w->ns = now_ns() - from;
+	waited = waited_ns(fd) - waited;
+	w->ns = less(w->ns, waited);
+	w->switches = switches() - w->switches;
 	return NULL;
 }
 
@@ -99,6 +134,7 @@ static int run_phase(struct crew *c, uint64_t *ps)
 		if (i)
 			pthread_join(w[i].thread, NULL);
 		ns += w[i].ns;
+		c->switches += w[i].switches;
 		err = err ? err : w[i].err;
 	}
 	pthread_barrier_destroy(&c->start);
@@ -129,11 +165,6 @@ static int stop(struct uz_madvise_sample *s, const char *what, int err)
 static uint32_t share(uint64_t part, uint64_t whole)
 {
 	return whole ? (uint32_t)(UZ_MIN(part, whole) * 1000 / whole) : 0;
-}
-
-static uint64_t less(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b : 0;
 }
 
 static void judge(const struct uz_madvise_memory *m, const struct uz_madvise_usage *before,
@@ -246,5 +277,6 @@ void uz__madvise_cycle(const struct uz_madvise_cell *cell, size_t slice_bytes,
 	if (uz__madvise_map(&m, cell->backing, slice_bytes * cell->threads, s->reason))
 		return;
 	phases(&c, &m, s);
+	s->switches = c.switches;
 	uz__madvise_unmap(&m);
 }

@@ -67,6 +67,7 @@ static void put_figures(struct uz_json_out *o, const struct uz_madvise_row *row)
 	uz__json_put_u64(o, "freed_permille", row->freed);
 	uz__json_put_u64(o, "lazy_permille", row->lazy);
 	uz__json_put_u64(o, "unmapped_permille", row->unmapped);
+	uz__json_put_u64(o, "disturbed", row->disturbed);
 	uz__json_put_text(o, "frees", uz__madvise_verdict(row));
 }
 
@@ -194,6 +195,8 @@ static int get_figures(const struct source *s, uint32_t object, struct uz_madvis
 	for (int p = 0; !err && p < UZ_MADVISE_PHASE_NR; p++)
 		if (has_phase(row, p))
 			err = get_spread(s, object, p, &row->ps[p]);
+	if (!err)
+		err = get_u64(s, object, "disturbed", UZ_MADVISE_REPEATS_MAX, &row->disturbed);
 	if (!err)
 		err = get_share(s, object, "freed_permille", &row->freed);
 	if (!err)

@@ -285,6 +285,16 @@ static void print_reason(const struct uz_madvise_report *r, size_t first)
 	printf(")\n");
 }
 
+static void print_disturbed(const struct uz_madvise_report *r)
+{
+	uint64_t samples, nr = uz__madvise_disturbed(r, &samples);
+
+	if (nr)
+		printf("disturbed: another process took a CPU in %" PRIu64 " of %" PRIu64
+		       " samples: figures of an idle machine are better\n",
+		       nr, samples);
+}
+
 static void print_head(const struct uz_madvise_report *r)
 {
 	char exact[UZ_SIZE_TEXT], swap[UZ_SIZE_TEXT];
@@ -324,6 +334,7 @@ int uz__madvise_table(const struct uz_madvise_report *r, const char *list, struc
 		return err;
 	print_head(r);
 	print_rows(&t);
+	print_disturbed(r);
 	for (size_t i = 0; i < r->nr; i++)
 		if (r->row[i].reason[0] && is_first(r, i, same_reason))
 			print_reason(r, i);
