@@ -67,7 +67,8 @@ static int put_dict(struct message *m, const char *path, struct uz_error *e)
 /* The server runs in another folder. */
 static void put_path(struct message *m, const char *key, const char *path)
 {
-	UZ_FREE char *cwd = *path == '/' ? NULL : getcwd(NULL, 0);
+	bool as_it_is = *path == '/' || !strcmp(path, UZ_NO_BACKING);
+	UZ_FREE char *cwd = as_it_is ? NULL : getcwd(NULL, 0);
 	UZ_FREE char *full = NULL;
 
 	if (cwd && asprintf(&full, "%s/%s", cwd, path) < 0)

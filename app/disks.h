@@ -15,7 +15,7 @@ struct uz_disk {
 	char name[UZ_DISK_NAME_MAX];
 	struct uz_dev *dev;
 	char *recompress; /* canonical text, for reports; under the lock */
-	struct uz_backing_dev *backing; /* with its path: set once, under the lock */
+	struct uz_backing_dev *backing; /* with its path: changed under the lock */
 	char *backing_path;
 	bool read_only; /* under the lock */
 	bool gone; /* no new references */

@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <uz/store.h>
 
+#define UZ_NO_BACKING "none" /* as a backing's path: without one */
+
 enum uz_option_id {
 	OPT_NAME,
 	OPT_SIZE,

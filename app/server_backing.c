@@ -56,6 +56,36 @@ static int give(struct uz_server *s, struct uz_disk *d, const char *path, bool f
 	return 0;
 }
 
+static const char *drop_error(int err)
+{
+	if (err == -ENOSPC || err == -ENOMEM)
+		return "the RAM budget has no room for all pages that are on it: raise it with 'uzram "
+		       "set ram=SIZE', or discard something";
+	if (err == -EIO)
+		return "a page on it cannot be read: overwrite or discard what reads as an error";
+	return strerror(-err);
+}
+
+/* Pages come back into memory; then it is anybody's. */
+static int take_away(struct uz_server *s, struct uz_disk *d, struct uz_error *e)
+{
+	int err = uz_dev_drop_backing(d->dev);
+	struct uz_disk old;
+
+	if (err == -ENOENT)
+		return 0;
+	if (err)
+		return uz__error(e, -err, "disk %s: backing %s stays: %s", d->name, d->backing_path,
+				 drop_error(err));
+	pthread_mutex_lock(&s->disks.lock);
+	old = (struct uz_disk){ .backing = d->backing, .backing_path = d->backing_path };
+	d->backing = NULL;
+	d->backing_path = NULL;
+	pthread_mutex_unlock(&s->disks.lock);
+	uz__server_free_backing(&old);
+	return 0;
+}
+
 static int set_limit(struct uz_disk *d, const char *text)
 {
 	uint64_t bytes = 0;
@@ -71,13 +101,17 @@ int uz__server_set_backing(struct uz_server *s, struct uz_disk *d, const struct 
 			   struct uz_error *e)
 {
 	const char *path = v->value[OPT_BACKING], *idle = v->value[OPT_WRITEBACK_IDLE];
+	bool none = path && !strcmp(path, UZ_NO_BACKING);
 	int err = 0;
 
-	if (path && d->backing_path && strcmp(path, d->backing_path) != 0)
-		return uz__error(e, EBUSY,
-				 "disk %s has the backing %s: a live disk keeps the one it has",
-				 d->name, d->backing_path);
-	if (path && !d->backing)
+	if (path && !none && d->backing_path && strcmp(path, d->backing_path) != 0)
+		return uz__error(
+			e, EBUSY,
+			"disk %s has the backing %s: 'uzram set %s backing=none' takes it away",
+			d->name, d->backing_path, d->name);
+	if (none)
+		err = take_away(s, d, e);
+	else if (path && !d->backing)
 		err = give(s, d, path, uz__option_is_on(v, NULL, OPT_BACKING_FORMAT), e);
 	if (!err && v->value[OPT_WRITEBACK_LIMIT])
 		err = set_limit(d, v->value[OPT_WRITEBACK_LIMIT]);

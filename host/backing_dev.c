@@ -2,7 +2,8 @@
 /*
  * Backings of disks: a regular file, which stays sparse, or a block device. Direct I/O where the
  * file system has it, so that an error is known before the page leaves memory and nothing is cached
- * twice; elsewhere each write is followed by fdatasync.
+ * twice; elsewhere each write is followed by fdatasync. Space that is not needed any more goes back as
+ * holes where there are any.
  *
  * One process uses a backing at a time, and one disk of it: a lock on the open file description,
  * dropped by the kernel when we die; a block device is opened exclusively too, which a mounted one refuses.
@@ -19,6 +20,7 @@ struct uz_host_backing_dev {
 	struct uz_backing_dev dev; /* first */
 	int fd;
 	bool direct;
+	bool no_holes; /* under the lock that discard is called with */
 };
 
 static struct uz_host_backing_dev *self(struct uz_backing_dev *b)
@@ -63,7 +65,20 @@ static int backing_write(struct uz_backing_dev *b, uint64_t off, const void *buf
 	return fdatasync(self(b)->fd) < 0 ? -errno : 0;
 }
 
-static const struct uz_backing_ops backing_ops = { .read = backing_read, .write = backing_write };
+/* Once it fails it is not tried again: the file system or the device cannot. */
+static void backing_discard(struct uz_backing_dev *b, uint64_t off, uint64_t len)
+{
+	const int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+
+	while (!self(b)->no_holes && fallocate(self(b)->fd, mode, (off_t)off, (off_t)len) < 0)
+		self(b)->no_holes = errno != EINTR;
+}
+
+static const struct uz_backing_ops backing_ops = {
+	.read = backing_read,
+	.write = backing_write,
+	.discard = backing_discard,
+};
 
 /* A block device with O_EXCL: whoever mounted it, or swaps on it, has it already. */
 static int open_path(const char *path, bool *direct)

@@ -153,6 +153,7 @@ static int take(struct uz_dev *d, struct uz_backing_dev *b, const char *hint, un
 {
 	struct uz__wb *wb = &d->store->wb;
 	int r = judge(d, b, wb->buf, flags);
+	bool used;
 
 	if (r < 0)
 		return r;
@@ -161,9 +162,12 @@ static int take(struct uz_dev *d, struct uz_backing_dev *b, const char *hint, un
 	else
 		b->id = record(d)->id;
 	uz__disk_save(d);
+	used = r == 0;
 	r = header_write(b, wb->buf, d, flags & UZ_BACKING_KEPT ? KEPT : LOST_WITH_PROCESS);
 	if (r < 0)
 		return r;
+	if (used || flags & UZ_BACKING_FORMAT)
+		uz__punch_all(d);
 	uz_store_release(&d->backing, b);
 	uz_fetch_add(&wb->nr_backed, 1);
 	return 0;
@@ -190,7 +194,7 @@ int uz_dev_set_backing(struct uz_dev *d, struct uz_backing_dev *b, const char *h
 	return r;
 }
 
-/* Background lock held. From now on nothing is written back; what is there is about to be cleared. */
+/* From now on nothing is written back; nothing is there any more, or it is about to be cleared. */
 void uz__backing_leave(struct uz_dev *d)
 {
 	struct uz_store *s = d->store;
@@ -200,6 +204,7 @@ void uz__backing_leave(struct uz_dev *d)
 		uz_fetch_sub(&s->wb.nr_backed, 1);
 		uz_store_release(&d->backing, NULL);
 	}
+	d->wb_idle_s = 0;
 	uz_unlock(s->plat, &s->wb.lock);
 	uz_store_release(&s->meta->backing[d->index].valid, 0);
 }

@@ -30,6 +30,8 @@ struct uz__where {
 	struct uz_area area;
 	uint64_t nr; /* pages */
 	uint64_t *there; /* a bit for each 512 pages: their locations are committed */
+	uint64_t *
+		stale; /* the same: pages of them have left the backing since it was looked through */
 	uint64_t *loc;
 	uint64_t charged_bytes;
 };
@@ -51,5 +53,10 @@ struct uz__wb {
 	uint32_t nr_backed; /* atomic: disks with a backing */
 	uint32_t reliefs; /* atomic: raised when memory was won */
 };
+
+/* punch.c */
+void uz__punch_note(struct uz_dev *d, uint64_t page); /* it was on the backing */
+void uz__punch_all(struct uz_dev *d);
+void uz__punch_step(struct uz_dev *d, uint64_t now_ns, uint64_t end_ns);
 
 #endif

@@ -385,17 +385,18 @@ int uz__clean_init(struct uz_dev *d)
 	nr = UZ_MIN(GROWTH * (uz_dev_size(d) >> UZ_PAGE_SHIFT), (uint64_t)UZ_OWNER_MAX);
 	nr = UZ_ALIGN_UP(nr, (uint64_t)SLOTS_PER_TABLE);
 	bits = UZ_ALIGN_UP(UZ_DIV_UP(nr >> SLOTS_SHIFT, 64) * sizeof(uint64_t), page);
-	r = uz_scratch_reserve(s->arena, bits + nr * sizeof(uint64_t), &d->where.area);
+	r = uz_scratch_reserve(s->arena, 2 * bits + nr * sizeof(uint64_t), &d->where.area);
 	if (r == 0)
-		r = uz_area_commit(s->arena, &d->where.area, 0, bits);
+		r = uz_area_commit(s->arena, &d->where.area, 0, 2 * bits);
 	if (r < 0) {
 		uz_scratch_release(s->arena, &d->where.area);
 		return r;
 	}
-	d->where.charged_bytes = bits;
+	d->where.charged_bytes = 2 * bits;
 	d->where.there = (void *)d->where.area.base;
 	d->where.nr = nr;
-	d->where.loc = (void *)(d->where.area.base + bits);
+	d->where.loc = (void *)(d->where.area.base + 2 * bits);
+	uz_store_release(&d->where.stale, (void *)(d->where.area.base + bits));
 	return 0;
 }
 

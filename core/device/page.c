@@ -105,8 +105,10 @@ void uz__replaced(struct uz_dev *d, struct uz_stream *st, uint64_t page, uint64_
 {
 	if (w == old)
 		return;
-	if (UZ_UNLIKELY(uz__slot_state(old) == UZ_SLOT_INDIRECT))
+	if (UZ_UNLIKELY(uz__slot_state(old) == UZ_SLOT_INDIRECT)) {
 		uz__clean_forget(d, page);
+		uz__punch_note(d, page);
+	}
 	uz__account(d, st, w, 1);
 	uz__account(d, st, old, -1);
 	uz__object_drop(d, old);

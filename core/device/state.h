@@ -172,7 +172,10 @@ struct uz_dev {
 	uint32_t wb_idle_s; /* from here on under wb.lock */
 	uint32_t wb_limited; /* bool, atomic */
 	uint64_t wb_left; /* pages, atomic */
+	bool wb_leaving;
 	uint64_t wb_page, wb_next_ns; /* by age */
+	uint64_t punch_chunk, punch_next_ns;
+	uint32_t punch_hint; /* atomic: there are stale pages */
 	uint64_t relief_page, relief_next_ns;
 	uint32_t relief_level;
 	bool relief_found;

@@ -215,6 +215,8 @@ static int64_t batch(struct uz_dev *d, struct pick *p)
 	uint32_t won = 0, written = 0;
 	int r;
 
+	if (d->wb_leaving)
+		return -UZ_EBUSY;
 	limit_to(d, p);
 	if (!p->max)
 		return -UZ_EAGAIN;
@@ -296,7 +298,7 @@ static uint64_t relieve_some(struct uz_store *s, struct uz_dev *only)
 	for (unsigned int i = 0; i < UZ_DISK_MAX && !won; i++) {
 		struct uz_dev *d = uz_load_acquire(&s->disk[i]);
 
-		if (d && (!only || d == only) && uz_load_acquire(&d->backing) &&
+		if (d && (!only || d == only) && uz_load_acquire(&d->backing) && !d->wb_leaving &&
 		    now >= d->relief_next_ns)
 			won = relieve(d, now);
 	}
@@ -350,7 +352,7 @@ static void age_step(struct uz_dev *d, uint64_t now_ns, uint64_t end_ns)
 	uint64_t start = pl->ops->now(pl);
 	int64_t n = 0;
 
-	if (!d->wb_idle_s || now_ns < d->wb_next_ns)
+	if (!d->wb_idle_s || d->wb_leaving || now_ns < d->wb_next_ns)
 		return;
 	p.min_age = uz__age_bucket(d->wb_idle_s);
 	while (n >= 0 && p.page != UINT64_MAX && pl->ops->now(pl) < end_ns) {
@@ -373,8 +375,10 @@ bool uz__wb_step(struct uz_store *s, uint64_t now_ns, uint64_t end_ns)
 	for (unsigned int i = 0; i < UZ_DISK_MAX; i++) {
 		struct uz_dev *d = uz_load_acquire(&s->disk[i]);
 
-		if (d && uz_load_acquire(&d->backing))
+		if (d && uz_load_acquire(&d->backing)) {
 			age_step(d, now_ns, end_ns);
+			uz__punch_step(d, now_ns, end_ns);
+		}
 	}
 	uz__leave(s->wb.st);
 	uz_unlock(s->plat, &s->wb.lock);

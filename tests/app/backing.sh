@@ -6,6 +6,7 @@
 # shellcheck source=tests/lib/sh.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/sh.sh"
 need nbdcopy
+need qemu-io
 
 store=
 if [ -d /dev/shm ] && [ -w /dev/shm ]; then store=$(mktemp -u /dev/shm/uz-test-XXXXXX); fi
@@ -55,6 +56,18 @@ same a data
 "$uzram" stat --sysfs a | awk 'NR == 3 { ok = NF == 3 && $1 > 0 && $2 > 0 && $3 > 0 } END { exit !ok }' ||
 	fail "bd_stat: $("$uzram" stat --sysfs a)"
 
+# What is discarded gives its space on the file back.
+space() { stat -c %b back.a; }
+full=$(space)
+qemu-io -f raw -c "discard 0 $((mib / 2))M" "nbd+unix:///a?socket=$dir/n" >/dev/null
+less() { [ "$(space)" -lt $((full * 2 / 3)) ]; }
+wait_for 20 less
+cp data data.whole
+dd if=/dev/zero of=data bs=1M count=$((mib / 2)) conv=notrunc status=none
+same a data
+nbdcopy data.whole 'nbd+unix:///a?socket=n'
+mv data.whole data
+
 # Commands, and what they refuse.
 expect 0 "$uzram" writeback a all
 echo "$output" | grep -qE '^[0-9]+ pages written back$' || fail "$output"
@@ -72,7 +85,7 @@ expect_text "disk b has no backing to write to"
 expect 1 "$uzram" set b backing=back.a
 expect_text "is in use by another disk or process: each disk needs its own"
 expect 1 "$uzram" set a backing=other
-expect_text "a live disk keeps the one it has"
+expect_text "disk a has the backing back.a: 'uzram set a backing=none' takes it away"
 expect 0 "$uzram" set b backing=back.b writeback-limit=40K
 [ "$(value backing b)" = "$dir/back.b" ] || fail "backing is $(value backing b)"
 head -c 8M data >data.b
@@ -86,6 +99,20 @@ expect 0 "$uzram" set b writeback-limit=off
 expect 0 "$uzram" writeback b huge 20
 [ "$output" = "20 pages written back" ] || fail "$output"
 same b data.b
+
+# Taken away from a live disk: not while there is no room for its pages, then with all of them.
+expect 0 "$uzram" set a writeback-limit=off
+expect 1 "$uzram" set a backing=none
+expect_text "disk a: backing back.a stays: the RAM budget has no room for all pages that are on it"
+same a data
+expect 0 "$uzram" set b backing=none
+[ "$(value backing b)" = none ] || fail "backing is $(value backing b)"
+[ "$(value bd_count b)" = 0 ] || fail "$(value bd_count b) pages on a backing that is gone"
+[ "$(stat -c %s back.b)" = 4096 ] || fail "the file is $(stat -c %s back.b) bytes"
+same b data.b
+expect 0 "$uzram" set b backing=none
+expect 0 "$uzram" set b backing=back.b
+expect 0 "$uzram" writeback b all
 expect 0 "$uzram" remove b
 [ "$(stat -c %s back.b)" = 4096 ] || fail "the removed disk's backing is $(stat -c %s back.b) bytes"
 refused 1 "is in use by another disk or process" --backing back.a

@@ -114,6 +114,26 @@ static void op_reset(struct model *m)
 	CHECK_EQ(dev_rig_stats(&m->f.rig).bd_count, 0);
 }
 
+/* With all pages in memory the disk needs no backing, and can be given it again. */
+static void op_drop(struct model *m)
+{
+	struct uz_backing_info info;
+
+	if (!test_one_in(m->f.rng, 4))
+		return;
+	CHECK_EQ(uz_dev_drop_backing(m->f.rig.dev), 0);
+	CHECK_EQ(uz_dev_drop_backing(m->f.rig.dev), -UZ_ENOENT);
+	CHECK_EQ(dev_rig_stats(&m->f.rig).bd_count, 0);
+	uz_dev_backing(m->f.rig.dev, &info);
+	CHECK(!info.attached && !info.id);
+	memset(m->backing.bytes + UZ_PAGE_SIZE, 0xee, PAGES_MAX * UZ_PAGE_SIZE);
+	op_write(m);
+	flat_check_all(&m->f);
+	CHECK_EQ(uz_dev_set_backing(m->f.rig.dev, &m->backing.dev, "memory",
+				    UZ_BACKING_KEPT | UZ_BACKING_FORMAT),
+		 0);
+}
+
 static void add_codecs(struct model *m)
 {
 	m->codecs[0] = dev_rig_codec(&m->f.rig, "lz4", UZ_LEVEL_DEFAULT, false);
@@ -145,7 +165,7 @@ static void op_adopt(struct model *m)
 static void (*const ops[])(struct model *m) = {
 	op_write,     op_write,	     op_write,	 op_read,  op_read, op_discard,
 	op_writeback, op_writeback,  op_squeeze, op_idle,  op_pool, op_background,
-	op_codec,     op_recompress, op_resize,	 op_adopt,
+	op_codec,     op_recompress, op_resize,	 op_adopt, op_drop,
 };
 
 static void run(struct test_rng *rng, const char *pool, const char *codec, uint64_t steps)
@@ -180,6 +200,7 @@ static void run(struct test_rng *rng, const char *pool, const char *codec, uint6
 	CHECK(m.written + st.bd_writes > 100);
 	CHECK(m.read_back + st.bd_reads > 10);
 	CHECK(m.hits + st.clean_hits > 10);
+	CHECK(m.backing.discarded);
 	uz_dev_destroy(m.f.rig.dev);
 	CHECK_EQ(uz_store_check(m.f.rig.store), 0);
 	test_backing_close(&m.backing);

@@ -38,7 +38,20 @@ static int backing_write(struct uz_backing_dev *dev, uint64_t off, const void *b
 	return 0;
 }
 
-static const struct uz_backing_ops ops = { .read = backing_read, .write = backing_write };
+/* What is read of it later must not be taken for data. */
+static void backing_discard(struct uz_backing_dev *dev, uint64_t off, uint64_t len)
+{
+	struct test_backing *b = (struct test_backing *)dev;
+
+	check_aligned(b, off, b->bytes, len);
+	CHECK(off >= 4096 && len);
+	memset(b->bytes + off, TEST_BACKING_HOLE, len);
+	__atomic_add_fetch(&b->discarded, len, __ATOMIC_RELAXED);
+}
+
+static const struct uz_backing_ops ops = { .read = backing_read,
+					   .write = backing_write,
+					   .discard = backing_discard };
 
 void test_backing_open(struct test_backing *b, uint64_t size_bytes)
 {

@@ -10,10 +10,13 @@
 
 #include "test.h"
 
+#define TEST_BACKING_HOLE 0xdd
+
 struct test_backing {
 	struct uz_backing_dev dev; /* first */
 	unsigned char *bytes;
 	uint64_t reads, writes; /* atomic; calls so far */
+	uint64_t discarded; /* atomic; bytes, which are TEST_BACKING_HOLE from then on */
 	uint64_t fail_read, fail_write; /* calls with this number and the next @fail_nr - 1 fail */
 	uint64_t fail_nr;
 };

@@ -26,6 +26,8 @@ struct uz_backing_dev;
 struct uz_backing_ops {
 	int (*read)(struct uz_backing_dev *b, uint64_t off, void *buf, size_t len);
 	int (*write)(struct uz_backing_dev *b, uint64_t off, const void *buf, size_t len);
+	/* Optional. Nobody reads these bytes before they are written again: space may go back. */
+	void (*discard)(struct uz_backing_dev *b, uint64_t off, uint64_t len);
 };
 
 struct uz_backing_dev {
@@ -52,6 +54,14 @@ int uz_dev_set_backing(struct uz_dev *d, struct uz_backing_dev *b, const char *h
 		       unsigned int flags);
 
 /*
+ * (control) Takes the backing away from a live disk: pages on it come back into memory, nothing is
+ * written to it any more, write-back by age is off. I/O goes on meanwhile. Then @b may be closed. Errors
+ * leave the disk with its backing, some pages being back: -ENOENT: it has none; -ENOSPC, -ENOMEM: no
+ * room for all of them; -EIO: a page cannot be read (overwrite or discard it).
+ */
+int uz_dev_drop_backing(struct uz_dev *d);
+
+/*
  * Marks a backing as free for any disk: after uz_dev_destroy, or when its store is gone. @page: 4096
  * bytes of the caller's, aligned to that, to work in.
  */
@@ -74,7 +84,7 @@ enum uz_writeback_what {
 
 /*
  * Writes such pages back now and frees their memory, at most @max_pages (0: all). Pages written, or:
- * -ENOENT: no backing; -EAGAIN: the limit is used up; the backing's error when nothing was written.
+ * -ENOENT: no backing; -EAGAIN: the limit is used up; -EBUSY: the backing is being taken away; the backing's error when nothing was written.
  * Beside I/O and other work; several calls take turns.
  */
 int64_t uz_dev_writeback(struct uz_dev *d, enum uz_writeback_what what, uint64_t max_pages);
