@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Formats as ISO C has them, and glibc's %m; positions (%1$d) are not followed. */
+/* Formats as ISO C and POSIX have them, and glibc's %m. */
 #include "format.h"
 
 #include <stdint.h>
@@ -21,6 +21,19 @@ static const char *number(const char *s, long *v)
 	return s;
 }
 
+/* "3$" behind a % or a *: the third argument; else the next one. */
+static const char *place(const char *s, int *at)
+{
+	long v = 0;
+	const char *end = number(s, &v);
+
+	*at = -1;
+	if (end == s || *end != '$')
+		return s;
+	*at = v > 0 && v <= KMSAN__POSITIONS ? (int)v : KMSAN__POSITIONS + 1;
+	return end + 1;
+}
+
 static const char *flags(const char *s, struct kmsan__conversion *c, bool scanning)
 {
 	for (;; s++) {
@@ -35,10 +48,8 @@ static const char *flags(const char *s, struct kmsan__conversion *c, bool scanni
 
 static const char *width(const char *s, struct kmsan__conversion *c, bool scanning)
 {
-	if (!scanning && *s == '*') {
-		c->stars++;
-		return s + 1;
-	}
+	if (!scanning && *s == '*')
+		return place(s + 1, &c->width_at);
 	return number(s, &c->width);
 }
 
@@ -46,11 +57,8 @@ static const char *precision(const char *s, struct kmsan__conversion *c)
 {
 	if (*s != '.')
 		return s;
-	if (s[1] == '*') {
-		c->stars++;
-		c->last_star_is_precision = true;
-		return s + 2;
-	}
+	if (s[1] == '*')
+		return place(s + 2, &c->precision_at);
 	c->precision = 0;
 	return number(s + 1, &c->precision);
 }
@@ -86,10 +94,12 @@ struct kmsan__conversion kmsan__next_conversion(const char *s, bool scanning)
 		;
 	if (!s)
 		return c;
-	s = width(flags(s + 1, &c, scanning), &c, scanning);
+	s = place(s + 1, &c.argument_at);
+	s = width(flags(s, &c, scanning), &c, scanning);
 	s = flags(s, &c, scanning);
 	s = length(scanning ? s : precision(s, &c), &c, &is_long_double);
-	c.letter = *s;
+	c.letter = *s == 'S' ? 's' : *s == 'C' ? 'c' : *s;
+	c.wide |= *s == 'S' || *s == 'C';
 	if (*s && strchr("aAeEfFgG", *s))
 		c.size_bytes = is_long_double	     ? sizeof(long double)
 			       : c.wide || !scanning ? sizeof(double)
@@ -100,4 +110,13 @@ struct kmsan__conversion kmsan__next_conversion(const char *s, bool scanning)
 		s = skip_set(s + 1);
 	c.rest = *s ? s + 1 : s;
 	return c;
+}
+
+void kmsan__narrow(const wchar_t *format, char *to, size_t size)
+{
+	size_t i;
+
+	for (i = 0; i + 1 < size && format[i]; i++)
+		to[i] = format[i] > 0 && format[i] < 128 ? (char)format[i] : 'x';
+	to[i] = 0;
 }

@@ -6,18 +6,24 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <wchar.h>
 
 struct kmsan__conversion {
 	char letter; /* 0: the format has ended */
-	int stars; /* int arguments before the argument (printf) */
-	bool last_star_is_precision;
+	/* Which argument: -1 the next one, 0 none, else the number that the format gives. */
+	int width_at, precision_at, argument_at;
 	bool skipped; /* scanf: %*d */
 	bool allocated; /* scanf: %ms */
-	bool wide;
+	bool wide; /* %ls: of wide characters */
 	long width, precision; /* -1: none */
 	size_t size_bytes; /* of the number */
 	const char *rest;
 };
+
+/* Arguments behind these are not looked at. */
+#define KMSAN__POSITIONS 64
+/* Of a wide format, as much as is looked at. */
+#define KMSAN__FORMAT 1024
 
 struct kmsan__conversion kmsan__next_conversion(const char *format, bool scanning);
 
@@ -25,5 +31,20 @@ struct kmsan__conversion kmsan__next_conversion(const char *format, bool scannin
 struct kmsan__args {
 	va_list ap;
 };
+
+static inline int kmsan__resolve(int at, int *next)
+{
+	return at < 0 ? ++*next : at;
+}
+
+/* The same conversions in plain characters; others become x. */
+void kmsan__narrow(const wchar_t *format, char *to, size_t size);
+
+/* printf.c: checks the strings among the arguments of a printf; done: marks what %n wrote. */
+struct kmsan_caller;
+void kmsan__printf_arguments(struct kmsan_caller at, const char *format, struct kmsan__args *a,
+			     bool is_wide, bool done);
+/* scan.c: marks what the first nr conversions of a scanf wrote. */
+void kmsan__scanf_arguments(const char *format, va_list ap, int nr);
 
 #endif

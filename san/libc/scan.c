@@ -11,10 +11,12 @@
 
 static void string_out(const struct kmsan__conversion *c, void *p)
 {
+	size_t unit = c->wide ? sizeof(wchar_t) : 1;
+
 	if (c->letter == 'c')
-		K_OUT(p, c->width > 0 ? (size_t)c->width : 1);
+		K_OUT(p, (c->width > 0 ? (size_t)c->width : 1) * unit);
 	else
-		K_OUT_STR(p);
+		K_OUT(p, c->wide ? kmsan__wide_size(p) : kmsan__string_size(p));
 }
 
 static void one_out(const struct kmsan__conversion *c, void *p)
@@ -29,28 +31,47 @@ static void one_out(const struct kmsan__conversion *c, void *p)
 		K_OUT(p, c->size_bytes);
 }
 
-static void walk(const char *format, struct kmsan__args *a, int ret)
+static int last_position(const char *format)
 {
 	struct kmsan__conversion c = kmsan__next_conversion(format, true);
+	int next = 0, last = 0, at;
 
-	for (; c.letter && (ret > 0 || c.letter == 'n' || c.skipped);
+	for (; c.letter; c = kmsan__next_conversion(c.rest, true)) {
+		at = c.skipped ? 0 : kmsan__resolve(c.argument_at, &next);
+		if (at > last)
+			last = at;
+	}
+	return last < KMSAN__POSITIONS ? last : KMSAN__POSITIONS;
+}
+
+static void mark(const char *format, void *const *pointers, int last, int nr)
+{
+	struct kmsan__conversion c = kmsan__next_conversion(format, true);
+	int next = 0, at;
+
+	for (; c.letter && (nr > 0 || c.letter == 'n' || c.skipped);
 	     c = kmsan__next_conversion(c.rest, true)) {
 		if (c.skipped)
 			continue;
-		one_out(&c, va_arg(a->ap, void *));
-		ret -= c.letter != 'n';
+		at = kmsan__resolve(c.argument_at, &next);
+		if (at <= last)
+			one_out(&c, pointers[at]);
+		nr -= c.letter != 'n';
 	}
 }
 
-static int scanned(const char *format, va_list ap, int ret)
+void kmsan__scanf_arguments(const char *format, va_list ap, int nr)
 {
+	void *pointers[KMSAN__POSITIONS + 1];
+	int i, last = nr > 0 ? last_position(format) : 0;
 	struct kmsan__args a;
 
 	va_copy(a.ap, ap);
-	if (ret > 0)
-		walk(format, &a, ret);
+	for (i = 1; i <= last; i++)
+		pointers[i] = va_arg(a.ap, void *);
 	va_end(a.ap);
-	return ret;
+	if (last > 0)
+		mark(format, pointers, last, nr);
 }
 
 static int from_file(FILE *f, const char *format, va_list ap)
@@ -61,7 +82,8 @@ static int from_file(FILE *f, const char *format, va_list ap)
 	va_copy(again, ap);
 	ret = vfscanf(f, format, again);
 	va_end(again);
-	return scanned(format, ap, ret);
+	kmsan__scanf_arguments(format, ap, ret);
+	return ret;
 }
 
 static int from_string(struct kmsan_caller at, const char *s, const char *format, va_list ap)
@@ -73,7 +95,8 @@ static int from_string(struct kmsan_caller at, const char *s, const char *format
 	va_copy(again, ap);
 	ret = vsscanf(s, format, again);
 	va_end(again);
-	return scanned(format, ap, ret);
+	kmsan__scanf_arguments(format, ap, ret);
+	return ret;
 }
 
 #define SCANF(prefix) \

@@ -1,55 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * printf and scanf. The numbers that are printed were checked by the compiler at the call;
- * strings and where output goes are checked here, by following the format.
- */
+/* printf: its arguments are checked (printf.c), and what it wrote is marked. */
 #include "wrap.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "format.h"
-
-static void skip_number(const struct kmsan__conversion *c, struct kmsan__args *a)
-{
-	if (!strchr("aAeEfFgG", c->letter))
-		(void)va_arg(a->ap, long);
-	else if (c->size_bytes == sizeof(long double))
-		(void)va_arg(a->ap, long double);
-	else
-		(void)va_arg(a->ap, double);
-}
-
-static void check_string(struct kmsan_caller at, const char *s, long most)
-{
-	if (!s)
-		return;
-	if (most < 0)
-		K_STR(s);
-	else
-		K_IN(s, kmsan__until(s, 0, (size_t)most));
-}
-
-/* Reads the arguments of the first conversions up to the last; %n is written. */
-static void walk(struct kmsan_caller at, const char *format, struct kmsan__args *a, bool done)
-{
-	struct kmsan__conversion c = kmsan__next_conversion(format, false);
-
-	for (; c.letter; c = kmsan__next_conversion(c.rest, false)) {
-		for (; c.stars > 0; c.stars--) {
-			int v = va_arg(a->ap, int);
-
-			if (c.stars == 1 && c.last_star_is_precision)
-				c.precision = v;
-		}
-		if (c.letter == 's' && !c.wide && !done)
-			check_string(at, va_arg(a->ap, const char *), c.precision);
-		else if (c.letter == 'n' && done)
-			K_OUT(va_arg(a->ap, void *), c.size_bytes);
-		else if (c.letter != 'm')
-			skip_number(&c, a);
-	}
-}
 
 static void check_format(struct kmsan_caller at, const char *format, va_list ap, bool done)
 {
@@ -58,7 +14,7 @@ static void check_format(struct kmsan_caller at, const char *format, va_list ap,
 	if (!done)
 		K_STR(format);
 	va_copy(a.ap, ap);
-	walk(at, format, &a, done);
+	kmsan__printf_arguments(at, format, &a, false, done);
 	va_end(a.ap);
 }
 
