@@ -11,7 +11,7 @@ export JOBS
 declare -A PACKAGES=(
 	[build]="gcc make libc6-dev liblz4-dev libzstd-dev libdeflate-dev liblzo2-dev pkg-config"
 	[clang]="clang libclang-rt-dev lld llvm gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user python3-pyelftools"
-	[test]="python3 libnbd-bin python3-libnbd nbdkit qemu-utils jq"
+	[test]="python3 libnbd-bin python3-libnbd nbdkit qemu-utils jq spin"
 	[guest]="qemu-system-x86 busybox-static cpio kmod xz-utils e2fsprogs xfsprogs btrfs-progs libnbd-bin jq python3"
 	[run]="libnbd-bin e2fsprogs python3"
 	[bench]="python3 libnbd-bin nbdkit qemu-utils fio"
