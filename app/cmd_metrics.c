@@ -60,22 +60,35 @@ static void print_stat(FILE *f, const struct uz_view *v, const char *what, const
 	}
 }
 
-static void print_info(FILE *f, const struct uz_view *v)
+/* What is not a number, as labels of a metric that is always 1: key and label, the disk first. */
+static void print_info(FILE *f, const struct uz_view *v, const char *name, const char *help,
+		       const char *const (*keys)[2], int nr)
 {
-	static const char *const keys[] = { "name", "pool", "codec" };
-	static const char *const labels[] = { "disk", "pool", "codec" };
 	char text[256];
 
-	head(f, "info", "", "what the disk is made of", "gauge");
+	head(f, name, "", help, "gauge");
 	for (unsigned int i = 0; i < v->nr; i++) {
-		fprintf(f, "uzram_info{");
-		for (int n = 0; n < 3; n++) {
-			uz__view_text(v, i, keys[n], text, sizeof(text));
+		fprintf(f, "uzram_%s{", name);
+		for (int n = 0; n < nr; n++) {
+			uz__view_text(v, i, keys[n][0], text, sizeof(text));
 			fputs(n ? "," : "", f);
-			label(f, labels[n], text);
+			label(f, keys[n][1], text);
 		}
 		fprintf(f, "} 1\n");
 	}
+}
+
+static void print_infos(FILE *f, const struct uz_view *v)
+{
+	static const char *const made_of[][2] = { { "name", "disk" },
+						  { "pool", "pool" },
+						  { "codec", "codec" } };
+	static const char *const goes_by[][2] = { { "name", "disk" },
+						  { "return", "policy" },
+						  { "return_method", "method" } };
+
+	print_info(f, v, "info", "what the disk is made of", made_of, 3);
+	print_info(f, v, "return_info", "how free memory goes back to the system", goes_by, 3);
 }
 
 static void print_op(FILE *f, const struct uz_view *v, unsigned int i, const char *op)
@@ -103,7 +116,7 @@ static void print_latency(FILE *f, const struct uz_view *v)
 
 static int print_all(FILE *f, const struct metrics *m)
 {
-	print_info(f, &m->disks);
+	print_infos(f, &m->disks);
 	for (const struct uz_stat *row = uz__stats; row->name; row++)
 		print_stat(f, &m->disks, "disk", "", row);
 	print_latency(f, &m->disks);

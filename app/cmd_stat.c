@@ -59,9 +59,10 @@ static void print_latency(const struct uz_view *v, unsigned int i)
 
 static void print_lines(const struct uz_view *v, unsigned int i, bool bytes, bool latency)
 {
-	static const char *const texts[] = { "name",	   "pool",	 "codec",      "level",
-					     "dict_bytes", "checksum",	 "recompress", "backing",
-					     "read_only",  "connections" };
+	static const char *const texts[] = { "name",	    "pool",	  "codec",
+					     "level",	    "dict_bytes", "checksum",
+					     "recompress",  "backing",	  "read_only",
+					     "connections", "return",	  "return_method" };
 	char text[2048];
 
 	for (size_t n = 0; n < sizeof(texts) / sizeof(*texts); n++) {

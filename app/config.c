@@ -70,10 +70,15 @@ static int check_backing(const struct uz_config *c, struct uz_error *e)
 {
 	bool memfd = uz__option_is_on(NULL, &c->server, OPT_MEMFD);
 	bool private = uz__option_is_on(NULL, &c->server, OPT_PRIVATE);
+	const char *policy = uz__option_value(NULL, &c->server, OPT_RETURN);
 
 	if (memfd + private + (c->server.value[OPT_MEMORY] != NULL) > 1)
 		return uz__error(e, EINVAL,
 				 "--memory, --memfd and --private exclude each other: give one");
+	if (!private && uz__option_return(policy) == UZ_RETURN_LAZY)
+		return uz__error(e, EINVAL,
+				 "--return lazy: only private memory can go back lazily: add "
+				 "--private, or choose eager or auto");
 	return 0;
 }
 

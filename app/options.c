@@ -250,6 +250,26 @@ static int set_mode(struct uz_section *s, enum uz_option_id id, const char *wher
 	return keep(s, id, text, e);
 }
 
+static const char *const returns[] = { "auto", "eager", "lazy" };
+
+enum uz_return_policy uz__option_return(const char *text)
+{
+	int i = 2;
+
+	while (i > 0 && strcmp(text, returns[i]))
+		i--;
+	return (enum uz_return_policy)i;
+}
+
+static int set_return(struct uz_section *s, enum uz_option_id id, const char *where,
+		      const char *text, struct uz_error *e)
+{
+	if (strcmp(text, returns[uz__option_return(text)]))
+		return uz__error(e, EINVAL, "%s: '%s' is not one of auto, eager, lazy", where,
+				 text);
+	return keep(s, id, text, e);
+}
+
 static int set_text(struct uz_section *s, enum uz_option_id id, const char *where, const char *text,
 		    struct uz_error *e)
 {
@@ -284,6 +304,7 @@ int uz__option_set(struct uz_section *s, enum uz_option_id id, const char *where
 		[UZ_KIND_REGION] = add_region,
 		[UZ_KIND_ENDPOINT] = add_endpoint,
 		[UZ_KIND_MODE] = set_mode,
+		[UZ_KIND_RETURN] = set_return,
 	};
 
 	if (id == OPT_RAM && s->name[0])

@@ -38,6 +38,7 @@ enum uz_option_id {
 	OPT_MEMORY,
 	OPT_MEMFD,
 	OPT_PRIVATE,
+	OPT_RETURN,
 	OPT_CONTROL,
 	OPT_CONFIG,
 	OPT_DUMP_CONFIG,
@@ -82,6 +83,7 @@ enum uz_option_kind {
 	UZ_KIND_REGION, /* may be repeated: lines; so may ENDPOINT */
 	UZ_KIND_ENDPOINT,
 	UZ_KIND_MODE,
+	UZ_KIND_RETURN, /* auto, eager or lazy */
 };
 
 /* Whom a value belongs to. DISK options before the first --name are defaults for all disks. */
@@ -122,6 +124,9 @@ int uz__option_set(struct uz_section *s, enum uz_option_id id, const char *where
 /* The value that holds for disk @s, from itself, the defaults of @server, or the table; or NULL. */
 const char *uz__option_value(const struct uz_section *s, const struct uz_section *server,
 			     enum uz_option_id id);
+
+/* For RETURN values. */
+enum uz_return_policy uz__option_return(const char *text);
 
 /* For FLAG values. */
 bool uz__option_is_on(const struct uz_section *s, const struct uz_section *server,

@@ -59,6 +59,16 @@ static void put_record(struct uz_json_out *o, struct uz_server *s, struct uz_dis
 	pthread_mutex_unlock(&s->disks.lock);
 }
 
+/* The policy, and the method that it comes to at the moment. */
+static void put_return(struct uz_json_out *o, struct uz_server *s)
+{
+	struct uz_arena_stats st;
+
+	uz_arena_stats(uz_store_arena(s->store), &st);
+	uz__json_put_text(o, "return", uz__option_value(NULL, s->defaults, OPT_RETURN));
+	uz__json_put_text(o, "return_method", st.return_method);
+}
+
 void uz__report_disk(struct uz_json_out *o, struct uz_server *s, struct uz_disk *d, bool latency)
 {
 	struct uz_dev_stats st;
@@ -70,6 +80,7 @@ void uz__report_disk(struct uz_json_out *o, struct uz_server *s, struct uz_disk 
 	uz__json_put_text(o, "pool", uz_dev_pool(d->dev)->name);
 	put_codec(o, s, d->dev);
 	put_record(o, s, d);
+	put_return(o, s);
 	for (const struct uz_stat *row = uz__stats; row->name; row++)
 		uz__json_put_u64(
 			o, row->name,

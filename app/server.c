@@ -22,6 +22,13 @@ static void log_line(void *ctx, const char *line)
 	fprintf(stderr, "uzram: %s\n", line);
 }
 
+static void log_switch(void *ctx, const char *from, const char *to, uint32_t percent)
+{
+	(void)ctx;
+	fprintf(stderr, "uzram: return_method: %s->%s (%u.%02u)\n", from, to, percent / 100,
+		percent % 100);
+}
+
 static int open_host(struct uz_server *s, const struct uz_section *v, struct uz_error *e)
 {
 	struct uz_host_config c = { .backing = UZ_HOST_MEMFD,
@@ -41,6 +48,7 @@ static int open_host(struct uz_server *s, const struct uz_section *v, struct uz_
 	if (err)
 		return uz__error(e, -err, "%s%s: %s", c.path ? "--memory " : "memory for the store",
 				 c.path ? c.path : "", strerror(-err));
+	uz_host_on_return_switch(s->host, log_switch, NULL);
 	return 0;
 }
 
@@ -79,7 +87,11 @@ static int open_store(struct uz_server *s, const struct uz_config *c, struct uz_
 	sc.arena.limit_bytes = s->ram_bytes;
 	sc.attach = s->adopted;
 	err = uz_store_open(pl, &sc, &s->store, &why);
-	return err ? store_error(s, c->server.value[OPT_MEMORY], err, &why, e) : 0;
+	if (err)
+		return store_error(s, c->server.value[OPT_MEMORY], err, &why, e);
+	uz_arena_set_return(uz_store_arena(s->store),
+			    uz__option_return(uz__option_value(NULL, &c->server, OPT_RETURN)));
+	return 0;
 }
 
 static int adopt_disks(struct uz_server *s, struct uz_error *e)

@@ -109,6 +109,11 @@ static void sizes(struct uz_dev *d, const struct uz__counters *c, struct uz_dev_
 	out->ram_limit = as.limit_bytes;
 	out->ram_reserve = as.reserve_bytes;
 	out->commit_stalls = as.commit_stalls;
+	out->resident_claimed = as.resident_claimed_bytes;
+	out->returned_eager_bytes = as.returned_eager_bytes;
+	out->returned_lazy_bytes = as.returned_lazy_bytes;
+	out->refault_ns = as.refault_ns;
+	out->return_switches = as.return_switches;
 }
 
 static void counts(struct uz_dev *d, const struct uz__counters *c, struct uz_dev_stats *out)

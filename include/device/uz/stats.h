@@ -28,6 +28,15 @@
 	X(ram_total, BYTES, GAUGE, "all memory the store costs, everything counted") \
 	X(ram_limit, BYTES, GAUGE, "RAM budget of the store: ram_total stays below") \
 	X(ram_reserve, BYTES, GAUGE, "part of ram_total that is populated ahead of demand") \
+	X(resident_claimed, BYTES, GAUGE, \
+	  "memory of the store that is resident as far as uzram knows, lazily returned included") \
+	X(returned_eager_bytes, BYTES, COUNTER, "memory given back that the system had at once") \
+	X(returned_lazy_bytes, BYTES, COUNTER, \
+	  "memory given back for the system to take when it needs it") \
+	X(refault_ns, COUNT, COUNTER, \
+	  "nanoseconds of CPU time spent on populating again what was given back") \
+	X(return_switches, COUNT, COUNTER, \
+	  "times that another method of giving memory back turned out to be better") \
 	X(failed_reads, COUNT, COUNTER, "reads that ended in an error") \
 	X(failed_writes, COUNT, COUNTER, "writes that ended in an error") \
 	X(invalid_io, COUNT, COUNTER, "requests outside the disk") \

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# uz-test: timeout 120
+# --return on a live server of each kind of memory: wrong values are refused, what is in force is told, memory
+# goes back when a disk is emptied, and what is claimed to be resident is what the system charges.
+# shellcheck source=tests/lib/sh.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib/sh.sh"
+need nbdcopy
+
+store=
+if [ -d /dev/shm ] && [ -w /dev/shm ]; then store=$(mktemp -u /dev/shm/uz-test-XXXXXX); fi
+trap 'end_servers; rm -f "$store"' EXIT
+export XDG_RUNTIME_DIR=$dir UZRAM_CONTROL=$dir/c
+cd "$dir"
+mib=$(scale 32 64 128)
+
+value() { # NAME
+	"$uzram" stat -b d0 | awk -v name="$1" '$1 == name { print $2 }'
+}
+
+# Within 2%, as long as no background step is between the two figures.
+honest() {
+	"$uzram" stat -b d0 | awk '{ v[$1] = $2 } END {
+		d = v["resident"] - v["resident_claimed"]
+		exit !((d < 0 ? -d : d) * 50 <= v["resident"]) }'
+}
+
+returned() {
+	[ $(($(value returned_eager_bytes) + $(value returned_lazy_bytes))) -ge $((mib << 19)) ]
+}
+
+small() {
+	[ "$(value resident)" -lt 16000000 ] && [ "$(value resident_claimed)" -lt 16000000 ]
+}
+
+round() { # POLICY METHOD OPTIONS...
+	local want=$1 method=$2
+	shift 2
+	rm -f pid
+	timeout -k 2 60 "$uzram" serve --config /dev/null --nbd unix:n --pid-file pid --size "${mib}M" \
+		--return "$want" "$@" >>server.log 2>&1 &
+	server_pid=$!
+	server_pids+=("$server_pid")
+	wait_for 20 test -s pid
+	[ "$(value return)" = "$want" ] || fail "return is $(value return)"
+	wait_for 5 honest
+	nbdcopy data 'nbd+unix:///?socket=n'
+	wait_for 5 honest
+	"$uzram" reset d0 >/dev/null
+	wait_for 10 returned
+	wait_for 10 honest
+	wait_for 10 small
+	[[ $(value return_method) == $method ]] || fail "$*: $(value return_method), not $method"
+	"$uzram" metrics | grep -qE "^uzram_return_info\{disk=\"d0\",policy=\"$want\",method=\"[a-z_]+\"\} 1$" ||
+		fail "$("$uzram" metrics | grep return)"
+	kill "$(cat pid)"
+	wait "$server_pid" || fail "$want $*: the server ended with $?"
+}
+
+expect 2 "$uzram" serve --config /dev/null --return sometimes
+expect_text "'sometimes' is not one of auto, eager, lazy"
+expect 2 "$uzram" serve --config /dev/null --return lazy
+expect_text "add --private"
+expect 0 "$uzram" serve --config /dev/null --return eager --dump-config
+expect_text "return = eager"
+
+head -c "${mib}M" /dev/urandom >data
+round auto '*' --private
+round eager 'dontneed*' --private
+round lazy free --private
+round auto '@(punch_hole|remove)' --memfd
+[ -z "$store" ] || round eager '@(punch_hole|remove)' --memory "$store"
