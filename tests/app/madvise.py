@@ -276,8 +276,10 @@ def check_progress():
                         "--threads", "1", "--footprint", "2M", "--repeats", "2"], timeout=60,
                        stderr=stderr, stdout=subprocess.PIPE, text=True, check=True)
     os.close(stderr)
-    shown = os.read(terminal, 65536).decode()
-    assert "2/2 1/1 private-4k none -, 1 thread" in shown and shown.endswith("\r\033[K"), repr(shown)
+    shown = ""
+    while not shown.endswith("thread\r\033[K"):
+        shown += os.read(terminal, 65536).decode()
+    assert "2/2 1/1 private-4k none -, 1 thread" in shown, repr(shown)
     assert "\033" not in p.stdout and "1/1" not in p.stdout, p.stdout
     os.close(terminal)
 
