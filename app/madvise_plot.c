@@ -2,7 +2,7 @@
 /*
  * The figures as SVG: a panel for each backing, number of threads and pressure, a line for each
  * method and piece, marks on one logarithmic axis of ns a page, a bar from the smallest to the
- * largest sample through each mark. The axis is logarithmic because methods differ by factors of
+ * largest sample through each mark as far as the axis goes. The axis is logarithmic because methods differ by factors of
  * a hundred, so parts of a line are not added up: the sum stands at its end.
  */
 #include "cleanup.h"
@@ -79,8 +79,9 @@ static double log10_of(uint64_t value)
 static double x_of(const struct plot *p, uint64_t ps)
 {
 	double at = log10_of(UZ_MAX(ps, (uint64_t)1)) - p->decade_min;
+	double decades = p->decade_max - p->decade_min;
 
-	return LEFT + UZ_MAX(at, 0.0) * (RIGHT - LEFT) / (p->decade_max - p->decade_min);
+	return LEFT + UZ_MIN(UZ_MAX(at, 0.0), decades) * (RIGHT - LEFT) / decades;
 }
 
 static bool is_shown(const struct uz_madvise_row *row, int phase)
@@ -100,8 +101,8 @@ static void find_range(struct plot *p)
 
 			if (!is_shown(&p->report->row[i], phase))
 				continue;
-			min = UZ_MIN(min, UZ_MAX(s->min, (uint64_t)1));
-			max = UZ_MAX(max, s->max);
+			min = UZ_MIN(min, s->median);
+			max = UZ_MAX(max, s->median);
 		}
 	p->decade_min = min > max ? 0 : (int)log10_of(min);
 	p->decade_max = UZ_MAX((int)log10_of(max), p->decade_min) + 1;

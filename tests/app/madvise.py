@@ -245,9 +245,9 @@ def check_pressure():
                           stdout=subprocess.PIPE, text=True) as p:
         report = json.loads(p.communicate(timeout=90)[0])
     assert p.returncode == 0 and not groups_in(folder, p.pid)
-    assert "frees nothing" in row_of(report, "private-4k", "cold", 2 << 20, 1, True)["reason"]
     if os.environ.get("UZ_SAN"):
-        return
+        return  # its own memory is more than the limit leaves
+    assert "frees nothing" in row_of(report, "private-4k", "cold", 2 << 20, 1, True)["reason"]
     dontneed, free = (row_of(report, "private-4k", m, 2 << 20, 1, True) for m in ("dontneed", "free"))
     assert 0 < dontneed["hog_ps_min"] <= dontneed["hog_ps"] and free["hog_ps"], report
     # What was freed lazily was taken by the hog: touching it again costs a fault, not a bit.
