@@ -104,12 +104,6 @@ void uz__mover_init(struct uz__mover *mv, struct uz_dev *d);
 int uz__page_rewrite(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t page,
 		     unsigned int codec, unsigned int how);
 
-/* What one write has done for room. */
-struct uz__effort {
-	unsigned int flags; /* UZ_ALLOC_ */
-	unsigned int squeezes;
-};
-
 static inline bool uz__no_room(int r)
 {
 	return r == -UZ_ENOSPC || r == -UZ_ENOMEM;

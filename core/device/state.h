@@ -86,6 +86,12 @@ struct uz__seen {
 	uint64_t grace;
 } UZ_ALIGNED(UZ_CACHE_LINE);
 
+/* What one write has done for room. */
+struct uz__effort {
+	unsigned int flags; /* UZ_ALLOC_ */
+	unsigned int squeezes;
+};
+
 /* Recompression by writes that found no room: recompress.c. */
 struct uz__squeeze {
 	struct uz_lock lock; /* below background, above slots; no grace period inside */

@@ -21,7 +21,9 @@
  */
 #include "slab_i.h"
 
-#define REACH 8 /* classes whose cells do without much waste */
+/* Classes whose cells do for an object that is to win room: with little waste, and with some. */
+#define REACH 8u
+#define REACH_FAR 24u
 
 size_t uz__slab_bytes(void)
 {
@@ -106,16 +108,15 @@ static int alloc_in(struct slab *s, struct slab_class *c, unsigned int flags, st
 	return err;
 }
 
-/* A cell that some larger class has anyway, one of the next ones if it is to be thrifty. */
-static bool alloc_larger(struct slab *s, struct slab_class *c, unsigned int flags,
+/* A cell that one of the next @reach classes has anyway. */
+static bool alloc_larger(struct slab *s, struct slab_class *c, uint32_t reach,
 			 struct uz_object *out)
 {
-	const struct slab_class *end = &s->class[s->nr_classes];
+	uint32_t left = s->nr_classes - 1 - (uint32_t)(c - s->class);
+	const struct slab_class *last = c + UZ_MIN(left, reach);
 	bool found = false;
 
-	if (flags & UZ_ALLOC_THRIFTY && end - c > REACH)
-		end = c + REACH;
-	while (!found && ++c < end) {
+	while (!found && c++ < last) {
 		uz_lock(s->plat, &c->lock);
 		found = c->bins;
 		if (found)
@@ -146,10 +147,13 @@ static int alloc_shorter(struct slab *s, struct slab_class *c, struct uz_object 
 static int alloc_urgent(struct slab *s, struct slab_class *c, unsigned int flags,
 			struct uz_object *out)
 {
-	int err = alloc_larger(s, c, flags, out) ? 0 : alloc_in(s, c, flags, out);
-	bool shorter = flags & UZ_ALLOC_URGENT && !(flags & UZ_ALLOC_THRIFTY);
+	bool thrifty = flags & UZ_ALLOC_THRIFTY;
+	uint32_t reach = thrifty ? REACH : s->nr_classes;
+	int err = alloc_larger(s, c, reach, out) ? 0 : alloc_in(s, c, flags, out);
 
-	return err && shorter ? alloc_shorter(s, c, out) : err;
+	if (err && thrifty)
+		return alloc_larger(s, c, REACH_FAR, out) ? 0 : err;
+	return err && flags & UZ_ALLOC_URGENT ? alloc_shorter(s, c, out) : err;
 }
 
 int uz__slab_alloc(struct uz_pool *p, uint32_t size, uint32_t owner, unsigned int flags,
