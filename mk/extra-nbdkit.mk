@@ -23,3 +23,15 @@ $(NBDKIT_SO): $(call objects,$(NBDKIT_SRC)) $(LIB_A)
 	@echo "  LD    $@"
 	@$(CC) $(LDFLAGS_ALL) $(LDFLAGS) -shared -o $@ $(filter %.o,$^) \
 		-Wl,--whole-archive $(LIB_A) -Wl,--no-whole-archive -Wl,--exclude-libs,ALL $(LIBS)
+
+# nbdkit finds a plugin by its bare name in its own folder only; elsewhere it takes the path.
+NBDKIT_PLUGINDIR ?= $(LIBDIR)/nbdkit/plugins
+
+ifneq ($(wildcard /usr/include/nbdkit-plugin.h /usr/local/include/nbdkit-plugin.h),)
+ifeq ($(SAN),)
+.PHONY: install-nbdkit
+install: install-nbdkit
+install-nbdkit: $(NBDKIT_SO)
+	install -D -m 755 $(NBDKIT_SO) $(D)$(NBDKIT_PLUGINDIR)/nbdkit-uzram-plugin.so
+endif
+endif

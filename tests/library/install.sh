@@ -42,3 +42,25 @@ for h in usr/include/uzram*.h usr/include/uz/*.h; do
 	echo "#include <${h#usr/include/}>" | cc -std=gnu11 -Wall -Wextra -Werror -Iusr/include \
 		-fsyntax-only -xc - || fail "$h does not stand alone"
 done
+
+# The units that are installed name the program that is installed, and systemd takes them.
+grep -q "^ExecStart=$dir/usr/bin/uzram serve" usr/lib/systemd/system/uzram@.service || fail "ExecStart"
+if command -v systemd-analyze >/dev/null; then
+	for kind in service socket; do
+		cp "usr/lib/systemd/system/uzram@.$kind" "uzram@x.$kind"
+	done
+	systemd-analyze verify --man=no ./uzram@x.service ./uzram@x.socket >units.log 2>&1 ||
+		fail "systemd-analyze: $(cat units.log)"
+	[ ! -s units.log ] || fail "systemd-analyze: $(cat units.log)"
+fi
+
+# The nbdkit plugin works from where it was installed.
+plugin=usr/lib/nbdkit/plugins/nbdkit-uzram-plugin.so
+if [ -e "$UZ_BUILD/nbdkit/uzram-nbdkit.so" ]; then
+	[ -e "$plugin" ] || fail "the nbdkit plugin was not installed"
+	if command -v nbdkit >/dev/null && command -v nbdinfo >/dev/null; then
+		# shellcheck disable=SC2016 # nbdkit's variable
+		expect 0 nbdkit -U - "./$plugin" size=8M ram=32M --run 'nbdinfo --size "$uri"'
+		expect_text 8388608
+	fi
+fi
