@@ -42,6 +42,7 @@ struct uz_host {
 	struct uz__pressure pressure; /* of the background thread */
 	uz_host_switch_fn *on_switch; /* NULL: nobody wants to know */
 	void *on_switch_arg;
+	off_t data_from, data_end; /* adopt: an extent of the file without holes; end: atomic */
 };
 
 extern const struct uz_plat_ops uz__plat_linux_ops;

@@ -224,12 +224,30 @@ static int linux_commit(struct uz_plat *pl, void *p, size_t len)
 	return populate(h, p, len);
 }
 
+/*
+ * The file has pages there for certain: one lseek finds the end of a whole extent, where fallocate
+ * would look at every page again. What fallocate made and nobody touched counts as a hole.
+ */
+static bool has_data(struct uz_host *h, off_t off, size_t len)
+{
+	off_t end = uz_load(&h->data_end);
+
+	if (off < h->data_from || off + (off_t)len > end) {
+		end = lseek(h->fd, off, SEEK_HOLE);
+		h->data_from = off;
+		uz_store(&h->data_end, end);
+	}
+	return off + (off_t)len <= end;
+}
+
 static int linux_adopt(struct uz_plat *pl, void *p, size_t len)
 {
 	struct uz_host *h = to_host(pl);
 	off_t off;
 
-	return in_file(h, p, &off) ? do_fallocate(h->fd, 0, off, len) : linux_commit(pl, p, len);
+	if (!in_file(h, p, &off))
+		return linux_commit(pl, p, len);
+	return has_data(h, off, len) ? 0 : do_fallocate(h->fd, 0, off, len);
 }
 
 static int linux_decommit(struct uz_plat *pl, void *p, size_t len)
@@ -240,6 +258,7 @@ static int linux_decommit(struct uz_plat *pl, void *p, size_t len)
 	off_t off;
 
 	if (in_file(h, p, &off)) {
+		uz_store(&h->data_end, 0);
 		map = (struct uz_host_map){ h->fd, h->store };
 		return uz_host_give_back(UZ_HOST_PUNCH_HOLE, &map, &r, 1);
 	}
@@ -254,6 +273,7 @@ static int linux_give_back(struct uz_plat *pl, unsigned int method, const struct
 	struct uz_host *h = to_host(pl);
 	struct uz_host_map map = { h->fd, h->store };
 
+	uz_store(&h->data_end, 0);
 	if (h->fd < 0 && h->huge && v[0].len % HUGE_BYTES)
 		madvise((char *)((uintptr_t)v[0].p & ~(HUGE_BYTES - 1)), HUGE_BYTES,
 			MADV_NOHUGEPAGE);

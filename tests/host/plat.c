@@ -60,6 +60,40 @@ static void test_content(struct uz_plat *pl, char *base)
 	CHECK_EQ(pl->ops->decommit(pl, base, 16 * page), 0);
 }
 
+#define HOLE_PAGES 8
+#define SLACK_PAGES 3 /* a file system charges what it needs itself to the file */
+
+static void check_resident(struct uz_host *h, size_t pages)
+{
+	int64_t got = uz_host_resident(h) / uz_host_plat(h)->page_bytes, want = (int64_t)pages;
+
+	CHECK_MSG(got >= want && got <= want + SLACK_PAGES, "%lld pages resident, want %lld",
+		  (long long)got, (long long)want);
+}
+
+/* What a store's maker committed is found again, and what is not there, for whatever reason, made. */
+static void test_adopt(struct uz_host *h, char *base)
+{
+	struct uz_plat *pl = uz_host_plat(h);
+	size_t page = pl->page_bytes, all = 64 * page;
+
+	CHECK_EQ(pl->ops->commit(pl, base, all), 0);
+	memset(base, 'a', all);
+	for (size_t hole = 0; hole < 64 - HOLE_PAGES; hole += 7) {
+		CHECK_EQ(pl->ops->adopt(pl, base, all), 0);
+		CHECK_EQ(pl->ops->adopt(pl, base + 16 * page, 8 * page), 0);
+		CHECK_EQ(pl->ops->decommit(pl, base + hole * page, HOLE_PAGES * page), 0);
+		check_resident(h, 64 - HOLE_PAGES);
+		CHECK_EQ(pl->ops->adopt(pl, base + 32 * page, 32 * page), 0);
+		CHECK_EQ(pl->ops->adopt(pl, base, 32 * page), 0);
+		check_resident(h, 64);
+		CHECK(is_filled(base + hole * page, HOLE_PAGES * page, 0));
+		memset(base + hole * page, 'a', HOLE_PAGES * page);
+		CHECK(is_filled(base, all, 'a'));
+	}
+	CHECK_EQ(pl->ops->decommit(pl, base, all), 0);
+}
+
 /* @bits: one a page. Commits or gives back a random range. */
 static void random_step(struct test_rng *rng, struct uz_plat *pl, char *base, uint8_t *bits)
 {
@@ -131,6 +165,7 @@ static void test_backing(struct test_rng *rng, enum uz_host_backing b)
 	test_reserve(h);
 	CHECK_EQ(pl->ops->reserve(pl, UZ_BACKING_STORE, STORE_BYTES, 2 * MIB, &base), 0);
 	test_content(pl, base);
+	test_adopt(h, base);
 	test_resident(rng, h, base);
 	pl->ops->release(pl, base, STORE_BYTES);
 	CHECK_EQ(pl->ops->reserve(pl, UZ_BACKING_SCRATCH, SIZE_MAX - 4095, 4096, &base), -ENOMEM);

@@ -53,7 +53,7 @@ struct uz_plat_ops {
 	int (*commit)(struct uz_plat *pl, void *p, size_t len);
 	/*
 	 * As commit, for a range that was committed by who made the store: nothing is mapped ahead of
-	 * the first touch, which would cost more than all else when a store is adopted.
+	 * the first touch, which would cost more than all else when a store is adopted. One thread.
 	 */
 	int (*adopt)(struct uz_plat *pl, void *p, size_t len);
 	/* The memory goes back to the system; the content is gone. */

@@ -88,6 +88,9 @@ int memcmp(const void *a, const void *b, size_t n);
 	__atomic_compare_exchange_n(p, &(__typeof__(*(p))){ old }, new_, false, __ATOMIC_ACQUIRE, \
 				    __ATOMIC_RELAXED)
 
+/* A page fault, if any, is a write's; the word keeps its value. */
+#define uz_touch(p) ((void)uz_cas_acquire(p, 0, 0))
+
 #define uz_prefetch(p) __builtin_prefetch(p)
 
 static inline void uz_relax(void)
