@@ -13,7 +13,7 @@
 #include "arena_i.h"
 
 #define MAGIC "uzramST1"
-#define VERSION 1u
+#define VERSION 2u
 #define ENDIAN 0x01020304u
 #define META_BYTES (4ull << 20)
 #define ROOT_BYTES (256ull << 20) /* 128 TiB of disks */

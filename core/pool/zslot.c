@@ -18,9 +18,9 @@
  * 1.10 instead of 1.02.) The block at which a thread fills fresh memory, its shard's open
  * block, is left to it. The hint says whose shard is whose.
  *
- * Best fit puts neighbouring pages into unrelated blocks, so nothing guesses what comes next but
- * the caller. Prefetching an object while the page before it is read takes a fifth
- * off the time to read 2 KiB objects, and the one to be dropped while its successor is
+ * What is written in sequence lies in sequence, but overwriting at random puts neighbouring pages
+ * into unrelated blocks, and then nothing guesses what comes next but the caller.
+ * Prefetching such an object while the page before it is read takes a fifth off the time to read 2 KiB objects, and the one to be dropped while its successor is
  * compressed a quarter off what a store costs besides the codec.
  *
  * Blocks have 8 frames; small objects get smaller ones, so that the cells of a block stay few:
@@ -37,8 +37,8 @@
 #define AHEAD (8u * UZ_CACHE_LINE) /* the hardware sees the rest coming; more delays the caller */
 #define AHEAD_DROP (12u * UZ_CACHE_LINE)
 #define MIXED_FRAMES 8u
-#define HEAD_UNITS 32u /* more than the first words of a new block */
-#define REST_UNITS 11u /* of a full block of equal objects: head, a hole, slack */
+#define FOOT_UNITS 32u /* more than the last words of a new block */
+#define REST_UNITS 11u /* of a full block of equal objects: foot, a hole, slack */
 #define DESC_UNITS ((sizeof(struct uz_desc) + sizeof(struct uz_block)) / UNIT_BYTES)
 
 static size_t zslot_instance_bytes(void)
@@ -65,10 +65,10 @@ static uint32_t nr_active(const struct zslot *z)
 }
 
 /* Cells and holes of most blocks are in four cache lines: one wait for memory instead of four. */
-static void prefetch_head(const uint64_t *base)
+static void prefetch_foot(const struct zslot_foot *f)
 {
 	for (uint32_t i = 0; i < 4; i++)
-		uz_prefetch(base + i * UZ_CACHE_LINE / UNIT_BYTES);
+		uz_prefetch((const char *)f - i * UZ_CACHE_LINE);
 }
 
 /* From objects that found no hole: others are a choice. */
@@ -84,12 +84,12 @@ static void learn(struct zslot_shard *s, uint32_t len)
 static uint64_t take(struct zslot *z, struct zslot_shard *s, uint32_t block, uint32_t len,
 		     uint32_t owner)
 {
-	uint64_t *base = uz_block_addr(z->pool.tab, block);
+	struct zslot_foot *f = zslot_foot(z->pool.tab, block);
 	struct zslot_room room;
 	uint32_t off;
 
-	prefetch_head(base);
-	off = uz__zslot_carve(base, len, owner, &room);
+	prefetch_foot(f);
+	off = uz__zslot_carve(f, len, owner, &room);
 	if (block == s->open)
 		learn(s, len);
 	s->nr_objects++;
@@ -171,7 +171,7 @@ static uint64_t take_any(struct zslot *z, uint32_t len, uint32_t owner)
 
 static bool halves(uint32_t nr, uint32_t len)
 {
-	return nr > 1 && nr / 2 * UNITS_FRAME >= len + HEAD_UNITS;
+	return nr > 1 && nr / 2 * UNITS_FRAME >= len + FOOT_UNITS;
 }
 
 /* For mixed sizes: what is left over at a block's end is one hole for any of them. */
@@ -211,7 +211,7 @@ static uint32_t block_frames(const struct zslot_shard *s, uint32_t len)
 	if (!zslot_alike(s))
 		return mixed_frames(mean >> MEAN_SHIFT, len);
 	nr = alike_frames(mean);
-	return nr * UNITS_FRAME < len + HEAD_UNITS ? FRAMES_MAX : nr;
+	return nr * UNITS_FRAME < len + FOOT_UNITS ? FRAMES_MAX : nr;
 }
 
 /* Frames that are free at the budget's end may lie far apart: a shorter block will do then. */
@@ -226,7 +226,7 @@ static int take_new(struct zslot *z, struct zslot_shard *s, uint32_t len, uint32
 		nr /= 2;
 	if (err)
 		return err;
-	uz__zslot_format(uz_block_addr(z->pool.tab, block), nr * UNITS_FRAME);
+	uz__zslot_format(zslot_foot(z->pool.tab, block), nr);
 	uz_lock(z->plat, &s->lock);
 	z->pool.tab->block[block].u8[B_READY] = 1;
 	uz__zslot_open(z, s, block);
@@ -268,16 +268,16 @@ static void zslot_free(struct uz_pool *p, uint64_t handle, uint32_t size)
 	struct zslot *z = zslot_of(p);
 	uint32_t block = uz_handle_block(handle);
 	struct uz_block_id id = uz_block_id(p->tab, block);
-	uint64_t *base = uz_frame_addr(p->tab->arena, id.start);
+	struct zslot_foot *f = zslot_foot(p->tab, block);
 	struct zslot_shard *s = zslot_shard(z, id);
 	struct zslot_room room;
 
-	prefetch_head(base);
+	prefetch_foot(f);
 	uz_lock(z->plat, &s->lock);
-	uz__zslot_release(base, uz_handle_index(handle), &room);
+	uz__zslot_release(f, uz_handle_index(handle), &room);
 	s->nr_objects--;
 	uz_store(&s->freed, s->freed + zslot_units(size));
-	if (zslot_head(base)->nr_objects)
+	if (f->nr_objects)
 		uz__zslot_file(z, s, block, room);
 	else
 		uz__zslot_drop(z, s, block);
@@ -302,7 +302,7 @@ static void zslot_prefetch(struct uz_pool *p, uint64_t handle, uint32_t size, bo
 		uz_prefetch(at + i);
 	if (drop) {
 		uz_prefetch(&p->tab->block[block]);
-		prefetch_head((const uint64_t *)(const void *)base);
+		prefetch_foot(zslot_foot(p->tab, block));
 	}
 }
 

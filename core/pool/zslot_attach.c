@@ -3,54 +3,57 @@
  * zslot, rebuilding and recounting. On attach the cells that a slot names are marked,
  * the others dropped, and all that lies between the marked objects becomes holes. The marks
  * are a bit of the cells, taken off again at the beginning of every attach, so an attach
- * that is cut short hurts nobody. Nothing outside the words before cap is read or
- * written, so garbage in free space is of no interest. And of a block's pages only the first is
+ * that is cut short hurts nobody. Nothing outside the words behind cap is read or
+ * written, so garbage in free space is of no interest. And of a block's pages only the last is
  * touched, by a write: a read would have the system map all pages around it, which was 60% of
  * the time of an attach.
  *
  * A slot is believed only if the block has a cell of that place, length and owner, and
- * nothing that another slot named overlaps it. A block whose head makes no sense has lost its
- * objects; one that was made by a process that died before it wrote the head looks
+ * nothing that another slot named overlaps it. A block whose foot makes no sense has lost its
+ * objects; one that was made by a process that died before it wrote the foot looks
  * the same.
  */
 #include "zslot_i.h"
 
-static bool head_ok(const struct zslot_head *h, uint32_t units)
+static bool foot_ok(const struct zslot_foot *f, uint32_t nr_frames)
 {
-	return h->magic == ZSLOT_MAGIC && h->cap >= WORD_UNITS * (1u + h->nr_objects) &&
-	       h->cap <= units;
+	return f->magic == ZSLOT_MAGIC && f->nr_frames == nr_frames &&
+	       f->cap + WORD_UNITS * (1u + f->nr_objects) <= nr_frames * UNITS_FRAME;
 }
 
-static bool cell_ok(struct zslot_cell c, uint32_t cap, uint32_t units)
+static bool cell_ok(struct zslot_cell c, uint32_t cap)
 {
-	return c.len && c.len <= UNITS_OBJECT && c.off >= cap && c.off + c.len <= units &&
-	       c.owner < UZ_OWNER_MAX;
+	return c.len && c.len <= UNITS_OBJECT && c.off + c.len <= cap && c.owner < UZ_OWNER_MAX;
 }
 
 /* Keeps the cells that make sense, none of them seen; no holes. */
-static void adopt(uint64_t *base, uint32_t units)
+static void adopt(struct zslot_foot *f, uint32_t nr_frames)
 {
-	struct zslot_head *h = zslot_head(base);
 	uint32_t nr = 0;
 
-	if (!head_ok(h, units))
-		*h = (struct zslot_head){ .magic = ZSLOT_MAGIC, .cap = WORD_UNITS };
-	for (uint32_t i = 1; i <= h->nr_objects; i++)
-		if (cell_ok(zslot_cell_unpack(base[i]), h->cap, units))
-			uz_store_release(&base[++nr], base[i] & ~CELL_SEEN);
-	uz_store_release(&h->nr_objects, (uint16_t)nr);
-	h->nr_holes = 0;
+	if (!foot_ok(f, nr_frames))
+		*f = (struct zslot_foot){ .magic = ZSLOT_MAGIC, .nr_frames = (uint8_t)nr_frames };
+	for (uint32_t i = 1; i <= f->nr_objects; i++) {
+		uint64_t w = *zslot_cell(f, i);
+
+		if (cell_ok(zslot_cell_unpack(w), f->cap))
+			uz_store_release(zslot_cell(f, ++nr), w & ~CELL_SEEN);
+	}
+	uz_store_release(&f->nr_objects, (uint16_t)nr);
+	f->nr_holes = 0;
 }
 
 int uz__zslot_attach_block(struct uz_pool *p, uint32_t block)
 {
+	struct zslot_foot *f;
 	struct uz_block_id id;
 
 	if (!uz__pool_owns(p, block, &id) || id.nr_frames > FRAMES_MAX || id.class >= NR_SHARDS)
 		return -UZ_EBADMSG;
 	p->tab->block[block] = (struct uz_block){ 0 };
-	uz_touch((uint64_t *)uz_block_addr(p->tab, block));
-	adopt(uz_block_addr(p->tab, block), id.nr_frames * UNITS_FRAME);
+	f = zslot_foot(p->tab, block);
+	uz_touch((uint64_t *)(void *)f);
+	adopt(f, id.nr_frames);
 	uz_fetch_add(&p->nr_frames, id.nr_frames);
 	return 0;
 }
@@ -64,22 +67,24 @@ int uz__zslot_attach_object(struct uz_pool *p, uint64_t handle, uint32_t size, u
 {
 	uint32_t block = uz_handle_block(handle), at = 0;
 	struct zslot_cell want = { uz_handle_index(handle), zslot_units(size), owner };
-	uint64_t *base, word = zslot_cell_pack(want.off, want.len, owner);
+	uint64_t word = zslot_cell_pack(want.off, want.len, owner);
+	struct zslot_foot *f;
 	struct uz_block_id id;
 
 	if (!uz__pool_owns(p, block, &id) || size - 1 >= p->ops->max_object)
 		return -UZ_EBADMSG;
-	base = uz_block_addr(p->tab, block);
-	for (uint32_t i = zslot_head(base)->nr_objects; i; i--) {
-		if (base[i] == word)
+	f = zslot_foot(p->tab, block);
+	for (uint32_t i = f->nr_objects; i; i--) {
+		uint64_t w = *zslot_cell(f, i);
+
+		if (w == word)
 			at = i;
-		else if (base[i] & CELL_SEEN && overlap(zslot_cell_unpack(base[i]), want))
-			return zslot_cell_unpack(base[i]).off == want.off ? -UZ_EEXIST
-									  : -UZ_EBADMSG;
+		else if (w & CELL_SEEN && overlap(zslot_cell_unpack(w), want))
+			return zslot_cell_unpack(w).off == want.off ? -UZ_EEXIST : -UZ_EBADMSG;
 	}
 	if (!at)
 		return -UZ_EBADMSG;
-	uz_store(&base[at], word | CELL_SEEN);
+	uz_store(zslot_cell(f, at), word | CELL_SEEN);
 	return 0;
 }
 
@@ -115,57 +120,56 @@ static uint32_t map_next(const struct zslot_map *m, uint32_t at, uint32_t end, b
 	return end;
 }
 
-/* Keeps the seen cells, and marks their units. */
-static void keep_seen(uint64_t *base, struct zslot_map *map)
+/* Keeps the seen cells, and marks their units; where the last of them ends. */
+static uint32_t keep_seen(struct zslot_foot *f, struct zslot_map *map)
 {
-	struct zslot_head *h = zslot_head(base);
-	uint32_t nr = 0;
+	uint32_t nr = 0, end = 0;
 
-	for (uint32_t i = 1; i <= h->nr_objects; i++) {
-		struct zslot_cell c = zslot_cell_unpack(base[i]);
+	for (uint32_t i = 1; i <= f->nr_objects; i++) {
+		uint64_t w = *zslot_cell(f, i);
+		struct zslot_cell c = zslot_cell_unpack(w);
 
-		if (!(base[i] & CELL_SEEN))
+		if (!(w & CELL_SEEN))
 			continue;
 		map_set(map, c.off, c.len);
-		uz_store_release(&base[++nr], base[i] & ~CELL_SEEN);
+		end = UZ_MAX(end, c.off + c.len);
+		uz_store_release(zslot_cell(f, ++nr), w & ~CELL_SEEN);
 	}
-	uz_store_release(&h->nr_objects, (uint16_t)nr);
+	uz_store_release(&f->nr_objects, (uint16_t)nr);
+	return end;
 }
 
 /* The runs of clear bits: how many, or made holes as well. */
-static uint32_t each_gap(uint64_t *base, const struct zslot_map *map, uint32_t from, uint32_t units,
+static uint32_t each_gap(struct zslot_foot *f, const struct zslot_map *map, uint32_t units,
 			 bool add)
 {
-	uint32_t nr = 0, at = map_next(map, from, units, false), end;
+	uint32_t nr = 0, at = map_next(map, 0, units, false), end;
 
 	for (; at < units; nr++) {
 		end = map_next(map, at, units, true);
 		if (add)
-			uz__zslot_hole_add(base, at, end - at);
+			uz__zslot_hole_add(f, at, end - at);
 		at = map_next(map, end, units, false);
 	}
 	return nr;
 }
 
 /*
- * Keeps the seen cells, and makes holes of all space between them. The head's cap is not needed
- * again: it becomes what cells and holes take, and there is room for that, as what is a hole now
- * had a hole or a cell before.
+ * Keeps the seen cells, and makes holes of all space between them. The foot's cap is not needed
+ * again: what lies behind it becomes what cells and holes take, and there is room for that, as
+ * what is a hole now had a hole or a cell before.
  */
-static void rebuild(uint64_t *base, uint32_t units, struct zslot_map *map)
+static void rebuild(struct zslot_foot *f, struct zslot_map *map)
 {
-	struct zslot_head *h = zslot_head(base);
-	uint32_t lowest, nr, cap;
+	uint32_t end, tail;
 
 	*map = (struct zslot_map){ { 0 } };
-	keep_seen(base, map);
-	lowest = map_next(map, WORD_UNITS, units, true);
-	nr = each_gap(base, map, lowest, units, false) + 1;
-	cap = UZ_MIN(lowest, WORD_UNITS * (1u + h->nr_objects) + nr + 6);
-	h->cap = (uint16_t)cap;
-	h->nr_holes = 0;
-	if (h->nr_objects)
-		each_gap(base, map, cap, units, true);
+	end = keep_seen(f, map);
+	tail = WORD_UNITS * (1u + f->nr_objects) + each_gap(f, map, end, false) + 7;
+	f->cap = (uint16_t)UZ_MAX(end, zslot_foot_units(f) - tail);
+	f->nr_holes = 0;
+	if (f->nr_objects)
+		each_gap(f, map, f->cap, true);
 }
 
 void uz__zslot_attach_done(struct uz_pool *p)
@@ -175,43 +179,42 @@ void uz__zslot_attach_done(struct uz_pool *p)
 	struct uz_block_id id;
 
 	while ((block = uz__pool_next(p, block, &id))) {
-		uint64_t *base = uz_block_addr(p->tab, block);
+		struct zslot_foot *f = zslot_foot(p->tab, block);
 		struct zslot_shard *s = zslot_shard(z, id);
 
-		rebuild(base, id.nr_frames * UNITS_FRAME, &z->map);
+		rebuild(f, &z->map);
 		p->tab->block[block].u8[B_READY] = 1;
-		s->nr_objects += zslot_head(base)->nr_objects;
-		if (zslot_head(base)->nr_objects)
-			uz__zslot_file(z, s, block, uz__zslot_room(base));
+		s->nr_objects += f->nr_objects;
+		if (f->nr_objects)
+			uz__zslot_file(z, s, block, uz__zslot_room(f));
 		else
 			uz__zslot_drop(z, s, block);
 	}
 }
 
-/* Every unit belongs to the head, one object or one hole; the cells end before the holes. */
-static bool image_ok(const uint64_t *base, uint32_t units, struct zslot_map *map)
+/* Every unit belongs to one object, one hole or what is behind cap; holes end before the cells. */
+static bool image_ok(const struct zslot_foot *f, uint32_t nr_frames, struct zslot_map *map)
 {
-	struct zslot_head *h = zslot_head(base);
-	const uint32_t *hole = zslot_holes(base);
+	const uint32_t *hole = zslot_holes(f);
 
-	if (!head_ok(h, units) || WORD_UNITS * (1u + h->nr_objects) + h->nr_holes > h->cap)
+	if (!foot_ok(f, nr_frames) ||
+	    f->cap + f->nr_holes + WORD_UNITS * (1u + f->nr_objects) > nr_frames * UNITS_FRAME)
 		return false;
 	*map = (struct zslot_map){ { 0 } };
-	map_set(map, 0, h->cap);
-	for (uint32_t i = 1; i <= h->nr_objects; i++) {
-		struct zslot_cell c = zslot_cell_unpack(base[i]);
+	for (uint32_t i = 1; i <= f->nr_objects; i++) {
+		struct zslot_cell c = zslot_cell_unpack(*zslot_cell(f, i));
 
-		if (base[i] & CELL_SEEN || !cell_ok(c, h->cap, units) ||
+		if (*zslot_cell(f, i) & CELL_SEEN || !cell_ok(c, f->cap) ||
 		    !map_set(map, c.off, c.len))
 			return false;
 	}
-	for (uint32_t i = 0; i < h->nr_holes; i++) {
+	for (uint32_t i = 0; i < f->nr_holes; i++) {
 		uint32_t off = zslot_hole_off(hole[i]), len = zslot_hole_len(hole[i]);
 
-		if (!len || off + len > units || !map_set(map, off, len))
+		if (!len || off + len > f->cap || !map_set(map, off, len))
 			return false;
 	}
-	return map_next(map, 0, units, false) == units;
+	return map_next(map, 0, f->cap, false) == f->cap;
 }
 
 static bool touching(const uint32_t *hole, uint32_t nr)
@@ -228,12 +231,12 @@ static bool touching(const uint32_t *hole, uint32_t nr)
 static bool words_ok(const struct zslot *z, uint32_t block)
 {
 	const struct uz_block *b = &z->pool.tab->block[block];
-	const uint64_t *base = uz_block_addr(z->pool.tab, block);
-	struct zslot_room r = uz__zslot_room(base);
+	const struct zslot_foot *f = zslot_foot(z->pool.tab, block);
+	struct zslot_room r = uz__zslot_room(f);
 
-	if (!zslot_head(base)->nr_objects || !b->u8[B_READY])
+	if (!f->nr_objects || !b->u8[B_READY])
 		return false;
-	if (touching(zslot_holes(base), zslot_head(base)->nr_holes))
+	if (touching(zslot_holes(f), f->nr_holes))
 		return false;
 	if (b->u8[B_ISOLATED])
 		return !b->u16[B_BIN] && !b->u16[B_FREE] && !b->u8[B_LEVEL];
@@ -259,12 +262,12 @@ int uz__zslot_check(struct uz_pool *p)
 	struct uz_block_id id;
 
 	while ((block = uz__pool_next(p, block, &id))) {
-		const uint64_t *base = uz_block_addr(p->tab, block);
+		const struct zslot_foot *f = zslot_foot(p->tab, block);
 
-		if (!image_ok(base, id.nr_frames * UNITS_FRAME, &z->map) || !words_ok(z, block))
+		if (!image_ok(f, id.nr_frames, &z->map) || !words_ok(z, block))
 			return -UZ_EBADMSG;
 		frames += id.nr_frames;
-		objects += zslot_head(base)->nr_objects;
+		objects += f->nr_objects;
 		nr_free += p->tab->block[block].u16[B_FREE];
 		if (p->tab->block[block].u8[B_USABLE])
 			usable += p->tab->block[block].u16[B_FREE];

@@ -1,145 +1,148 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * zslot, one block: where objects and holes lie. Cells come first and holes
- * last in the words before cap, both unsorted, so that adding is appending and removing is
+ * zslot, one block: where objects and holes lie. The list of holes comes first and the cells
+ * last in the words behind cap, both unsorted, so that adding is appending and removing is
  * moving the last one into the gap. An allocation looks at holes only, a free at the
  * cells until it finds its own and then at the holes: 10 to 20 words that lie together,
  * where lists through the objects would touch a cache line each.
  *
- * Only cells and the number of them must survive a crash. A cell is written before the head
- * counts it, and moved before its old place is dropped, so a live object has its cell
+ * Only cap, the cells and the number of them must survive a crash. A cell is written before the
+ * foot counts it, and moved before its old place is dropped, so a live object has its cell
  * at every instant (for one instant twice). Holes are rebuilt from the cells.
  *
- * An object is carved from the upper end of its hole. So the hole that touches cap is the last
- * to go, and cap can move up when cells and holes have met, and down again when they no longer
- * need the words.
+ * An object is carved from the lower end of its hole. So what is written one behind the other
+ * lies one behind the other, and is read at the speed at which the hardware fetches ahead: with
+ * objects placed downwards, reading 2 KiB objects took 1.3 to 2 times as long. And the
+ * hole that touches cap is the last to go, so cap can move down when cells and holes have met,
+ * and up again when they no longer need the words.
  */
 #include "zslot_i.h"
 
-/* Units between the last cell and the last hole. */
-static uint32_t zslot_slack(const struct zslot_head *h)
+/* Units between the last hole and the last cell. */
+static uint32_t zslot_slack(const struct zslot_foot *f)
 {
-	return h->cap - WORD_UNITS * (1u + h->nr_objects) - h->nr_holes;
+	return zslot_foot_units(f) - WORD_UNITS * (1u + f->nr_objects) - f->nr_holes - f->cap;
 }
 
-#define CAP_FIRST 16u
-#define CAP_LOW 4u /* units of slack; below, cap moves up if it can */
+#define TAIL_FIRST 16u
+#define SLACK_LOW 4u /* below, cap goes down if it can */
 #define CAP_STEP 4u
-#define CAP_SLACK 32u /* more than this goes back to the objects */
+#define SLACK_HIGH 32u /* more than this goes back to the objects */
 
-void uz__zslot_hole_add(uint64_t *base, uint32_t off, uint32_t len)
+void uz__zslot_hole_add(struct zslot_foot *f, uint32_t off, uint32_t len)
 {
-	zslot_head(base)->nr_holes++;
-	*zslot_holes(base) = zslot_hole(off, len);
+	zslot_holes(f)[f->nr_holes++] = zslot_hole(off, len);
 }
 
-static void hole_remove(uint64_t *base, uint32_t *hole)
+static void hole_remove(struct zslot_foot *f, uint32_t *hole)
 {
-	*hole = *zslot_holes(base);
-	zslot_head(base)->nr_holes--;
+	*hole = zslot_holes(f)[--f->nr_holes];
 }
 
-static void set_cap(uint64_t *base, uint32_t cap)
+static void set_cap(struct zslot_foot *f, uint32_t cap)
 {
-	uint32_t *from = zslot_holes(base);
+	uint32_t *from = zslot_holes(f);
 
-	zslot_head(base)->cap = (uint16_t)cap;
-	memmove(zslot_holes(base), from, 4u * zslot_head(base)->nr_holes);
+	f->cap = (uint16_t)cap;
+	memmove(zslot_holes(f), from, 4u * f->nr_holes);
 }
 
-static uint32_t *hole_at(const uint64_t *base, uint32_t off)
+static uint32_t *hole_before(const struct zslot_foot *f, uint32_t end)
 {
-	uint32_t *hole = zslot_holes(base);
+	uint32_t *hole = zslot_holes(f);
 
-	for (uint32_t i = 0; i < zslot_head(base)->nr_holes; i++)
-		if (zslot_hole_off(hole[i]) == off)
+	for (uint32_t i = 0; i < f->nr_holes; i++)
+		if (zslot_hole_off(hole[i]) + zslot_hole_len(hole[i]) == end)
 			return &hole[i];
 	return NULL;
 }
 
-static void cap_up(uint64_t *base)
+static void cap_down(struct zslot_foot *f)
 {
-	uint32_t cap = zslot_head(base)->cap, len, step;
-	uint32_t *hole = hole_at(base, cap);
+	uint32_t cap = f->cap, len, step;
+	uint32_t *hole = hole_before(f, cap);
 
 	if (!hole)
 		return;
 	len = zslot_hole_len(*hole);
 	step = UZ_MIN(CAP_STEP, len);
 	if (step == len)
-		hole_remove(base, hole);
+		hole_remove(f, hole);
 	else
-		*hole = zslot_hole(cap + step, len - step);
-	set_cap(base, cap + step);
+		*hole = zslot_hole(zslot_hole_off(*hole), len - step);
+	set_cap(f, cap - step);
 }
 
-static void cap_down(uint64_t *base)
+static void cap_up(struct zslot_foot *f)
 {
-	uint32_t was = zslot_head(base)->cap;
-	uint32_t step = zslot_slack(zslot_head(base)) - CAP_STEP;
-	uint32_t *hole = hole_at(base, was);
+	uint32_t was = f->cap, step = zslot_slack(f) - CAP_STEP;
+	uint32_t *hole = hole_before(f, was);
 
 	if (hole)
-		*hole = zslot_hole(was - step, zslot_hole_len(*hole) + step);
-	set_cap(base, was - step);
+		*hole = zslot_hole(zslot_hole_off(*hole), zslot_hole_len(*hole) + step);
+	set_cap(f, was + step);
 	if (!hole)
-		uz__zslot_hole_add(base, was - step, step);
+		uz__zslot_hole_add(f, was, step);
 }
 
 /* Every change of a block ends here. */
-static void fit_cap(uint64_t *base, struct zslot_room *room)
+static void fit_cap(struct zslot_foot *f, struct zslot_room *room)
 {
-	uint32_t slack = zslot_slack(zslot_head(base));
+	uint32_t slack = zslot_slack(f);
 
-	if (UZ_LIKELY(slack >= CAP_LOW && slack <= CAP_SLACK))
+	if (UZ_LIKELY(slack >= SLACK_LOW && slack <= SLACK_HIGH))
 		return;
-	if (slack < CAP_LOW)
-		cap_up(base);
+	if (slack < SLACK_LOW)
+		cap_down(f);
 	else
-		cap_down(base);
-	*room = uz__zslot_room(base);
+		cap_up(f);
+	*room = uz__zslot_room(f);
 }
 
-void uz__zslot_format(uint64_t *base, uint32_t units)
+void uz__zslot_format(struct zslot_foot *f, uint32_t nr_frames)
 {
-	*zslot_head(base) = (struct zslot_head){ .magic = ZSLOT_MAGIC, .cap = CAP_FIRST };
-	uz__zslot_hole_add(base, CAP_FIRST, units - CAP_FIRST);
+	uint32_t cap = nr_frames * UNITS_FRAME - TAIL_FIRST;
+
+	*f = (struct zslot_foot){ .magic = ZSLOT_MAGIC,
+				  .nr_frames = (uint8_t)nr_frames,
+				  .cap = (uint16_t)cap };
+	uz__zslot_hole_add(f, 0, cap);
 }
 
-struct zslot_room uz__zslot_room(const uint64_t *base)
+struct zslot_room uz__zslot_room(const struct zslot_foot *f)
 {
-	const uint32_t *hole = zslot_holes(base);
+	const uint32_t *hole = zslot_holes(f);
 	struct zslot_room r = { 0, 0 };
 
-	for (uint32_t i = 0; i < zslot_head(base)->nr_holes; i++) {
+	for (uint32_t i = 0; i < f->nr_holes; i++) {
 		uint32_t len = zslot_hole_len(hole[i]);
 
 		r.free += len;
 		r.largest = UZ_MAX(r.largest, len);
 	}
-	if (zslot_slack(zslot_head(base)) < WORD_UNITS)
+	if (zslot_slack(f) < WORD_UNITS)
 		r.largest = 0;
 	return r;
 }
 
-/* Takes the upper end of a hole. */
-static uint32_t carve_hole(uint64_t *base, uint32_t *hole, uint32_t len, uint32_t owner)
+/* Takes the lower end of a hole. */
+static uint32_t carve_hole(struct zslot_foot *f, uint32_t *hole, uint32_t len, uint32_t owner)
 {
-	struct zslot_head *h = zslot_head(base);
-	uint32_t spare = zslot_hole_len(*hole) - len, off = zslot_hole_off(*hole) + spare;
+	uint32_t spare = zslot_hole_len(*hole) - len, off = zslot_hole_off(*hole);
 
 	if (spare)
-		*hole = zslot_hole(zslot_hole_off(*hole), spare);
+		*hole = zslot_hole(off + len, spare);
 	else
-		hole_remove(base, hole);
-	uz_store_release(&base[1 + h->nr_objects], zslot_cell_pack(off, len, owner));
-	uz_store_release(&h->nr_objects, (uint16_t)(h->nr_objects + 1));
+		hole_remove(f, hole);
+	uz_store_release(zslot_cell(f, 1u + f->nr_objects), zslot_cell_pack(off, len, owner));
+	uz_store_release(&f->nr_objects, (uint16_t)(f->nr_objects + 1));
 	return off;
 }
 
-uint32_t uz__zslot_carve(uint64_t *base, uint32_t len, uint32_t owner, struct zslot_room *room)
+uint32_t uz__zslot_carve(struct zslot_foot *f, uint32_t len, uint32_t owner,
+			 struct zslot_room *room)
 {
-	uint32_t *hole = zslot_holes(base), nr = zslot_head(base)->nr_holes;
+	uint32_t *hole = zslot_holes(f), nr = f->nr_holes;
 	uint32_t best = UINT32_MAX, first = 0, second = 0, total = 0, off;
 
 	for (uint32_t i = 0; i < nr; i++) {
@@ -154,15 +157,15 @@ uint32_t uz__zslot_carve(uint64_t *base, uint32_t len, uint32_t owner, struct zs
 	*room = (struct zslot_room){ .largest = first, .free = total - len };
 	if ((best >> 16) + len == first)
 		room->largest = UZ_MAX(second, best >> 16);
-	off = carve_hole(base, &hole[best & 0xffff], len, owner);
-	fit_cap(base, room);
+	off = carve_hole(f, &hole[best & 0xffff], len, owner);
+	fit_cap(f, room);
 	return off;
 }
 
 /* Gives [off, off + len) to the holes beside it, or makes it one. */
-static void merge(uint64_t *base, uint32_t off, uint32_t len, struct zslot_room *room)
+static void merge(struct zslot_foot *f, uint32_t off, uint32_t len, struct zslot_room *room)
 {
-	uint32_t *hole = zslot_holes(base), nr = zslot_head(base)->nr_holes;
+	uint32_t *hole = zslot_holes(f), nr = f->nr_holes;
 	uint32_t below = nr, above = nr, largest = 0, total = len;
 
 	for (uint32_t i = 0; i < nr; i++) {
@@ -182,35 +185,35 @@ static void merge(uint64_t *base, uint32_t off, uint32_t len, struct zslot_room 
 		hole[below] = zslot_hole(zslot_hole_off(hole[below]), len);
 	}
 	if (above < nr && below < nr)
-		hole_remove(base, &hole[above]);
+		hole_remove(f, &hole[above]);
 	else if (above == nr && below == nr)
-		uz__zslot_hole_add(base, off, len);
+		uz__zslot_hole_add(f, off, len);
 	*room = (struct zslot_room){ .largest = UZ_MAX(largest, len), .free = total };
 }
 
-static uint32_t find_cell(const uint64_t *base, uint32_t off)
+static uint64_t *find_cell(const struct zslot_foot *f, uint32_t off)
 {
 	uint32_t i = 1;
 
-	while (base[i] >> CELL_OFF_SHIFT != off) {
+	while (*zslot_cell(f, i) >> CELL_OFF_SHIFT != off) {
 		i++;
-		UZ_ASSERT(i <= zslot_head(base)->nr_objects);
+		UZ_ASSERT(i <= f->nr_objects);
 	}
-	return i;
+	return zslot_cell(f, i);
 }
 
-void uz__zslot_release(uint64_t *base, uint32_t off, struct zslot_room *room)
+void uz__zslot_release(struct zslot_foot *f, uint32_t off, struct zslot_room *room)
 {
-	struct zslot_head *h = zslot_head(base);
-	uint32_t i, len;
+	uint64_t *cell;
+	uint32_t len;
 
-	UZ_ASSERT(h->nr_objects);
-	i = find_cell(base, off);
-	len = zslot_cell_unpack(base[i]).len;
-	uz_store_release(&base[i], base[h->nr_objects]);
-	uz_store_release(&h->nr_objects, (uint16_t)(h->nr_objects - 1));
-	merge(base, off, len, room);
-	fit_cap(base, room);
+	UZ_ASSERT(f->nr_objects);
+	cell = find_cell(f, off);
+	len = zslot_cell_unpack(*cell).len;
+	uz_store_release(cell, *zslot_cell(f, f->nr_objects));
+	uz_store_release(&f->nr_objects, (uint16_t)(f->nr_objects - 1));
+	merge(f, off, len, room);
+	fit_cap(f, room);
 }
 
 /* Units of the holes that touch @c. */
@@ -239,15 +242,15 @@ static uint32_t away_fit(const uint32_t *hole, uint32_t nr, struct zslot_cell c)
 	return best;
 }
 
-bool uz__zslot_gather(uint64_t *base, struct zslot_cell *from, uint32_t *to)
+bool uz__zslot_gather(struct zslot_foot *f, struct zslot_cell *from, uint32_t *to)
 {
-	uint32_t *hole = zslot_holes(base), nr = zslot_head(base)->nr_holes, at = nr;
-	struct zslot_room room = uz__zslot_room(base);
+	uint32_t *hole = zslot_holes(f), nr = f->nr_holes, at = nr;
+	struct zslot_room room = uz__zslot_room(f);
 
 	if (!room.largest)
 		return false;
-	for (uint32_t i = 1; i <= zslot_head(base)->nr_objects; i++) {
-		struct zslot_cell c = zslot_cell_unpack(base[i]);
+	for (uint32_t i = 1; i <= f->nr_objects; i++) {
+		struct zslot_cell c = zslot_cell_unpack(*zslot_cell(f, i));
 		uint32_t around = free_around(hole, nr, c), fit;
 
 		if (!around || around + c.len <= room.largest)
@@ -261,7 +264,7 @@ bool uz__zslot_gather(uint64_t *base, struct zslot_cell *from, uint32_t *to)
 	}
 	if (at == nr)
 		return false;
-	*to = carve_hole(base, &hole[at], from->len, from->owner);
-	fit_cap(base, &room);
+	*to = carve_hole(f, &hole[at], from->len, from->owner);
+	fit_cap(f, &room);
 	return true;
 }

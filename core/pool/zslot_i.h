@@ -3,31 +3,34 @@
  * zslot, what its files share. Lengths and offsets inside a block are counted in units of
  * 4 bytes, so that the 14 bits of a handle's index name any place in a block of 16 frames.
  *
- *	units 0, 1  head word
- *	2 ..        cells, one word an object, in no order
- *	.. cap      holes, one unit each, downwards from cap, in no order
- *	cap ..      objects and holes
+ *	0 .. cap      objects and holes
+ *	cap ..        list of the holes, one unit each, upwards, in no order
+ *	.. units - 2  cells, one word an object, downwards, in no order
+ *	last 2 units  foot
  *
- *	2 * (1 + nr_objects) + nr_holes <= cap
- *	cap + units of all objects + units of all holes == units of the block
+ *	cap + nr_holes + 2 * (1 + nr_objects) <= units
+ *	units of all objects + units of all holes == cap
  *	no two holes touch
+ *
+ * A block is known by the address of its foot.
  */
 #ifndef UZ_ZSLOT_I_H
 #define UZ_ZSLOT_I_H
 
 #include "zslot_shard_i.h"
 
-#define ZSLOT_MAGIC 0x5a53
+#define ZSLOT_MAGIC 0x5a
 
-/* The first word; a block made by a process that died before it wrote one has no magic. */
-struct zslot_head {
-	uint16_t nr_objects; /* the only field that must be right after a crash, with the cells */
+/* The last word; a block made by a process that died before it wrote one has no magic. */
+struct zslot_foot {
+	uint16_t nr_objects; /* after a crash this, cap and the cells must be right, no more */
 	uint16_t nr_holes;
 	uint16_t cap;
-	uint16_t magic;
+	uint8_t nr_frames;
+	uint8_t magic;
 };
-static_assert(sizeof(struct zslot_head) == WORD_UNITS * UNIT_BYTES,
-	      "the head is part of the store's format");
+static_assert(sizeof(struct zslot_foot) == WORD_UNITS * UNIT_BYTES,
+	      "the foot is part of the store's format");
 
 /* Cell: offset 50..63 | units 36..49 | seen 32 | owner 0..31 */
 #define CELL_OFF_SHIFT 50
@@ -62,9 +65,33 @@ static inline struct zslot_cell zslot_cell_unpack(uint64_t w)
 	};
 }
 
-static inline struct zslot_head *zslot_head(const uint64_t *base)
+static inline struct zslot_foot *zslot_foot_at(void *start, uint32_t nr_frames)
 {
-	return (struct zslot_head *)(uintptr_t)base;
+	return (struct zslot_foot *)start + nr_frames * UNITS_FRAME / WORD_UNITS - 1;
+}
+
+static inline struct zslot_foot *zslot_foot(const struct uz_blocktab *t, uint32_t block)
+{
+	struct uz_block_id id = uz_block_id(t, block);
+
+	return zslot_foot_at(uz_frame_addr(t->arena, id.start), id.nr_frames);
+}
+
+static inline uint32_t zslot_foot_units(const struct zslot_foot *f)
+{
+	return f->nr_frames * UNITS_FRAME;
+}
+
+/* Unit 0. */
+static inline uint32_t *zslot_start(const struct zslot_foot *f)
+{
+	return (uint32_t *)(uintptr_t)(f + 1) - zslot_foot_units(f);
+}
+
+/* Cells are counted from 1. */
+static inline uint64_t *zslot_cell(const struct zslot_foot *f, uint32_t i)
+{
+	return (uint64_t *)(uintptr_t)f - i;
 }
 
 static inline uint32_t zslot_hole(uint32_t off, uint32_t len)
@@ -82,24 +109,22 @@ static inline uint32_t zslot_hole_len(uint32_t hole)
 	return hole & 0xffff;
 }
 
-/* The hole added last; the others go on upwards to cap. */
-static inline uint32_t *zslot_holes(const uint64_t *base)
+static inline uint32_t *zslot_holes(const struct zslot_foot *f)
 {
-	const struct zslot_head *h = zslot_head(base);
-
-	return (uint32_t *)(uintptr_t)base + h->cap - h->nr_holes;
+	return zslot_start(f) + f->cap;
 }
 
-/* zslot_block.c: one block's image, of which @base is the first word. Lock held. */
-void uz__zslot_format(uint64_t *base, uint32_t units);
-void uz__zslot_hole_add(uint64_t *base, uint32_t off, uint32_t len);
-struct zslot_room uz__zslot_room(const uint64_t *base);
+/* zslot_block.c: one block's image. Lock held. */
+void uz__zslot_format(struct zslot_foot *f, uint32_t nr_frames);
+void uz__zslot_hole_add(struct zslot_foot *f, uint32_t off, uint32_t len);
+struct zslot_room uz__zslot_room(const struct zslot_foot *f);
 /* The smallest hole that fits; there must be one, and place for a cell. *room: what is left. */
-uint32_t uz__zslot_carve(uint64_t *base, uint32_t len, uint32_t owner, struct zslot_room *room);
+uint32_t uz__zslot_carve(struct zslot_foot *f, uint32_t len, uint32_t owner,
+			 struct zslot_room *room);
 /* Frees the object at @off, which must be there. */
-void uz__zslot_release(uint64_t *base, uint32_t off, struct zslot_room *room);
+void uz__zslot_release(struct zslot_foot *f, uint32_t off, struct zslot_room *room);
 /* A better place in the same block for an object that has holes beside it: carved; false if none. */
-bool uz__zslot_gather(uint64_t *base, struct zslot_cell *from, uint32_t *to);
+bool uz__zslot_gather(struct zslot_foot *f, struct zslot_cell *from, uint32_t *to);
 
 /* A bit a unit of one block: too large for the stack. */
 struct zslot_map {

@@ -46,7 +46,7 @@ int uz__zslot_move(struct uz_pool *p, uint32_t block, uint32_t nr, uint32_t to)
 
 	if (!s)
 		return -UZ_ESTALE;
-	all = zslot_head(uz_block_addr(p->tab, block))->nr_objects == nr;
+	all = zslot_foot(p->tab, block)->nr_objects == nr;
 	if (all)
 		uz_block_switch(p->tab, block, to);
 	uz_unlock(z->plat, &s->lock);
@@ -61,7 +61,7 @@ void uz__zslot_undo(struct uz_pool *p, uint32_t block)
 	if (!s)
 		return;
 	p->tab->block[block].u8[B_ISOLATED] = 0;
-	uz__zslot_file(z, s, block, uz__zslot_room(uz_block_addr(z->pool.tab, block)));
+	uz__zslot_file(z, s, block, uz__zslot_room(zslot_foot(z->pool.tab, block)));
 	uz_unlock(z->plat, &s->lock);
 }
 
@@ -86,13 +86,13 @@ uint32_t uz__zslot_residents(struct uz_pool *p, uint32_t block, uint32_t from,
 	struct zslot *z = zslot_of(p);
 	struct zslot_shard *s = uz__zslot_lock_block(z, block);
 	uint32_t found = 0;
-	const uint64_t *base;
+	const struct zslot_foot *f;
 
 	if (!s)
 		return 0;
-	base = uz_block_addr(p->tab, block);
-	for (uint32_t i = zslot_head(base)->nr_objects; i && nr; i--) {
-		struct zslot_cell c = zslot_cell_unpack(base[i]);
+	f = zslot_foot(p->tab, block);
+	for (uint32_t i = f->nr_objects; i && nr; i--) {
+		struct zslot_cell c = zslot_cell_unpack(*zslot_cell(f, i));
 
 		if (c.off >= from)
 			found = insert(out, found, nr, c);
@@ -215,10 +215,10 @@ static bool plan(struct zslot *z, uint32_t block, struct zslot_cell *from, uint3
 	if (!s)
 		return false;
 	found = !b->u8[B_ISOLATED] && b->u16[B_FREE] > b->u16[B_BIN] &&
-		uz__zslot_gather(uz_block_addr(z->pool.tab, block), from, to);
+		uz__zslot_gather(zslot_foot(z->pool.tab, block), from, to);
 	if (found) {
 		s->nr_objects++;
-		uz__zslot_file(z, s, block, uz__zslot_room(uz_block_addr(z->pool.tab, block)));
+		uz__zslot_file(z, s, block, uz__zslot_room(zslot_foot(z->pool.tab, block)));
 	}
 	uz_unlock(z->plat, &s->lock);
 	return found;

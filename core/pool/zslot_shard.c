@@ -129,7 +129,7 @@ void uz__zslot_open(struct zslot *z, struct zslot_shard *s, uint32_t block)
 
 	s->open = block;
 	if (was)
-		uz__zslot_file(z, s, was, uz__zslot_room(uz_block_addr(z->pool.tab, was)));
+		uz__zslot_file(z, s, was, uz__zslot_room(zslot_foot(z->pool.tab, was)));
 }
 
 void uz__zslot_drop(struct zslot *z, struct zslot_shard *s, uint32_t block)
@@ -176,10 +176,10 @@ static bool bin_ok(struct zslot *z, const struct zslot_shard *s, uint32_t bin, u
 	if (!(s->map[bin / 64] >> bin % 64 & 1) != !s->bin[bin])
 		return false;
 	for (uint32_t b = s->bin[bin]; b; b = tab[b].next, ++*nr) {
-		const uint64_t *base = uz_block_addr(z->pool.tab, b);
+		const struct zslot_foot *f = zslot_foot(z->pool.tab, b);
 
 		if (tab[b].u16[B_BIN] != bin || zslot_shard(z, uz_block_id(z->pool.tab, b)) != s ||
-		    bin_of(s, b, uz__zslot_room(base).largest) != bin || tab[b].u8[B_ISOLATED])
+		    bin_of(s, b, uz__zslot_room(f).largest) != bin || tab[b].u8[B_ISOLATED])
 			return false;
 	}
 	return true;

@@ -14,9 +14,9 @@
 #define SLOTS 12000
 #define READERS 2
 
-static uint64_t *block_of(struct pool_rig *r, uint32_t page)
+static struct zslot_foot *foot_of(struct pool_rig *r, uint32_t page)
 {
-	return uz_block_addr(&r->tab, uz_handle_block(r->slot[page].handle));
+	return zslot_foot(&r->tab, uz_handle_block(r->slot[page].handle));
 }
 
 /* Three neighbours freed in each order leave one hole that takes them all. */
@@ -30,13 +30,13 @@ static void test_join(void)
 	for (uint32_t i = 0; i < 20; i++)
 		CHECK_EQ(rig_write(&r, i, 1000, 0, 0), 0);
 	for (int i = 0; i < 6; i++) {
-		uint32_t holes = zslot_head(block_of(&r, 0))->nr_holes;
+		uint32_t holes = foot_of(&r, 0)->nr_holes;
 
 		for (int k = 0; k < 3; k++)
 			rig_discard(&r, 8 + order[i][k]);
-		CHECK_EQ(zslot_head(block_of(&r, 0))->nr_holes, holes + 1);
+		CHECK_EQ(foot_of(&r, 0)->nr_holes, holes + 1);
 		CHECK_EQ(rig_write(&r, 50, 3000, 0, 0), 0);
-		CHECK_EQ(zslot_head(block_of(&r, 0))->nr_holes, holes);
+		CHECK_EQ(foot_of(&r, 0)->nr_holes, holes);
 		rig_check(&r);
 		rig_discard(&r, 50);
 		for (uint32_t k = 8; k < 11; k++)
@@ -77,7 +77,7 @@ static void test_cells(struct test_rng *rng)
 	for (uint32_t i = 0; i < SLOTS; i++)
 		CHECK_EQ(rig_write(&r, i, 1 + (uint32_t)test_below(rng, 8), 0, 0), 0);
 	rig_check(&r);
-	CHECK(zslot_head(block_of(&r, SLOTS / 2))->nr_objects > 100);
+	CHECK(foot_of(&r, SLOTS / 2)->nr_objects > 100);
 	CHECK(r.pool->nr_frames * UZ_FRAME_SIZE < SLOTS * 18);
 	for (uint32_t i = 0; i < SLOTS; i++)
 		if (i % 5)
@@ -100,21 +100,21 @@ static void test_cells(struct test_rng *rng)
 	rig_close(&r);
 }
 
-/* A full block of tiny objects whose head words are wanted back by large ones. */
+/* A full block of tiny objects whose last words are wanted back by large ones. */
 static void test_cap(void)
 {
 	struct pool_rig r;
-	uint32_t grown;
+	uint32_t full;
 
 	rig_open(&r, &uz_pool_zslot, 3000, LIMIT);
 	for (uint32_t i = 0; i < 200; i++)
 		CHECK_EQ(rig_write(&r, i, 40, 0, 0), 0);
 	CHECK_EQ(r.pool->nr_frames, FRAMES_MAX);
-	grown = zslot_head(block_of(&r, 0))->cap;
-	CHECK(grown > 400);
+	full = FRAMES_MAX * UNITS_FRAME - foot_of(&r, 0)->cap;
+	CHECK(full > 400);
 	for (uint32_t i = 1; i < 200; i++)
 		rig_discard(&r, i);
-	CHECK(zslot_head(block_of(&r, 0))->cap < 64);
+	CHECK(FRAMES_MAX * UNITS_FRAME - foot_of(&r, 0)->cap < 64);
 	rig_check(&r);
 	rig_verify_all(&r);
 	rig_close(&r);
@@ -144,7 +144,7 @@ static uint64_t largest_holes(struct pool_rig *r)
 	uint32_t block = 0;
 
 	while ((block = uz__pool_next(r->pool, block, &id)))
-		sum += uz__zslot_room(uz_block_addr(&r->tab, block)).largest;
+		sum += uz__zslot_room(zslot_foot(&r->tab, block)).largest;
 	return sum;
 }
 
@@ -298,18 +298,18 @@ static void spoil(struct pool_rig *r, struct test_rng *rng)
 		CHECK_EQ(uz_pool_alloc(r->pool, 1 + (uint32_t)test_below(rng, 4096), i, 0, 0, &o),
 			 0);
 	while ((block = uz__pool_next(r->pool, block, &id))) {
-		uint64_t *base = uz_block_addr(&r->tab, block);
-		struct zslot_head *h = zslot_head(base);
-		uint32_t *hole = zslot_holes(base);
+		struct zslot_foot *f = zslot_foot(&r->tab, block);
+		uint32_t *hole = zslot_holes(f);
 
-		for (uint32_t i = 0; i < h->nr_holes; i++)
-			test_fill_random(rng, (uint32_t *)base + zslot_hole_off(hole[i]),
+		for (uint32_t i = 0; i < f->nr_holes; i++)
+			test_fill_random(rng, zslot_start(f) + zslot_hole_off(hole[i]),
 					 (size_t)zslot_hole_len(hole[i]) * UNIT_BYTES);
-		test_fill_random(rng, hole, 4u * h->nr_holes);
-		h->nr_holes = (uint16_t)test_random(rng);
-		if (h->cap >= WORD_UNITS * (h->nr_objects + 2u)) {
-			base[h->nr_objects + 1] = base[1 + test_below(rng, h->nr_objects)];
-			h->nr_objects++;
+		test_fill_random(rng, hole, 4u * f->nr_holes);
+		f->nr_holes = (uint16_t)test_random(rng);
+		if (f->cap + WORD_UNITS * (f->nr_objects + 2u) <= zslot_foot_units(f)) {
+			*zslot_cell(f, f->nr_objects + 1u) =
+				*zslot_cell(f, 1 + (uint32_t)test_below(rng, f->nr_objects));
+			f->nr_objects++;
 		}
 	}
 }
@@ -353,7 +353,7 @@ static void attach_some(struct pool_rig *r)
 	}
 }
 
-/* Bits flipped in the words before cap cost objects, never the pool's sanity. */
+/* Bits flipped in the words behind cap cost objects, never the pool's sanity. */
 static void test_damage(struct test_rng *rng)
 {
 	struct pool_rig r;
@@ -364,10 +364,11 @@ static void test_damage(struct test_rng *rng)
 		struct uz_block_id id;
 
 		while ((block = uz__pool_next(r.pool, block, &id))) {
-			uint64_t *base = uz_block_addr(&r.tab, block);
+			struct zslot_foot *f = zslot_foot(&r.tab, block);
+			uint64_t words = (zslot_foot_units(f) - f->cap) / WORD_UNITS;
 
 			if (test_one_in(rng, 4))
-				base[test_below(rng, zslot_head(base)->cap / WORD_UNITS)] ^=
+				*zslot_cell(f, (uint32_t)test_below(rng, words)) ^=
 					1ull << test_below(rng, 64);
 		}
 		rig_reattach(&r, attach_some);
