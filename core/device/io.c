@@ -66,10 +66,28 @@ static int finish(struct request *rq, int r, uint64_t len)
 	return r;
 }
 
-static int read_piece(struct uz_dev *d, struct uz_stream *st, struct piece p, void *dst)
+/* What lies right behind what is read now comes by itself, and asking for it only delays. */
+static bool is_close(uint64_t handle, uint64_t next)
+{
+	return next - handle <= UZ_PAGE_SIZE / 4;
+}
+
+static void look_ahead(struct uz_dev *d, const uint64_t *slot, uint64_t page)
+{
+	const uint64_t *next = uz__slot_at(d, page + 1);
+
+	if (slot && next &&
+	    !is_close(uz__slot_handle(uz_load(slot)), uz__slot_handle(uz_load(next))))
+		uz__object_prefetch(d, next, false);
+}
+
+static int read_piece(struct uz_dev *d, struct uz_stream *st, struct piece p, bool more, void *dst)
 {
 	uint64_t *slot = uz__slot_at(d, p.page);
 	int r;
+
+	if (more)
+		look_ahead(d, slot, p.page);
 
 	if (p.len == UZ_PAGE_SIZE)
 		return uz__page_load(d, st, slot, p.page, dst);
@@ -93,9 +111,7 @@ int uz_dev_read(struct uz_dev *d, struct uz_stream *st, uint64_t off, void *buf,
 	while (left) {
 		struct piece p = first_piece(off, left);
 
-		if (left > p.len)
-			uz__object_prefetch(d, uz__slot_at(d, p.page + 1), false);
-		r = read_piece(d, st, p, dst);
+		r = read_piece(d, st, p, left > p.len, dst);
 		if (r < 0)
 			break;
 		off += p.len;
