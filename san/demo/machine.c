@@ -1,41 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The demo's machine, without instrumentation: a PC with one CPU, a serial line at 0x3f8 and
- * qemu's isa-debug-exit, the six functions that libkmsan needs, and the start.
+ * The demo's machine, without instrumentation: one CPU with one context, a pool that is small
+ * enough to be used up, and the start. What differs from machine to machine is in arch.c.
  */
 #include "machine.h"
 
+#include <kmsan.h>
 #include <kmsan_port.h>
 
-#define SERIAL 0x3f8
-#define DEBUG_EXIT 0xf4
-
 extern char stack_low[], stack_high[];
-void kernel_main(void);
 
 static uint8_t pool[24 << 20] __attribute__((aligned(4096)));
 static uint8_t context[KMSAN_PORT_CONTEXT_BYTES] __attribute__((aligned(16)));
 
-static void out(uint16_t port, uint8_t v)
-{
-	__asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port));
-}
-
-static uint8_t in(uint16_t port)
-{
-	uint8_t v;
-
-	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
-	return v;
-}
-
 void kmsan_port_write(const char *text, size_t size_bytes)
 {
-	for (; size_bytes > 0; size_bytes--) {
-		while (!(in(SERIAL + 5) & 0x20))
-			;
-		out(SERIAL, (uint8_t)*text++);
-	}
+	for (; size_bytes > 0; size_bytes--)
+		put(*text++);
 }
 
 void *kmsan_port_context(void)
@@ -43,32 +24,11 @@ void *kmsan_port_context(void)
 	return context;
 }
 
-uint64_t kmsan_port_irq_save(void)
-{
-	uint64_t flags;
-
-	__asm__ volatile("pushfq; popq %0; cli" : "=r"(flags) : : "memory");
-	return flags;
-}
-
-void kmsan_port_irq_restore(uint64_t state)
-{
-	__asm__ volatile("pushq %0; popfq" : : "r"(state) : "memory", "cc");
-}
-
 bool kmsan_port_stack(uintptr_t frame, uintptr_t *low, uintptr_t *high)
 {
 	*low = (uintptr_t)stack_low;
 	*high = (uintptr_t)stack_high;
 	return frame >= *low && frame < *high;
-}
-
-/* qemu exits with 2 * status + 1. */
-void kmsan_port_stop(int status)
-{
-	out(DEBUG_EXIT, (uint8_t)status);
-	for (;;)
-		__asm__ volatile("cli; hlt");
 }
 
 void print(const char *text)
@@ -80,10 +40,24 @@ void print(const char *text)
 	kmsan_port_write(text, n);
 }
 
+int pool_is_full(void)
+{
+	return sizeof(pool) - kmsan_port_used_bytes() < 2 << 20;
+}
+
+/* What the interrupted code has in its context stays there: the handler gets its own. */
+void interrupt(void)
+{
+	int level = kmsan_intr_enter();
+
+	demo_tick();
+	kmsan_intr_leave(level);
+}
+
 void kernel_main(void)
 {
-	const struct kmsan_port_memory memory = { pool, sizeof(pool), 1 << 20 };
-	const char *error = kmsan_port_start(&memory, "stack_depth=4");
+	const struct kmsan_port_memory memory = { pool, sizeof(pool), 128 << 10 };
+	const char *error = kmsan_port_start(&memory, "stack_depth=16:dedup=0");
 
 	if (error) {
 		print(error);

@@ -108,12 +108,10 @@ PAIR(fwprintf, vfwprintf, to_file(at, f, format, ap), FILE *f, const wchar_t *fo
 PAIR(swprintf, vswprintf, to_buffer(at, buf, n, format, ap), wchar_t *buf, size_t n,
      const wchar_t *format)
 
-#define SCANF(prefix) \
-	PAIR(prefix##wscanf, prefix##vwscanf, from_file(stdin, format, ap), const wchar_t *format) \
-	PAIR(prefix##fwscanf, prefix##vfwscanf, from_file(f, format, ap), FILE *f, \
-	     const wchar_t *format) \
-	PAIR(prefix##swscanf, prefix##vswscanf, from_string(at, s, format, ap), const wchar_t *s, \
-	     const wchar_t *format)
-
-SCANF()
-SCANF(__isoc99_)
+PAIR(wscanf, vwscanf, from_file(stdin, format, ap), const wchar_t *format)
+PAIR(fwscanf, vfwscanf, from_file(f, format, ap), FILE *f, const wchar_t *format)
+PAIR(swscanf, vswscanf, from_string(at, s, format, ap), const wchar_t *s, const wchar_t *format)
+PAIR(__isoc99_wscanf, __isoc99_vwscanf, from_file(stdin, format, ap), const wchar_t *format)
+PAIR(__isoc99_fwscanf, __isoc99_vfwscanf, from_file(f, format, ap), FILE *f, const wchar_t *format)
+PAIR(__isoc99_swscanf, __isoc99_vswscanf, from_string(at, s, format, ap), const wchar_t *s,
+     const wchar_t *format)

@@ -47,6 +47,37 @@ long_mode:
 1:	hlt
 	jmp	1b
 
+	.globl timer_entry
+timer_entry:
+	push	(%rsp)			/* a frame, for stack traces */
+	push	%rbp
+	mov	%rsp, %rbp
+	push	%rax
+	push	%rcx
+	push	%rdx
+	push	%rsi
+	push	%rdi
+	push	%r8
+	push	%r9
+	push	%r10
+	push	%r11
+	and	$-16, %rsp
+	cld
+	call	timer_interrupt
+	lea	-72(%rbp), %rsp
+	pop	%r11
+	pop	%r10
+	pop	%r9
+	pop	%r8
+	pop	%rdi
+	pop	%rsi
+	pop	%rdx
+	pop	%rcx
+	pop	%rax
+	pop	%rbp
+	add	$8, %rsp
+	iretq
+
 	.align 8
 gdt:	.quad 0, 0x00209a0000000000
 gdt_pointer:
