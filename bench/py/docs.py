@@ -44,8 +44,8 @@ ABOUT = {
               "JSON: worst gap of a thread that only looks at the clock, in the same minute.",
     "pools": "The table of 2019 with all pools side by side: 4 KiB requests, write and read in "
              "sequence, mixed at random.",
-    "kmsan": "lua, zlib and lz4 of Debian's sources at -O2 under libkmsan, MSan and memcheck, CPU "
-             "seconds, runs in turns; ours and MSan check the same (parameters, constants) and have "
+    "kmsan": "lua, zlib and lz4 of Debian's sources at -O2 under libkmsan, MSan and memcheck, user "
+             "CPU seconds, runs in turns; ours and MSan check the same (parameters, constants) and have "
              "the same -flto. Reach is the peer's time over ours. Memory: plain has 100 MiB and "
              "more, and ours less 8 MiB may be 3.2 times that. JSON: of_plain, peer_of_plain.",
 }

@@ -25,6 +25,7 @@ KMSAN_CC = [os.path.join(tools.ROOT, "san", "kmsan-cc")]
 NO_ORIGINS = ["--no-origins"]
 LTO = ["-flto", "-fuse-ld=lld"]
 OUR_LTO = ["--lto"]
+LINEAR = ["--linear"]
 
 
 def variants(clang, lto):
@@ -34,6 +35,7 @@ def variants(clang, lto):
         "msan origins": [clang, *MSAN, "-fsanitize-memory-track-origins=2"],
         "ours": [*KMSAN_CC, *NO_ORIGINS],
         "ours origins": KMSAN_CC,
+        "linear origins": [*KMSAN_CC, *LINEAR],
     }
     if lto:
         found.update({
@@ -42,6 +44,7 @@ def variants(clang, lto):
             "msan origins lto": [clang, *MSAN, "-fsanitize-memory-track-origins=2", *LTO],
             "ours lto": [*KMSAN_CC, *NO_ORIGINS, *OUR_LTO],
             "ours origins lto": [*KMSAN_CC, *OUR_LTO],
+            "linear origins lto": [*KMSAN_CC, *LINEAR, *OUR_LTO],
         })
     return found
 
@@ -128,6 +131,11 @@ def time_rows(c, program, found):
                       median(seconds[peer]), peer, paired(seconds[peer], seconds[ours]), 1 / most, "s",
                       of_plain=paired(seconds[ours], seconds[plain]),
                       peer_of_plain=paired(seconds[peer], seconds[plain]))
+    for end in ("", " lto"):
+        if f"linear origins{end}" in seconds:
+            ours, peer = seconds[f"linear origins{end}"], seconds[f"ours origins{end}"]
+            c.results.add("kmsan", f"{program}, linear layout{end.upper()}: time", None, median(ours),
+                          median(peer), "two levels", paired(peer, ours), unit="s")
     for name in ("memcheck", "memcheck origins"):
         if name in seconds:
             ours = median(seconds["ours origins" if "origins" in name else "ours"])
@@ -170,6 +178,9 @@ def kmsan(c):
         why = "sources not fetched" if fetch.returncode else "clang is not installed"
         c.results.add("kmsan", "all", None, None, reach=1.0, reason=why)
         return
+    subprocess.run(["make", "-C", tools.ROOT, "--no-print-directory", "-s", "CC=gcc", f"BUILD={tools.BUILD}",
+                    "san", "san-linear"],
+                   check=True, stdout=subprocess.DEVNULL)
     lto = has_lto(env)
     with tools.folder() as folder:
         for program in PACKAGES:
