@@ -29,8 +29,9 @@ static void poison_piece(int fd, uintptr_t a, size_t size, uint32_t origin)
 {
 	struct kmsan__segment s = kmsan__segment(a, size, true);
 
-	if (!s.shadow || s.size_bytes < size || !kmsan__sys_map_pattern(fd, s.shadow, size, 0) ||
-	    (kmsan__options.origins && !kmsan__sys_map_pattern(fd, s.origin, size, size)))
+	if (!s.shadow || s.size_bytes < size ||
+	    !kmsan__sys_map_file(fd, s.shadow, size, 0, false) ||
+	    (kmsan__options.origins && !kmsan__sys_map_file(fd, s.origin, size, size, false)))
 		kmsan__fill((const void *)a, size, 0xff, origin);
 }
 

@@ -83,12 +83,6 @@ struct kmsan__segment kmsan__segment(uintptr_t a, size_t n, bool create)
 	return s;
 }
 
-static long map_file(uintptr_t at, size_t n, int fd, size_t from)
-{
-	return kmsan__sys(SYS_mmap, (long)at, (long)n, PROT_READ | PROT_WRITE,
-			  MAP_SHARED | MAP_FIXED, fd, (long)from);
-}
-
 /* The metadata of [a, a + n) moves to a file that can be mapped again. */
 static bool share(uintptr_t a, size_t n)
 {
@@ -101,8 +95,8 @@ static bool share(uintptr_t a, size_t n)
 	kmsan__sys_write((int)fd, m.shadow, n);
 	kmsan__sys_write((int)fd, (const char *)m.origin, n);
 	if (kmsan__sys(SYS_lseek, fd, 0, SEEK_CUR, 0, 0, 0) == (long)(2 * n))
-		done = map_file((uintptr_t)m.shadow, n, (int)fd, 0) == (long)m.shadow &&
-		       map_file((uintptr_t)m.origin, n, (int)fd, n) == (long)m.origin;
+		done = kmsan__sys_map_file((int)fd, m.shadow, n, 0, true) &&
+		       kmsan__sys_map_file((int)fd, m.origin, n, n, true);
 	kmsan__sys_close((int)fd);
 	return done;
 }

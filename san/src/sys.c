@@ -46,6 +46,8 @@ long kmsan__sys(long nr, long a, long b, long c, long d, long e, long f)
 #error "libkmsan knows the system calls of Linux on x86_64 and aarch64 only: add kmsan__sys() in sys.c"
 #endif
 
+static bool has_files; /* mapped as metadata, ever */
+
 static bool is_error(long ret)
 {
 	return ret < 0 && ret > -4096;
@@ -74,9 +76,12 @@ void *kmsan__sys_reserve(size_t size_bytes)
 	return is_error(p) ? NULL : (void *)p;
 }
 
+/* Of anonymous memory, which splits no mapping; of a file's, which would show the file again. */
 void kmsan__sys_give_back(void *p, size_t size_bytes)
 {
-	if (is_error(map((long)p, size_bytes, MAP_FIXED)))
+	if (!kmsan__load(&has_files))
+		kmsan__sys(SYS_madvise, (long)p, (long)size_bytes, MADV_DONTNEED, 0, 0, 0);
+	else if (is_error(map((long)p, size_bytes, MAP_FIXED)))
 		kmsan__memset(p, 0, size_bytes);
 }
 
@@ -112,10 +117,13 @@ int kmsan__sys_pattern(size_t size_bytes, uint32_t origin)
 	return -1;
 }
 
-bool kmsan__sys_map_pattern(int fd, void *to, size_t size_bytes, size_t at)
+bool kmsan__sys_map_file(int fd, void *to, size_t size_bytes, size_t at, bool is_shared)
 {
+	int flags = MAP_FIXED | (is_shared ? MAP_SHARED : MAP_PRIVATE | MAP_NORESERVE);
+
+	kmsan__store(&has_files, true);
 	return !is_error(kmsan__sys(SYS_mmap, (long)to, (long)size_bytes, PROT_READ | PROT_WRITE,
-				    MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED, fd, (long)at));
+				    flags, fd, (long)at));
 }
 
 void kmsan__sys_write(int fd, const char *text, size_t size_bytes)

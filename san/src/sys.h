@@ -13,7 +13,7 @@ void *kmsan__sys_reserve(size_t size_bytes);
 void kmsan__sys_give_back(void *p, size_t size_bytes);
 /* A file of size_bytes bytes 0xff, and as many of one origin; -1: refused. */
 int kmsan__sys_pattern(size_t size_bytes, uint32_t origin);
-bool kmsan__sys_map_pattern(int fd, void *to, size_t size_bytes, size_t at);
+bool kmsan__sys_map_file(int fd, void *to, size_t size_bytes, size_t at, bool is_shared);
 void kmsan__sys_write(int fd, const char *text, size_t size_bytes);
 int kmsan__sys_open_log(const char *path);
 void kmsan__sys_close(int fd);
