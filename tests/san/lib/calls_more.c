@@ -63,6 +63,9 @@ ROW(ptsname_r, int fd = open("/dev/ptmx", O_RDWR);
 ROW(readdir_r, DIR *d = opendir("/");
     EXPECT(!readdir_r(d, LOOSE(struct dirent), O(struct dirent *))); closedir(d));
 
+ROW(mincore, static char pages[3 * 4096] __attribute__((aligned(4096)));
+    EXPECT(!mincore(pages, 2 * 4096 + 1, O_N(unsigned char, 3))));
+
 static struct random_data random_state;
 static char numbers[64];
 static struct drand48_data state48;
