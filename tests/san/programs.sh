@@ -94,7 +94,7 @@ row() { # PROGRAM
 
 one() {
 	package='' part='' plant_file='' plant='' planted_in='' planted_from='' real=none real_reason=''
-	limit_s=$(scale 1500 150 1500)
+	limit_s=$(scale 1500 150 5000)
 	# shellcheck source=/dev/null
 	. "$recipes/$1.sh"
 	"$UZ_ROOT/scripts/debian-source" "$sources" "$package" >"$dir/fetch" 2>&1 || {
