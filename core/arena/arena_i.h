@@ -110,6 +110,7 @@ struct uz__arena {
 	uint32_t nr_regions; /* atomic, those that promise: without any, nothing is checked */
 	uint32_t nr_lent; /* arena blocks of regions */
 	uint32_t nr_spread; /* regions that data is spread over */
+	uint32_t nr_evac; /* arena blocks that are kept to move to, while something is promised */
 	uint64_t lent_frames[NR_KINDS]; /* in use in regions */
 	uint64_t nr_clean_frames; /* in use */
 	uint32_t nr_bearing; /* arena blocks with MOVABLE or PINNED frames */
@@ -153,6 +154,9 @@ uint32_t uz__ablock_cold_pieces(const struct ablock *ab);
 uint32_t uz__ablock_free_frames(const struct ablock *ab);
 void uz__ablock_file(struct uz__arena *a, uint32_t i); /* puts it in the right lists */
 void uz__ablock_unfile(struct uz__arena *a, uint32_t i);
+
+/* region.c: arena blocks outside of regions that are free and resident. Lock held. */
+uint32_t uz__evac_ready(const struct uz__arena *a);
 
 /* region.c: moves the arena block into a region or out of it. Lock held. */
 void uz__ablock_lend(struct uz__arena *a, uint32_t i, bool lent);

@@ -58,6 +58,7 @@ static uint64_t lazy_end(struct uz__arena *a)
 /* One step: true when something was done and more may be needed. */
 static bool step(struct uz__arena *a)
 {
+	const struct uz__place evac = { .kind = EMPTY, .begin = true };
 	uint64_t target = uz__reserve_frames(a);
 	uint32_t chunk = a->pub.plat->commit_bytes / PIECE_BYTES;
 	uint64_t after = a->nr_free_frames + (uint64_t)chunk * PIECE_FRAMES;
@@ -66,6 +67,8 @@ static bool step(struct uz__arena *a)
 		return true;
 	if (a->nr_free_frames < target / 2 && after <= target)
 		return fill(a, chunk);
+	if (uz__evac_ready(a) < a->nr_evac && uz__piece_commit(a, evac, ABLOCK_PIECES) == 0)
+		return true;
 	return return_some(a, RETURN_WHOLE);
 }
 

@@ -215,12 +215,14 @@ static bool free_pieces(struct uz__arena *a, unsigned int shelf, uint32_t max, s
 	return false;
 }
 
-static bool any_pieces(struct uz__arena *a, uint32_t max, bool whole, struct transit *t)
+static bool any_pieces(struct uz__arena *a, uint32_t max, enum return_how how, struct transit *t)
 {
-	bool found = free_pieces(a, LENT + EMPTY, max, t) || free_pieces(a, EMPTY, max, t);
+	bool empty = how == RETURN_NOW || !a->nr_evac || uz__evac_ready(a) > a->nr_evac;
+	bool found =
+		free_pieces(a, LENT + EMPTY, max, t) || (empty && free_pieces(a, EMPTY, max, t));
 
-	for (unsigned int shelf = 0; !whole && !found && shelf < NR_SHELVES; shelf++)
-		found = free_pieces(a, shelf, max, t);
+	for (unsigned int shelf = 0; how != RETURN_WHOLE && !found && shelf < NR_SHELVES; shelf++)
+		found = shelf != EMPTY && free_pieces(a, shelf, max, t);
 	return found;
 }
 
@@ -289,7 +291,7 @@ uint64_t uz__piece_return(struct uz__arena *a, uint32_t max_pieces, enum return_
 	uint64_t bytes = how == RETURN_NOW ? uz__lazy_force(a, UINT64_MAX) : 0;
 	struct transit t = { 0 };
 
-	if (bytes || !max_pieces || !any_pieces(a, max_pieces, how == RETURN_WHOLE, &t))
+	if (bytes || !max_pieces || !any_pieces(a, max_pieces, how, &t))
 		return bytes;
 	uz__mark_busy(a, t.ablock, t.mask, true);
 	bytes = return_pieces(a, t, how);

@@ -101,6 +101,11 @@ static int target_open(struct uz__arena *a, uint32_t from)
 	return r;
 }
 
+static uint64_t now_ns(struct uz__arena *a)
+{
+	return a->pub.plat->ops->now(a->pub.plat);
+}
+
 static uint32_t half_to(struct uz__arena *a)
 {
 	return a->half ? uz__ablock(a, a->half)->target : 0;
@@ -162,6 +167,7 @@ void uz_window_done(struct uz_window *w, uint32_t i)
 {
 	struct uz__arena *a = arena_of(w);
 	struct ablock *ab = uz__ablock(a, i);
+	uint64_t start = now_ns(a);
 	uint32_t pieces;
 
 	uz_lock(a->pub.plat, &a->lock);
@@ -172,6 +178,7 @@ void uz_window_done(struct uz_window *w, uint32_t i)
 		a->due_bytes -= uz_popcount(pieces) * (uint64_t)PIECE_BYTES;
 	ab->busy = 0;
 	uz_unlock(a->pub.plat, &a->lock);
+	w->stage_ns[UZ_STAGE_RETURN] += now_ns(a) - start;
 }
 
 uint32_t uz_ablock_used(struct uz_arena *pub, uint32_t i)
@@ -185,10 +192,18 @@ uint32_t uz_ablock_used(struct uz_arena *pub, uint32_t i)
 	return nr;
 }
 
+static uint64_t other_stages(const struct uz_window *w)
+{
+	return w->stage_ns[UZ_STAGE_DROP] + w->stage_ns[UZ_STAGE_PIN] +
+	       w->stage_ns[UZ_STAGE_RETURN];
+}
+
 static int empty_window(struct uz_region *r, struct uz_window *w, struct uz_contig_failure *why)
 {
+	uint64_t others = other_stages(w), start = now_ns(r->a);
 	int rc = r->borrower->clear(r->borrower, w, why);
 
+	w->stage_ns[UZ_STAGE_MOVE] += now_ns(r->a) - start - (other_stages(w) - others);
 	for (uint32_t i = w->first; i < w->first + w->nr && rc == 0; i++) {
 		uz_window_done(w, i);
 		if (uz__ablock(r->a, i)->resident)
@@ -241,29 +256,27 @@ static struct uz_grant *find_grant(struct uz_region *r, uint32_t id)
 	return NULL;
 }
 
+/* Lock held. */
 static void record(struct uz_region *r, const struct uz_window *w, struct uz_grant *out)
 {
-	struct uz__arena *a = r->a;
-
-	uz_lock(a->pub.plat, &a->lock);
 	r->last_id += 1 + (r->last_id == UINT32_MAX);
 	*out = (struct uz_grant){ r->last_id, w->first, w->nr };
 	*find_grant(r, 0) = *out;
 	for (uint32_t i = w->first; i < w->first + w->nr; i++)
-		uz__ablock(a, i)->granted = true;
-	uz_unlock(a->pub.plat, &a->lock);
+		uz__ablock(r->a, i)->granted = true;
 }
 
-static int charge(struct uz_region *r, const struct uz_window *w)
+static int charge(struct uz_region *r, struct uz_window *w)
 {
 	bool waits = r->policy != UZ_CONTIG_CMA;
-	uint64_t charged = 0;
+	uint64_t charged = 0, start = now_ns(r->a);
 	int rc;
 
 	do /* pieces on their way back are missing for a moment */
 		rc = charge_cold(r->a, w, &charged);
 	while (rc < 0 && (r->borrower->drop(r->borrower, ABLOCK_BYTES) ||
 			  (waits && uz__nap(r->a, w->deadline_ns))));
+	w->stage_ns[UZ_STAGE_DROP] += now_ns(r->a) - start;
 	return rc;
 }
 
@@ -299,34 +312,68 @@ static int give(struct uz_region *r, struct uz_window *w, struct uz_contig_failu
 	return rc;
 }
 
+/* Lock held. */
+static void count_grant(struct uz_region *r, uint64_t pages, bool made, uint64_t ns)
+{
+	r->success += made;
+	r->fail += !made;
+	r->pages_success += made ? pages : 0;
+	r->pages_fail += made ? 0 : pages;
+	if (made)
+		uz_hist_add(&r->hist, ns);
+}
+
+static void count(struct uz_region *r, const struct uz_window *w, uint64_t pages, bool made,
+		  uint64_t ns)
+{
+	count_grant(r, pages, made, ns + r->waited_ns);
+	r->moved += w->moved;
+	r->failed += w->failed;
+	for (unsigned int i = 0; i < UZ_STAGE_NR; i++)
+		r->stage_ns[i] += w->stage_ns[i];
+	r->stage_ns[UZ_STAGE_WAIT] += r->waited_ns;
+	r->waited_ns = 0;
+}
+
 int uz_contig_alloc(struct uz_region *r, uint64_t bytes, uint64_t deadline_ns, struct uz_grant *out,
 		    struct uz_contig_failure *why)
 {
 	struct uz_window w = { .arena = &r->a->pub,
 			       .deadline_ns = deadline_ns,
 			       .policy = r->policy };
-	uint64_t pages;
+	uint64_t start = now_ns(r->a);
 	int rc = -UZ_EINVAL;
 
 	*why = (struct uz_contig_failure){ 0 };
 	w.nr = (uint32_t)UZ_DIV_UP(UZ_MIN(bytes, r->nr * ABLOCK_BYTES), ABLOCK_BYTES);
-	pages = (uint64_t)w.nr * UZ_ABLOCK_FRAMES;
 	if (bytes && bytes <= r->nr * ABLOCK_BYTES)
 		rc = give(r, &w, why);
 	uz_lock(r->a->pub.plat, &r->a->lock);
 	why->error = rc;
 	why->promised_bytes = uz__promised(r->a);
 	why->limit_bytes = uz_load(&r->a->limit_bytes);
-	r->success += rc == 0;
-	r->fail += rc < 0;
-	r->pages_success += rc == 0 ? pages : 0;
-	r->pages_fail += rc < 0 ? pages : 0;
-	r->moved += w.moved;
-	r->failed += w.failed;
-	uz_unlock(r->a->pub.plat, &r->a->lock);
+	count(r, &w, (uint64_t)w.nr * UZ_ABLOCK_FRAMES, rc == 0, now_ns(r->a) - start);
 	if (rc == 0)
 		record(r, &w, out);
+	uz_unlock(r->a->pub.plat, &r->a->lock);
 	return rc;
+}
+
+void uz_contig_waited(struct uz_region *r, uint64_t ns)
+{
+	uz_lock(r->a->pub.plat, &r->a->lock);
+	r->waited_ns = ns;
+	uz_unlock(r->a->pub.plat, &r->a->lock);
+}
+
+void uz_contig_missed(struct uz_region *r, uint64_t bytes, uint64_t ns)
+{
+	uint64_t nr = UZ_DIV_UP(UZ_MIN(bytes, r->nr * ABLOCK_BYTES), ABLOCK_BYTES);
+
+	uz_lock(r->a->pub.plat, &r->a->lock);
+	count_grant(r, nr * UZ_ABLOCK_FRAMES, false, ns);
+	r->stage_ns[UZ_STAGE_WAIT] += ns;
+	uz_unlock(r->a->pub.plat, &r->a->lock);
 }
 
 int uz_contig_free(struct uz_region *r, uint32_t id)

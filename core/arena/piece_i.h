@@ -8,6 +8,7 @@ int uz__piece_commit(struct uz__arena *a, struct uz__place p, uint32_t max_piece
 /*
  * Gives back up to @max_pieces free pieces of one arena block: bytes, 0 if there are none. NOW: they
  * leave the account, lazy ones first. WHOLE: of an arena block that is free, may be lazily. TRIM: any.
+ * The latter two leave what is kept to move to.
  */
 enum return_how { RETURN_NOW, RETURN_WHOLE, RETURN_TRIM };
 uint64_t uz__piece_return(struct uz__arena *a, uint32_t max_pieces, enum return_how how);

@@ -25,7 +25,7 @@ uint64_t uz__promised(const struct uz__arena *a)
 			  << UZ_FRAME_SHIFT;
 	uint64_t meta = uz_load(&a->total_bytes) - frames - a->transit_bytes;
 
-	return (bearing(a) + a->nr_reserved + 1) * ABLOCK_BYTES + meta + a->due_bytes;
+	return (bearing(a) + a->nr_reserved + a->nr_evac) * ABLOCK_BYTES + meta + a->due_bytes;
 }
 
 static bool addresses_ok(const struct uz__arena *a, uint64_t more)
@@ -34,7 +34,8 @@ static bool addresses_ok(const struct uz__arena *a, uint64_t more)
 
 	for (unsigned int i = 0; i < UZ_REGION_MAX; i++)
 		granted += a->region[i] ? a->region[i]->nr_used : 0;
-	return bearing(a) + a->nr_reserved + granted + 1 + more <= a->end_ablock - a->first_ablock;
+	return bearing(a) + a->nr_reserved + granted + a->nr_evac + more <=
+	       a->end_ablock - a->first_ablock;
 }
 
 static bool fits(const struct uz__arena *a, uint64_t bytes)
@@ -59,6 +60,30 @@ uint64_t uz__promise_frames(const struct uz__arena *a)
 	promised = uz__promised(a);
 	return (uint64_t)a->nr_bearing * UZ_ABLOCK_FRAMES - used +
 	       (limit > promised ? (limit - promised) / ABLOCK_BYTES : 0) * UZ_ABLOCK_FRAMES;
+}
+
+uint32_t uz__evac_ready(const struct uz__arena *a)
+{
+	uint32_t nr = 0;
+
+	for (uint32_t i = a->bin[EMPTY][UZ_RUN_MAX]; i != NO_ABLOCK;) {
+		const struct ablock *ab = &a->ab[i - a->first_ablock];
+
+		nr += ab->resident == UINT32_MAX && !ab->busy;
+		i = ab->next;
+	}
+	return nr;
+}
+
+/* The most that one of the regions wants. */
+static uint32_t evac_of_all(const struct uz__arena *a)
+{
+	uint32_t nr = 0;
+
+	for (unsigned int i = 0; i < UZ_REGION_MAX; i++)
+		if (a->region[i] && uz__promises(a->region[i]))
+			nr = UZ_MAX(nr, a->region[i]->nr_evac);
+	return nr;
 }
 
 static int name_copy(struct uz_region *r, const char *name)
@@ -146,6 +171,7 @@ static int prepare(struct uz__arena *a, uint32_t nr)
 static int join(struct uz__arena *a, struct uz_region *r)
 {
 	unsigned int at = UZ_REGION_MAX;
+	uint64_t more;
 	int rc;
 
 	for (unsigned int i = UZ_REGION_MAX; i-- > 0;) {
@@ -160,13 +186,15 @@ static int join(struct uz__arena *a, struct uz_region *r)
 	r->first = find_place(a, r->nr);
 	if (at == UZ_REGION_MAX || r->first == NO_ABLOCK)
 		return -UZ_ENOSPC;
-	if (uz__promises(r) && !fits(a, r->nr * ABLOCK_BYTES))
+	more = r->nr + (r->nr_evac > a->nr_evac ? r->nr_evac - a->nr_evac : 0);
+	if (uz__promises(r) && !fits(a, more * ABLOCK_BYTES))
 		return -UZ_ENOSPC;
 	rc = mark_place(a, r);
 	if (rc < 0)
 		return rc;
 	a->region[at] = r;
 	a->nr_spread += r->spread;
+	a->nr_evac = evac_of_all(a);
 	if (uz__promises(r)) {
 		a->nr_reserved += r->nr;
 		uz_store(&a->nr_regions, a->nr_regions + 1);
@@ -177,12 +205,12 @@ static int join(struct uz__arena *a, struct uz_region *r)
 int uz_region_create(struct uz_arena *pub, const struct uz_region_config *c, struct uz_region **out)
 {
 	struct uz__arena *a = uz__arena(pub);
+	uint64_t all = (uint64_t)(a->end_ablock - a->first_ablock) * ABLOCK_BYTES;
 	struct uz_region *r;
 	void *mem;
 	int rc;
 
-	if (c->policy > UZ_CONTIG_CMA || !c->bytes ||
-	    c->bytes > (uint64_t)(a->end_ablock - a->first_ablock) * ABLOCK_BYTES)
+	if (c->policy > UZ_CONTIG_CMA || !c->bytes || c->bytes > all || c->evac_min_bytes > all)
 		return -UZ_EINVAL;
 	rc = uz_scratch_alloc(pub, sizeof(*r), &mem);
 	if (rc < 0)
@@ -192,6 +220,7 @@ int uz_region_create(struct uz_arena *pub, const struct uz_region_config *c, str
 	r->borrower = c->borrower;
 	r->policy = c->policy;
 	r->spread = c->spread;
+	r->nr_evac = (uint32_t)UZ_MAX(UZ_DIV_UP(c->evac_min_bytes, ABLOCK_BYTES), 1ull);
 	r->nr = (uint32_t)UZ_DIV_UP(c->bytes, ABLOCK_BYTES);
 	rc = name_copy(r, c->name);
 	if (rc == 0) {
@@ -222,6 +251,7 @@ int uz_region_destroy(struct uz_region *r)
 			if (a->region[i] == r)
 				a->region[i] = NULL;
 		a->nr_spread -= r->spread;
+		a->nr_evac = evac_of_all(a);
 		if (uz__promises(r)) {
 			a->nr_reserved -= r->nr;
 			uz_store(&a->nr_regions, a->nr_regions - 1);
@@ -246,33 +276,15 @@ struct uz_region *uz_region_find(struct uz_arena *pub, const char *name)
 	return r;
 }
 
-void uz_region_stats(struct uz_region *r, struct uz_region_stats *out)
+static bool region_ok(const struct uz_region *r)
 {
-	struct uz__arena *a = r->a;
-	uint64_t chunk = 0;
+	uint64_t nr = 0, grants = 0;
 
-	uz_lock(a->pub.plat, &a->lock);
-	*out = (struct uz_region_stats){
-		.count = (uint64_t)r->nr * UZ_ABLOCK_FRAMES,
-		.used = (uint64_t)r->nr_used * UZ_ABLOCK_FRAMES,
-		.reserved = uz__promises(r) ? (uint64_t)(r->nr - r->nr_used) * UZ_ABLOCK_FRAMES : 0,
-		.cma_alloc_success = r->success,
-		.cma_alloc_fail = r->fail,
-		.alloc_pages_success = r->pages_success,
-		.alloc_pages_fail = r->pages_fail,
-		.pgmigrate_success = r->moved,
-		.pgmigrate_fail = r->failed,
-		.lend_refused = a->lend_refused,
-	};
-	for (uint32_t i = r->first; i < r->first + r->nr; i++) {
-		const struct ablock *ab = uz__ablock(a, i);
-
-		chunk = ab->granted ? 0 : chunk + UZ_ABLOCK_FRAMES;
-		out->maxchunk = UZ_MAX(out->maxchunk, chunk);
-		out->lent_discard += ab->kind == CLEAN ? ab->nr_used : 0;
-		out->lent_move += ab->kind == MOVABLE ? ab->nr_used : 0;
-	}
-	uz_unlock(a->pub.plat, &a->lock);
+	for (unsigned int i = 0; i < UZ_GRANT_MAX; i++)
+		nr += r->grant[i].nr;
+	for (unsigned int b = 0; b < UZ_HIST_BUCKETS; b++)
+		grants += r->hist.bucket[b];
+	return nr == r->nr_used && grants == r->success;
 }
 
 int uz__check_regions(const struct uz__arena *a)
@@ -280,9 +292,14 @@ int uz__check_regions(const struct uz__arena *a)
 	uint64_t reserved = 0, nr = 0;
 
 	for (unsigned int i = 0; i < UZ_REGION_MAX; i++)
+		if (a->region[i] && !region_ok(a->region[i]))
+			return -UZ_EBADMSG;
+	for (unsigned int i = 0; i < UZ_REGION_MAX; i++)
 		if (a->region[i] && uz__promises(a->region[i])) {
 			nr++;
 			reserved += a->region[i]->nr - a->region[i]->nr_used;
 		}
-	return nr == a->nr_regions && reserved == a->nr_reserved ? 0 : -UZ_EBADMSG;
+	return nr == a->nr_regions && reserved == a->nr_reserved && a->nr_evac == evac_of_all(a)
+		       ? 0
+		       : -UZ_EBADMSG;
 }

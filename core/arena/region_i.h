@@ -2,10 +2,14 @@
 /*
  * A region: nr arena blocks from first. Grants do not overlap:
  *
+ *   used == arena blocks of all its grants, and of a window on its way
+ *   success == sum of the histogram's buckets
  *   reserved of all regions == arena blocks of regions - granted ones - those of windows on their way
  */
 #ifndef UZ_REGION_I_H
 #define UZ_REGION_I_H
+
+#include <uz/hist.h>
 
 #include "arena_i.h"
 
@@ -15,11 +19,15 @@ struct uz_region {
 	struct uz_borrower *borrower;
 	enum uz_contig_policy policy;
 	bool spread;
+	uint32_t nr_evac; /* arena blocks to move to that are kept resident */
 	uint32_t first, nr; /* arena blocks */
 	uint32_t nr_used; /* granted */
 	uint32_t last_id;
 	struct uz_grant grant[UZ_GRANT_MAX]; /* id 0: not in use */
 	uint64_t success, fail, pages_success, pages_fail, moved, failed;
+	uint64_t waited_ns; /* by the next grant, before it began */
+	uint64_t stage_ns[UZ_STAGE_NR];
+	struct uz_hist hist;
 };
 
 /* Whether what is stored leaves room to empty all of the region at any time. */

@@ -49,6 +49,7 @@ struct uz__wb {
 	struct uz_stream *st; /* NULL: no disk ever had a backing */
 	unsigned char *buf;
 	struct uz__wb_item item[UZ__WB_BATCH];
+	uint32_t ablock[UZ__WB_BATCH]; /* atomic: that the item is in, 0: none is being written */
 	uint32_t nr;
 	uint32_t nr_backed; /* atomic: disks with a backing */
 	uint32_t reliefs; /* atomic: raised when memory was won */

@@ -83,6 +83,7 @@ int uz_store_region_create(struct uz_store *s, const struct uz_region_config *co
 	c.borrower = &s->borrower;
 	s->borrower.clear = uz__window_clear;
 	s->borrower.drop = uz__window_drop;
+	s->borrower.spill = uz__window_spill;
 	uz_lock(s->plat, &s->control);
 	uz__claim_background(s);
 	r = region_create(s, &c, out);
@@ -135,14 +136,20 @@ static bool half_joined(struct uz_store *s, uint64_t deadline_ns)
 int uz_store_contig_alloc(struct uz_store *s, struct uz_region *region, uint64_t bytes,
 			  uint64_t deadline_ns, struct uz_grant *out, struct uz_contig_failure *why)
 {
-	bool joined;
-	int r;
+	struct uz_plat *pl = s->plat;
+	uint64_t start = pl->ops->now(pl), waited;
+	bool locked = lock_until(s, deadline_ns), turn = locked && half_joined(s, deadline_ns);
+	int r = -UZ_EBUSY;
 
-	*why = (struct uz_contig_failure){ .error = -UZ_EBUSY };
-	if (!lock_until(s, deadline_ns))
-		return -UZ_EBUSY;
-	joined = half_joined(s, deadline_ns);
-	r = joined ? uz_contig_alloc(region, bytes, deadline_ns, out, why) : -UZ_EBUSY;
-	uz_unlock(s->plat, &s->background);
+	*why = (struct uz_contig_failure){ .error = r };
+	waited = pl->ops->now(pl) - start;
+	if (turn) {
+		uz_contig_waited(region, waited);
+		r = uz_contig_alloc(region, bytes, deadline_ns, out, why);
+	} else {
+		uz_contig_missed(region, bytes, waited);
+	}
+	if (locked)
+		uz_unlock(pl, &s->background);
 	return r;
 }

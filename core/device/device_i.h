@@ -89,13 +89,6 @@ int uz__object_expand(struct uz_dev *d, struct uz_stream *st, uint64_t w, const 
 void uz__account(struct uz_dev *d, struct uz_stream *st, uint64_t word, int sign);
 
 /* mover.c */
-struct uz__mover {
-	struct uz_mover m;
-	struct uz_dev *dev;
-	uint64_t *slot;
-	uint64_t word;
-	bool gives_way; /* to a grant: finds all slots busy then */
-};
 void uz__mover_init(struct uz__mover *mv, struct uz_dev *d);
 
 /* rewrite.c: one page into another pool or codec; 1 done, 0 nothing to do or lost a race */
@@ -126,8 +119,6 @@ unsigned int uz__flags_for(unsigned int flags, uint64_t old, uint32_t size);
 uint64_t uz__compact(struct uz_dev *d, bool hard, bool gives_way);
 bool uz__migrate_step(struct uz_dev *d, struct uz_stream *st, uint64_t end_ns);
 bool uz__evacuate_step(struct uz_store *s, bool *trim); /* *trim: in pieces, without the lock */
-int uz__window_clear(struct uz_borrower *b, struct uz_window *w, struct uz_contig_failure *why);
-uint64_t uz__window_drop(struct uz_borrower *b, uint64_t bytes);
 void uz__migrate_start(struct uz_dev *d);
 uint64_t uz__migrate_left(struct uz_dev *d);
 bool uz__recompress_step(struct uz_dev *d, struct uz_stream *st, uint64_t now_ns, uint64_t end_ns);

@@ -24,16 +24,18 @@ static void release_all(struct evacuation *ev)
 static bool take_late(struct evacuation *ev, struct uz__mover *mv, uint32_t owner, uint64_t handle)
 {
 	struct uz_plat *pl = ev->s->plat;
-	uint64_t end = UZ_MIN(pl->ops->now(pl) + ev->hold_ns, ev->until_ns);
+	uint64_t start = pl->ops->now(pl), end = UZ_MIN(start + ev->hold_ns, ev->until_ns);
+	bool locked = false;
 	uint32_t size;
 
 	ev->busy_owner = owner;
-	while (ev->hold_ns && pl->ops->now(pl) < end) {
+	while (ev->hold_ns && !locked && pl->ops->now(pl) < end) {
 		uz__slot_nap(pl, end);
-		if (mv->m.lock(&mv->m, owner, handle, &size))
-			return true;
+		locked = mv->m.lock(&mv->m, owner, handle, &size);
 	}
-	return false;
+	if (ev->w)
+		ev->w->stage_ns[UZ_STAGE_PIN] += pl->ops->now(pl) - start;
+	return locked;
 }
 
 static bool take(struct evacuation *ev, struct uz__mover *mv, uint32_t owner, uint64_t handle)

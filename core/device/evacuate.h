@@ -22,6 +22,11 @@ bool uz__evacuate_block(struct evacuation *ev, uint32_t block, struct uz_block_i
 /* What a grant left in two arena blocks is brought together; false: still not. */
 bool uz__half_join(struct uz_store *s);
 
+/* window.c: what the store does as a borrower */
+int uz__window_clear(struct uz_borrower *b, struct uz_window *w, struct uz_contig_failure *why);
+uint64_t uz__window_drop(struct uz_borrower *b, uint64_t bytes);
+uint64_t uz__window_spill(struct uz_borrower *b, uint32_t first_ablock, uint32_t nr_ablocks);
+
 static inline void uz__slot_nap(struct uz_plat *pl, uint64_t end_ns)
 {
 	uz_nap(pl, UZ_MIN(end_ns, pl->ops->now(pl) + UZ_SLOT_NAP_NS));

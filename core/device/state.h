@@ -7,6 +7,7 @@
 
 #include <uz/backing.h>
 #include <uz/contig.h>
+#include <uz/hist.h>
 
 #include "backing_state.h"
 #include "meta.h"
@@ -36,19 +37,10 @@ struct uz__counters {
 	uint64_t bd_reads, bd_writes, bd_failed_reads, bd_failed_writes, clean_hits;
 };
 
-/* Values in buckets of 1/8 octave: 8 * 40 covers 1 ns to 18 minutes. */
-#define HIST_SUB 8
-#define HIST_BUCKETS (HIST_SUB * 40)
-
-struct uz__hist {
-	uint32_t bucket[HIST_BUCKETS];
-	uint64_t max_ns;
-};
-
 /* One stream's counters of one disk: written by that stream only, read by all. */
 struct uz__shard {
 	struct uz__counters c;
-	struct uz__hist hist[UZ_OP_NR];
+	struct uz_hist hist[UZ_OP_NR];
 };
 
 struct uz__codec {
@@ -128,6 +120,15 @@ struct uz_store {
 	struct uz__clean clean;
 	struct uz__wb wb;
 	struct uz__squeeze squeeze;
+};
+
+/* Moves an object inside its pool: mover.c. */
+struct uz__mover {
+	struct uz_mover m;
+	struct uz_dev *dev;
+	uint64_t *slot;
+	uint64_t word;
+	bool gives_way; /* to a grant: finds all slots busy then */
 };
 
 /* A cursor of background work over the slots of a disk. */

@@ -22,9 +22,9 @@ void uz__count_sum(struct uz_dev *d, struct uz__counters *out)
 	}
 }
 
-static void hist_reset(struct uz__hist *h)
+static void hist_reset(struct uz_hist *h)
 {
-	for (unsigned int b = 0; b < HIST_BUCKETS; b++)
+	for (unsigned int b = 0; b < UZ_HIST_BUCKETS; b++)
 		uz_store(&h->bucket[b], 0);
 	uz_store(&h->max_ns, 0);
 }

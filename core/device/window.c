@@ -263,6 +263,15 @@ static uint32_t try_all(struct clearing *c, uint64_t patience_ns)
 	return left;
 }
 
+static void rest(struct clearing *c)
+{
+	struct uz_plat *pl = c->ev.s->plat;
+	uint64_t start = pl->ops->now(pl);
+
+	uz__slot_nap(pl, c->ev.w->deadline_ns);
+	c->ev.w->stage_ns[UZ_STAGE_PIN] += pl->ops->now(pl) - start;
+}
+
 static int clear(struct clearing *c)
 {
 	uint64_t patience_ns = 0, deadline_ns = c->ev.w->deadline_ns;
@@ -277,7 +286,7 @@ static int clear(struct clearing *c)
 			return 0;
 		if (past(c, deadline_ns))
 			return c->ev.no_place ? -UZ_ENOMEM : -UZ_EBUSY;
-		uz__slot_nap(c->ev.s->plat, deadline_ns);
+		rest(c);
 		patience_ns = UZ_MIN(UZ_MAX(patience_ns * 2, HOLD_MIN_NS), HOLD_MAX_NS);
 		if (c->unknown)
 			map_read(c);
@@ -289,6 +298,20 @@ uint64_t uz__window_drop(struct uz_borrower *b, uint64_t bytes)
 	return uz__clean_shrink(UZ_CONTAINER_OF(b, struct uz_store, borrower), bytes);
 }
 
+/* Any thread: the items are those of the batch that is being written, or of none. */
+uint64_t uz__window_spill(struct uz_borrower *b, uint32_t first_ablock, uint32_t nr_ablocks)
+{
+	struct uz_store *s = UZ_CONTAINER_OF(b, struct uz_store, borrower);
+	uint64_t nr = 0;
+
+	for (uint32_t i = 0; i < UZ__WB_BATCH; i++) {
+		uint32_t at = uz_load(&s->wb.ablock[i]);
+
+		nr += at && at - first_ablock < nr_ablocks;
+	}
+	return nr;
+}
+
 /* Background lock held. */
 int uz__window_clear(struct uz_borrower *b, struct uz_window *w, struct uz_contig_failure *why)
 {
@@ -297,6 +320,7 @@ int uz__window_clear(struct uz_borrower *b, struct uz_window *w, struct uz_conti
 
 	c.since_ns = s->plat->ops->now(s->plat);
 	uz__clean_drop(s, w->first, w->nr);
+	w->stage_ns[UZ_STAGE_DROP] += s->plat->ops->now(s->plat) - c.since_ns;
 	return w->policy == UZ_CONTIG_CMA ? cma_clear(&c) : clear(&c);
 }
 

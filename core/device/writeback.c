@@ -94,12 +94,15 @@ static void add_item(struct uz_dev *d, uint64_t *slot, uint64_t page, uint64_t w
 	struct uz__wb *wb = &d->store->wb;
 	unsigned char *to = wb->buf + ((size_t)wb->nr << UZ_PAGE_SHIFT);
 	uint32_t size = uz__slot_size(w), bytes;
+	struct uz_block_id id;
 
 	if (!uz__slot_trylock(slot, w))
 		return;
 	memcpy(to, uz__object_bytes(d, w, &bytes), size);
+	id = uz_block_id(&d->store->tab, uz_handle_block(uz__slot_handle(w)));
 	uz__slot_unlock(slot, w);
 	memset(to + size, 0, UZ_PAGE_SIZE - size);
+	uz_store(&wb->ablock[wb->nr], uz_ablock_of(id.start));
 	wb->item[wb->nr++] = (struct uz__wb_item){
 		.slot = slot, .page = page, .word = w, .hash = uz__checksum(d, page, to, size)
 	};
@@ -226,6 +229,7 @@ static int64_t batch(struct uz_dev *d, struct pick *p)
 	for (uint32_t i = 0; i < wb->nr; i++) {
 		written += wb->item[i].slot != NULL;
 		won += publish(d, i, p->keep);
+		uz_store(&wb->ablock[i], 0);
 	}
 	limit_take(d, written);
 	if (won)

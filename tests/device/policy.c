@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include <uz/bits.h>
 #include <uz/contig.h>
 
 #include "../../core/device/device_i.h"
@@ -218,6 +219,7 @@ static void with_a_pin(struct uz_region *region, uint32_t first, bool waits)
 	CHECK_EQ(grant(region, REGION, 10000 * MS, &g, &why), waits ? 0 : -EBUSY);
 	if (waits) {
 		CHECK_EQ(pthread_join(thread, NULL), 0);
+		CHECK(stats(region).stage_ns[UZ_STAGE_PIN] >= 5 * MS);
 		CHECK_EQ(uz_contig_free(region, g.id), 0);
 		return;
 	}
@@ -225,6 +227,7 @@ static void with_a_pin(struct uz_region *region, uint32_t first, bool waits)
 	CHECK(why.culprit[0].owner == page && why.culprit[0].client[0] == 'd');
 	CHECK_EQ(grant(region, REGION / 2, 0, &g, &why), 0);
 	CHECK(g.first > first);
+	CHECK(stats(region).pgmigrate_fail > 0);
 	CHECK_EQ(uz_contig_free(region, g.id), 0);
 	uz__slot_unlock(held.slot, held.word);
 }
@@ -296,10 +299,81 @@ static void charged(void)
 	close_disk(region);
 }
 
+/* Background work until there is as much to move to as is kept; a grant finds it resident. */
+static void evac(void)
+{
+	struct uz_region_config c = { .name = "cam0", .bytes = REGION / 2, .spread = true };
+	struct uz_region *region, *other;
+	struct uz_region_stats st;
+
+	open_disk(LIMIT, false);
+	c.evac_min_bytes = 2 * LIMIT;
+	CHECK_EQ(uz_store_region_create(rig.store, &c, &region), -ENOSPC);
+	c.evac_min_bytes = 7 << 20;
+	CHECK_EQ(uz_store_region_create(rig.store, &c, &region), 0);
+	c = (struct uz_region_config){ .name = "cam1", .bytes = 1 };
+	CHECK_EQ(uz_store_region_create(rig.store, &c, &other), 0);
+	writers_fill(0, PAGES);
+	for (int i = 0; i < 1000 && stats(region).evac_avail < stats(region).evac_min; i++)
+		uz_store_background(rig.store, in(0), MS);
+	st = stats(other);
+	printf("evac: %llu pages, at least %llu\n", (unsigned long long)st.evac_avail,
+	       (unsigned long long)st.evac_min);
+	CHECK_EQ(st.evac_min, (8 << 20) / UZ_FRAME_SIZE);
+	CHECK(st.evac_avail >= st.evac_min);
+	CHECK_EQ(uz_store_check(rig.store), 0);
+	CHECK_EQ(uz_store_region_destroy(rig.store, region), 0);
+	CHECK_EQ(stats(other).evac_min, UZ_ABLOCK_FRAMES);
+	close_disk(other);
+}
+
+/* Grants of all kinds of ends, each counted where it belongs. */
+static void figures(void)
+{
+	struct uz_contig_failure why;
+	struct uz_region *region;
+	struct uz_region_stats st;
+	struct uz_grant g[2];
+	uint64_t bits[2], nr = REGION >> UZ_ABLOCK_SHIFT, pages = REGION >> UZ_FRAME_SHIFT;
+
+	open_disk(LIMIT, false);
+	region = make(UZ_CONTIG_GUARANTEED, true);
+	writers_fill(0, PAGES);
+	CHECK_EQ(grant(region, REGION / 2, 10000 * MS, &g[0], &why), 0);
+	CHECK_EQ(grant(region, REGION, 0, &g[1], &why), -ENOMEM);
+	CHECK_EQ(grant(region, 1, 10000 * MS, &g[1], &why), 0);
+	uz_region_bitmap(region, bits, 2);
+	CHECK_EQ(uz_popcount(bits[0]) + uz_popcount(bits[1]), nr / 2 + 1);
+	uz_lock(rig.store->plat, &rig.store->background);
+	CHECK_EQ(grant(region, 1, 5 * MS, &g[1], &why), -EBUSY);
+	uz_unlock(rig.store->plat, &rig.store->background);
+	st = stats(region);
+	CHECK_EQ(st.cma_alloc_success, 2);
+	CHECK_EQ(st.cma_alloc_fail, 2);
+	CHECK_EQ(st.alloc_pages_success, pages / 2 + UZ_ABLOCK_FRAMES);
+	CHECK_EQ(st.alloc_pages_fail, pages + UZ_ABLOCK_FRAMES);
+	CHECK_EQ(st.used, pages / 2 + UZ_ABLOCK_FRAMES);
+	CHECK(st.stage_ns[UZ_STAGE_WAIT] >= 5 * MS && st.stage_ns[UZ_STAGE_MOVE] > 0);
+	CHECK(st.stage_ns[UZ_STAGE_RETURN] > 0 && st.stage_ns[UZ_STAGE_PIN] == 0);
+	CHECK(st.grant_p50_ns > 0 && st.grant_p50_ns <= st.grant_p99_ns);
+	CHECK(st.grant_p99_ns <= st.grant_p999_ns && st.grant_p999_ns <= st.grant_max_ns);
+	CHECK(st.grant_max_ns <= st.stage_ns[UZ_STAGE_DROP] + st.stage_ns[UZ_STAGE_MOVE] +
+					 st.stage_ns[UZ_STAGE_RETURN] + 1000 * MS);
+	CHECK_EQ(uz_store_check(rig.store), 0);
+	CHECK_EQ(uz_contig_free(region, g[0].id), 0);
+	uz_region_bitmap(region, bits, 2);
+	CHECK_EQ(uz_popcount(bits[0]) + uz_popcount(bits[1]), 1);
+	CHECK_EQ(uz_store_region_destroy(rig.store, region), -EBUSY);
+	CHECK_EQ(uz_contig_free(region, st.cma_alloc_success == 2 ? g[0].id + 1 : 0), 0);
+	close_disk(region);
+}
+
 int main(void)
 {
 	test_start();
 	charged();
+	evac();
+	figures();
 	apart();
 	spread();
 	gcma();

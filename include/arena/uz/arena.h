@@ -132,10 +132,7 @@ void uz_scratch_release(struct uz_arena *a, struct uz_area *area);
 int uz_scratch_alloc(struct uz_arena *a, uint64_t bytes, void **out);
 void uz_scratch_free(struct uz_arena *a, void *p, uint64_t bytes);
 
-/*
- * Charges memory that was taken elsewhere on the store's behalf, or takes that back (@bytes < 0). The
- * caller looks at the limit; -ENOSPC: it would take what a region was promised.
- */
+/* Charges memory taken elsewhere, whatever the limit; -ENOSPC: a region was promised it. @bytes < 0: back. */
 int uz_arena_charge(struct uz_arena *a, int64_t bytes);
 
 /*

@@ -9,10 +9,10 @@
  * stored, so that a reserved grant cannot fail for want of a place to move it to:
  *
  *   promised == A * (arena blocks with MOVABLE or PINNED frames) + areas + scratch + charged
- *               + granted + A * reserved + A   <= limit
+ *               + granted + A * reserved + evac_min   <= limit
  *
- * The last A is for one arena block whose data is on its way, and so in two. No other is begun
- * before it is in one again: also when a grant fails in the midst of it.
+ * evac_min, at least A, is also for one arena block whose data is on its way, and so in two. No other
+ * is begun before it is in one again: also when a grant fails in the midst of it.
  *
  * A run that would break it is refused with -ENOSPC and counted in lend_refused. A grant empties
  * its window, gives those frames back to the system and keeps their bytes charged: the caller
@@ -22,6 +22,7 @@
 #define UZ_REGION_H
 
 #include <uz/arena.h>
+#include <uz/region_stats.h>
 
 #define UZ_REGION_MAX 8
 #define UZ_REGION_NAME_MAX 32
@@ -65,6 +66,7 @@ struct uz_window {
 	uint32_t first, nr; /* arena blocks */
 	uint64_t deadline_ns; /* absolute, in the platform's clock */
 	uint64_t moved, failed; /* pages, kept by the borrower */
+	uint64_t stage_ns[UZ_STAGE_NR]; /* the borrower's part of it, too */
 };
 
 /*
@@ -78,6 +80,8 @@ struct uz_borrower {
 	int (*clear)(struct uz_borrower *b, struct uz_window *w, struct uz_contig_failure *why);
 	/* Frees about @bytes of DISCARD runs, wherever they are; bytes freed. No lock is held. */
 	uint64_t (*drop)(struct uz_borrower *b, uint64_t bytes);
+	/* Pages in these arena blocks that are being copied elsewhere. The arena's lock is held. */
+	uint64_t (*spill)(struct uz_borrower *b, uint32_t first_ablock, uint32_t nr_ablocks);
 };
 
 struct uz_region_config {
@@ -91,6 +95,11 @@ struct uz_region_config {
 	 * so it is spread over all memory instead, in all regions: for measuring.
 	 */
 	bool spread;
+	/*
+	 * Memory outside that is kept free and resident, so that moving begins without page faults: whole
+	 * 2 MiB, at least one. It is part of what is promised; of several regions the largest counts.
+	 */
+	uint64_t evac_min_bytes;
 };
 
 /* -EEXIST: the name; -EINVAL: name, size or policy; -ENOSPC: the inequality, addresses, UZ_REGION_MAX. */
@@ -112,6 +121,11 @@ int uz_contig_alloc(struct uz_region *r, uint64_t bytes, uint64_t deadline_ns, s
 		    struct uz_contig_failure *why);
 int uz_contig_free(struct uz_region *r, uint32_t id); /* -ENOENT: no such grant */
 
+/* The caller of the next uz_contig_alloc has waited so long for his turn, which counts in it. */
+void uz_contig_waited(struct uz_region *r, uint64_t ns);
+/* He never had it: counted as a grant of @bytes that failed. */
+void uz_contig_missed(struct uz_region *r, uint64_t bytes, uint64_t ns);
+
 /*
  * For the borrower: a place for the run of @nr frames at frame @from, -ENOMEM if there is none. In the
  * arena block's target, or if it is there already, its own place. Until uz_window_half says that
@@ -124,18 +138,5 @@ bool uz_window_half(struct uz_arena *a, uint32_t *from, uint32_t *to);
 void uz_window_done(struct uz_window *w, uint32_t ablock);
 /* Frames of an arena block that are in use. */
 uint32_t uz_ablock_used(struct uz_arena *a, uint32_t ablock);
-
-struct uz_region_stats {
-	uint64_t count, used,
-		maxchunk; /* pages: of the region, granted, longest stretch not granted */
-	uint64_t cma_alloc_success, cma_alloc_fail; /* grants */
-	uint64_t alloc_pages_success, alloc_pages_fail;
-	uint64_t pgmigrate_success, pgmigrate_fail;
-	uint64_t reserved; /* pages promised and not granted */
-	uint64_t lent_discard, lent_move; /* pages in use */
-	uint64_t lend_refused; /* runs refused to keep what is promised, all regions */
-};
-
-void uz_region_stats(struct uz_region *r, struct uz_region_stats *out);
 
 #endif
