@@ -68,6 +68,7 @@ static void print_sysfs(const struct uz_view *v)
 	printf("vmstat/cma_alloc_success: %" PRIu64 "\n", sum(v, "cma_alloc_success"));
 	printf("vmstat/cma_alloc_fail: %" PRIu64 "\n", sum(v, "cma_alloc_fail"));
 	printf("vmstat/pgmigrate_success: %" PRIu64 "\n", sum(v, "pgmigrate_success"));
+	printf("vmstat/pgmigrate_fail: %" PRIu64 "\n", sum(v, "pgmigrate_fail"));
 	printf("meminfo/CmaTotal: %" PRIu64 " kB\n", total * (UZ_PAGE_SIZE / 1024));
 	printf("meminfo/CmaFree: %" PRIu64 " kB\n", (total - in_use) * (UZ_PAGE_SIZE / 1024));
 }

@@ -30,11 +30,26 @@ static uint64_t total(struct uz_server *s, uint64_t *limit)
 	return st.ram_total_bytes;
 }
 
+static int no_budget(struct uz_server *s, uint64_t bytes, uint64_t used, uint64_t limit,
+		     struct uz_error *e)
+{
+	char want[UZ_SIZE_TEXT], has[UZ_SIZE_TEXT], max[UZ_SIZE_TEXT], promised[UZ_SIZE_TEXT];
+	bool regions = s->nr_regions > 0;
+
+	return uz__error(
+		e, ENOSPC,
+		"%s cannot be granted: %s of the RAM budget of %s are in use%s%s%s: discard data, or "
+		"raise it with 'uzram set ram=SIZE'",
+		uz__size_human(bytes, want), uz__size_human(UZ_MIN(used, limit), has),
+		uz__size_human(limit, max), regions ? ", and regions are promised " : "",
+		regions ? uz__size_human(uz__server_promised(s), promised) : "",
+		regions ? ", grants out of them included" : "");
+}
+
 /* Charged first and then looked at again, since writers do not wait for us. */
 static int charge(struct uz_server *s, uint64_t bytes, struct uz_error *e)
 {
 	struct uz_arena *a = uz_store_arena(s->store);
-	char want[UZ_SIZE_TEXT], used[UZ_SIZE_TEXT], max[UZ_SIZE_TEXT];
 	uint64_t limit, now = total(s, &limit);
 
 	if (bytes <= limit && now + bytes > limit) {
@@ -50,12 +65,7 @@ static int charge(struct uz_server *s, uint64_t bytes, struct uz_error *e)
 		if (!err)
 			uz_arena_charge(a, -(int64_t)bytes);
 	}
-	return uz__error(
-		e, ENOSPC,
-		"%s cannot be granted: %s of the RAM budget of %s are in use: discard data, or "
-		"raise it with 'uzram set ram=SIZE'",
-		uz__size_human(bytes, want), uz__size_human(UZ_MIN(now, limit), used),
-		uz__size_human(limit, max));
+	return no_budget(s, bytes, now, limit, e);
 }
 
 static int evacuate(struct uz_server *s, struct uz_mem_grant *g, uint64_t until_ns,

@@ -18,6 +18,7 @@
 	X(alloc_pages_success, PAGES, COUNTER, "pages of grants given") \
 	X(alloc_pages_fail, PAGES, COUNTER, "pages of grants that failed") \
 	X(pgmigrate_success, PAGES, COUNTER, "pages moved for grants") \
+	X(pgmigrate_fail, PAGES, COUNTER, "moves of pages for grants that did not succeed") \
 	X(lend_refused, COUNT, COUNTER, \
 	  "pieces of memory not lent to disks, to keep what all regions are promised")
 

@@ -30,6 +30,9 @@ class Client:
 
     def ask(self, **members):
         self.send(**members)
+        return self.receive()
+
+    def receive(self):
         data, rights, _, _ = self.s.recvmsg(65536, 1024)
         while data and not data.endswith(b"\n"):
             data += self.s.recv(65536)
