@@ -116,6 +116,5 @@ uint64_t uz__lazy_force(struct uz__arena *a, uint64_t before_ns)
 	}
 	uz_fetch_sub(&a->total_bytes, uz_popcount(mask) * (uint64_t)PIECE_BYTES);
 	uz__ablock(a, i)->gone_by = (uint8_t)(method + 1);
-	uz__return_forced(&a->ret, uz_popcount(mask) * PIECE_FRAMES, spent);
 	return uz_popcount(mask) * (uint64_t)PIECE_BYTES;
 }

@@ -14,9 +14,8 @@
  * an eager one is in use.
  *
  * Methods are first tried beside each other on memory that is on its way back anyway, then the one in use
- * is watched. It is left when another is better by more than a tenth, and only on figures of one
- * probe: when a watched average rises, a probe says whether the method or the machine became slower.
- * Probes come after 60 s, then twice as long up to 1 h while they change nothing.
+ * is watched. It is left when another is better by more than a tenth, and only right after a
+ * probe: when a watched average rises, or p and q change, a probe says whether it is so. Probes come after 60 s, then twice as long up to 1 h while they change nothing.
  * Integers only, no clock and no calls: a test turns the clock and names the costs.
  */
 #include "return.h"
@@ -27,7 +26,7 @@
 #define ONE 1024ull /* chances are parts of this */
 #define STEP_NS (UZ__LAZY_MAX_NS / UZ__COMEBACK_STEPS)
 #define HISTORY_FRAMES 65536ull /* after so many the account counts half */
-#define FRESH_NS 1000000000ull /* figures of a probe are compared with others so old */
+#define FRESH_NS 1000000000ull /* a method is left on figures that are no older */
 #define GAP_MIN_NS 60000000000ull
 #define GAP_MAX_NS 3600000000000ull
 #define DOUBT_MIN_NS 1000000000ull
@@ -122,17 +121,21 @@ static uint64_t chance(const struct uz__comeback *b, uint64_t frames)
 
 /* Costs and the choice. */
 
+/* The probe's, and as much above them as the live ones are above what they were after it. */
+static uint64_t risen(uint64_t probe_ps, uint64_t live_ps, uint64_t calm_ps)
+{
+	return live_ps > calm_ps && calm_ps ? probe_ps * live_ps / calm_ps : probe_ps;
+}
+
 static struct uz__figures figures(const struct uz__return *r, enum uz__shape shape,
-				  unsigned int method, bool live)
+				  unsigned int method)
 {
 	const struct uz__method_cost *c = &r->chooser[shape].cost[method];
-	struct uz__figures f = c->probe;
 
-	if (live && c->live.advice_ps)
-		f.advice_ps = c->live.advice_ps;
-	if (live && c->live.refault_ps)
-		f.refault_ps = c->live.refault_ps;
-	return f;
+	return (struct uz__figures){
+		risen(c->probe.advice_ps, c->live.advice_ps, c->calm.advice_ps),
+		risen(c->probe.refault_ps, c->live.refault_ps, c->calm.refault_ps),
+	};
 }
 
 static unsigned int best_eager(const struct uz__return *r, enum uz__shape shape)
@@ -144,24 +147,21 @@ static unsigned int best_eager(const struct uz__return *r, enum uz__shape shape)
 		return c->current;
 	for (unsigned int m = 0; m < r->nr_methods; m++)
 		if (c->cost[m].legal && !is_lazy(r, m) &&
-		    uz__return_cost(r, shape, m, false) < uz__return_cost(r, shape, best, false))
+		    uz__return_cost(r, shape, m) < uz__return_cost(r, shape, best))
 			best = m;
 	return best;
 }
 
-uint64_t uz__return_cost(const struct uz__return *r, enum uz__shape shape, unsigned int method,
-			 bool live)
+uint64_t uz__return_cost(const struct uz__return *r, enum uz__shape shape, unsigned int method)
 {
-	struct uz__figures f = figures(r, shape, method, live), eager;
+	struct uz__figures f = figures(r, shape, method), eager;
 	uint64_t p = chance(&r->comeback, r->comeback.soon);
 	uint64_t q = chance(&r->comeback, r->comeback.soon + r->comeback.late);
-	uint64_t forced;
 
 	if (!is_lazy(r, method))
 		return f.advice_ps + q * f.refault_ps / ONE;
-	eager = figures(r, shape, best_eager(r, shape), live);
-	forced = live && r->forced_ps ? r->forced_ps : eager.advice_ps;
-	return f.advice_ps + p * f.refault_ps / ONE + (ONE - p) * forced / ONE +
+	eager = figures(r, shape, best_eager(r, shape));
+	return f.advice_ps + p * f.refault_ps / ONE + (ONE - p) * eager.advice_ps / ONE +
 	       (q - p) * eager.refault_ps / ONE;
 }
 
@@ -198,13 +198,11 @@ void uz__return_probed(struct uz__return *r, enum uz__shape shape, unsigned int 
 {
 	struct uz__method_cost *c = &r->chooser[shape].cost[method];
 
-	c->legal = legal || method == r->fallback;
+	*c = (struct uz__method_cost){ .legal = legal || method == r->fallback };
 	if (!legal)
 		return;
 	c->probe = (struct uz__figures){ UZ_MAX(advice_ps, 1ull), UZ_MAX(refault_ps, 1ull) };
 	c->probed_ns = now_ns;
-	if (method != r->chooser[shape].current)
-		c->live = (struct uz__figures){ 0 };
 }
 
 void uz__return_probe_done(struct uz__return *r, enum uz__shape shape, uint64_t now_ns)
@@ -213,17 +211,26 @@ void uz__return_probe_done(struct uz__return *r, enum uz__shape shape, uint64_t 
 
 	if (!c->cost[c->current].legal)
 		c->current = r->fallback;
-	c->calm_ps = uz__return_cost(r, shape, c->current, true);
 	c->probe_at_ns = now_ns + c->gap_ns;
 	c->gap_ns = UZ_MIN(2 * c->gap_ns, GAP_MAX_NS);
+}
+
+/* The first samples after a probe say what is calm. */
+static void watch(uint64_t *live, uint64_t *calm, uint32_t *nr, uint64_t probe, uint64_t sample)
+{
+	follow(live, sample);
+	if ((*nr)++ < WEIGHT)
+		*calm = UZ_MIN(*live, 2 * probe);
 }
 
 void uz__return_gone(struct uz__return *r, enum uz__shape shape, unsigned int method,
 		     uint64_t now_ns, uint64_t frames, uint64_t spent_ns)
 {
+	struct uz__method_cost *c = &r->chooser[shape].cost[method];
 	struct uz__comeback *b = &r->comeback;
 
-	follow(&r->chooser[shape].cost[method].live.advice_ps, ps_a_frame(spent_ns, frames));
+	watch(&c->live.advice_ps, &c->calm.advice_ps, &c->nr_advice, c->probe.advice_ps,
+	      ps_a_frame(spent_ns, frames));
 	if (is_lazy(r, method))
 		r->lazy_frames += frames;
 	else
@@ -235,16 +242,15 @@ void uz__return_gone(struct uz__return *r, enum uz__shape shape, unsigned int me
 void uz__return_came(struct uz__return *r, enum uz__shape shape, unsigned int method,
 		     uint64_t now_ns, uint64_t frames, uint64_t spent_ns)
 {
+	struct uz__method_cost *c;
+
 	came(&r->comeback, now_ns, frames);
 	if (method == UZ__METHODS_MAX)
 		return;
-	follow(&r->chooser[shape].cost[method].live.refault_ps, ps_a_frame(spent_ns, frames));
+	c = &r->chooser[shape].cost[method];
+	watch(&c->live.refault_ps, &c->calm.refault_ps, &c->nr_refault, c->probe.refault_ps,
+	      ps_a_frame(spent_ns, frames));
 	r->refault_ns += spent_ns;
-}
-
-void uz__return_forced(struct uz__return *r, uint64_t frames, uint64_t spent_ns)
-{
-	follow(&r->forced_ps, ps_a_frame(spent_ns, frames));
 }
 
 void uz__return_refused(struct uz__return *r, enum uz__shape shape, unsigned int method)
@@ -259,8 +265,8 @@ void uz__return_refused(struct uz__return *r, enum uz__shape shape, unsigned int
 static void change(struct uz__return *r, enum uz__shape shape, unsigned int to, uint64_t now_ns)
 {
 	struct uz__chooser *c = &r->chooser[shape];
-	uint64_t was = uz__return_cost(r, shape, c->current, false);
-	uint64_t is = UZ_MAX(uz__return_cost(r, shape, to, false), 1ull);
+	uint64_t was = uz__return_cost(r, shape, c->current);
+	uint64_t is = UZ_MAX(uz__return_cost(r, shape, to), 1ull);
 
 	r->from = c->current;
 	r->to = c->current = (uint8_t)to;
@@ -269,34 +275,26 @@ static void change(struct uz__return *r, enum uz__shape shape, unsigned int to, 
 	c->gap_ns = GAP_MIN_NS;
 	c->doubt_ns = DOUBT_MIN_NS;
 	c->probe_at_ns = now_ns + c->gap_ns;
-	c->calm_ps = uz__return_cost(r, shape, to, true);
 }
 
 /* The cheapest, and the one in use when nothing is better by more than a tenth. */
-static unsigned int best_of(const struct uz__return *r, enum uz__shape shape, bool live)
+static unsigned int best_of(const struct uz__return *r, enum uz__shape shape)
 {
 	unsigned int current = r->chooser[shape].current, best = current;
 
 	for (unsigned int m = 0; m < r->nr_methods; m++)
 		if (allowed(r, shape, m) &&
-		    uz__return_cost(r, shape, m, live) < uz__return_cost(r, shape, best, live))
+		    uz__return_cost(r, shape, m) < uz__return_cost(r, shape, best))
 			best = m;
-	if (uz__return_cost(r, shape, best, live) * 11 <
-	    uz__return_cost(r, shape, current, live) * 10)
+	if (uz__return_cost(r, shape, best) * 11 < uz__return_cost(r, shape, current) * 10)
 		return best;
 	return current;
 }
 
-/*
- * What was seen speaks for a change: a probe shall say it. When it did not last time the next one
- * takes longer, unless the cost rose since.
- */
-static void doubt(struct uz__return *r, enum uz__shape shape, uint64_t now_ns)
+/* A probe shall say whether it is so; the next one later, since it did not when we come here again. */
+static void doubt(struct uz__chooser *c, uint64_t now_ns)
 {
-	struct uz__chooser *c = &r->chooser[shape];
-	bool rose = uz__return_cost(r, shape, c->current, true) * 2 > c->calm_ps * 3;
-
-	if (now_ns < c->doubted_ns + (rose ? DOUBT_MIN_NS / 4 : c->doubt_ns))
+	if (now_ns < c->doubted_ns + c->doubt_ns)
 		return;
 	c->doubt_ns = UZ_MIN(2 * c->doubt_ns, GAP_MAX_NS);
 	c->doubted_ns = now_ns;
@@ -306,17 +304,16 @@ static void doubt(struct uz__return *r, enum uz__shape shape, uint64_t now_ns)
 bool uz__return_decide(struct uz__return *r, enum uz__shape shape, uint64_t now_ns)
 {
 	struct uz__chooser *c = &r->chooser[shape];
-	unsigned int best;
+	unsigned int best = best_of(r, shape);
+	bool fresh = !c->cost[best].nr_advice && now_ns - c->cost[best].probed_ns < FRESH_NS;
 
-	if (!c->cost[c->current].probed_ns)
+	if (best == c->current || !c->cost[c->current].probed_ns)
 		return false;
-	if (best_of(r, shape, true) != c->current)
-		doubt(r, shape, now_ns);
-	best = best_of(r, shape, false);
-	if (best == c->current || now_ns - c->cost[best].probed_ns > FRESH_NS)
-		return false;
-	change(r, shape, best, now_ns);
-	return true;
+	if (fresh && !c->cost[c->current].nr_advice)
+		change(r, shape, best, now_ns);
+	else
+		doubt(c, now_ns);
+	return c->current == best;
 }
 
 /* Nothing goes lazily where no method is lazy, or none is wanted. */

@@ -17,9 +17,13 @@ struct uz__figures {
 	uint64_t advice_ps, refault_ps;
 };
 
-/* @live are averages over the last eight samples or so, of memory in use; they lie above a probe's. */
+/*
+ * @live are averages over the last eight samples or so, of memory that was in use, so they lie above
+ * those of a probe; @calm is what they were after it, or twice the probe's if that is less.
+ */
 struct uz__method_cost {
-	struct uz__figures live, probe;
+	struct uz__figures live, calm, probe;
+	uint32_t nr_advice, nr_refault; /* samples since the probe */
 	uint64_t probed_ns; /* when it was last tried beside the others; 0: never */
 	bool legal; /* the system has it here, and it frees */
 };
@@ -31,7 +35,6 @@ struct uz__chooser {
 	uint64_t gap_ns; /* to the probe after it, when nothing changes */
 	uint64_t doubt_ns; /* as gap_ns, for probes because of what was seen */
 	uint64_t doubted_ns;
-	uint64_t calm_ps; /* the live cost of the current one at the last probe */
 };
 
 /* What was given back and when, in steps of UZ__LAZY_MAX_NS / 32; and what of it was wanted again. */
@@ -52,7 +55,6 @@ struct uz__return {
 	uint64_t look_ns, calm_ns; /* when to look for that again, when it is over */
 	struct uz__chooser chooser[NR_SHAPES];
 	struct uz__comeback comeback;
-	uint64_t forced_ps; /* a page that went lazily and was not wanted */
 	uint64_t switches, eager_frames, lazy_frames, refault_ns;
 	/* The last switch, for who logs it: names and the ratio of costs in percent. */
 	uint8_t from, to;
@@ -80,9 +82,6 @@ void uz__return_gone(struct uz__return *r, enum uz__shape shape, unsigned int me
 void uz__return_came(struct uz__return *r, enum uz__shape shape, unsigned int method,
 		     uint64_t now_ns, uint64_t frames, uint64_t spent_ns);
 
-/* Frames that had gone lazily were taken by force. */
-void uz__return_forced(struct uz__return *r, uint64_t frames, uint64_t spent_ns);
-
 /* The method does not work here after all. */
 void uz__return_refused(struct uz__return *r, enum uz__shape shape, unsigned int method);
 
@@ -98,11 +97,7 @@ void uz__return_looked(struct uz__return *r, uint64_t now_ns, bool pressed);
 /* Fills in what is about returns. */
 void uz__return_stats(const struct uz__return *r, struct uz_arena_stats *st);
 
-/*
- * Expected cost of a page that goes by @method, ps: its way out, and back if it is wanted. By the
- * figures of the last probe, or live ones as far as there are any.
- */
-uint64_t uz__return_cost(const struct uz__return *r, enum uz__shape shape, unsigned int method,
-			 bool live);
+/* Expected cost of a page that goes by @method, ps: its way out, and back if it is wanted. */
+uint64_t uz__return_cost(const struct uz__return *r, enum uz__shape shape, unsigned int method);
 
 #endif

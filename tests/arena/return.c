@@ -91,7 +91,6 @@ static void want(struct rig *g, unsigned int m, uint64_t age_ns)
 
 	if (m == LAZY && age_ns > UZ__LAZY_MAX_NS) {
 		ns = noisy(g, g->w.advice[DONTNEED] * 1000) * FRAMES / 1000;
-		uz__return_forced(&g->r, FRAMES, ns);
 		g->spent_ps += ns * 1000;
 		by = DONTNEED;
 	}

@@ -2,7 +2,9 @@
 /*
  * Memory return on the real system, for each backing: what the probe finds of each method, a
  * load that comes back within 2 s makes private memory go lazily and nothing else, after 2 s nothing
- * is lazy any more, and at every step the arena says within 2% what is resident.
+ * is lazy any more, and at every step the arena says within 2% what is resident. When MADV_FREE then
+ * spins, as it did in one version of Linux, it is left within a second, and is taken up again when it
+ * is good again.
  */
 #include "arena_i.h"
 
@@ -21,11 +23,25 @@
 
 static const char *const backing_names[] = { "private", "memfd", "file" };
 static const struct uz_plat_ops *below;
-static uint64_t ahead_ns;
+static uint64_t ahead_ns, spin_ns, nr_free_calls;
 
 static uint64_t skipping_now(struct uz_plat *pl)
 {
 	return below->now(pl) + ahead_ns;
+}
+
+/* MADV_FREE with a spinlock before it. */
+static int slow_give_back(struct uz_plat *pl, unsigned int method, const struct uz_range *v,
+			  unsigned int nr)
+{
+	uint64_t end = below->now(pl) + spin_ns;
+
+	if (method == UZ_HOST_FREE) {
+		nr_free_calls++;
+		while (below->now(pl) < end)
+			;
+	}
+	return below->give_back(pl, method, v, nr);
 }
 
 struct rig {
@@ -50,6 +66,7 @@ static void open_rig(struct rig *r, enum uz_host_backing b)
 	below = uz_host_plat(r->h)->ops;
 	r->ops = *below;
 	r->ops.now = skipping_now;
+	r->ops.give_back = slow_give_back;
 	uz_host_plat(r->h)->ops = &r->ops;
 	CHECK_EQ(uz_arena_open(uz_host_plat(r->h), &ac, false, &r->a), 0);
 	r->nr = 0;
@@ -156,6 +173,44 @@ static void test_backing(struct rig *r, enum uz_host_backing b)
 	uz_host_close(r->h);
 }
 
+static bool goes_by(struct rig *r, const char *method)
+{
+	struct uz_arena_stats st;
+
+	uz_arena_stats(r->a, &st);
+	return !strcmp(st.return_method, method);
+}
+
+static void test_slow_free(struct rig *r)
+{
+	uint64_t start, calls;
+
+	open_rig(r, UZ_HOST_PRIVATE);
+	grow(r, RUNS);
+	oscillate(r, 8, SECOND);
+	CHECK(goes_by(r, "free"));
+	spin_ns = 1000000;
+	ahead_ns += 20 * SECOND;
+	background(r);
+	start = skipping_now(uz_host_plat(r->h));
+	shrink(r, RUNS / 4);
+	background(r);
+	CHECK(!goes_by(r, "free"));
+	CHECK(skipping_now(uz_host_plat(r->h)) < start + SECOND);
+	ahead_ns += SECOND;
+	grow(r, RUNS);
+	calls = nr_free_calls;
+	oscillate(r, 4, SECOND);
+	CHECK_MSG(nr_free_calls <= calls + 6, "%llu calls of what is slow",
+		  (unsigned long long)(nr_free_calls - calls));
+	spin_ns = 0;
+	oscillate(r, 40, SECOND);
+	check_methods(&uz__arena(r->a)->ret.chooser[SHAPE_WHOLE], false);
+	CHECK(goes_by(r, "free"));
+	uz_arena_close(r->a);
+	uz_host_close(r->h);
+}
+
 int main(void)
 {
 	static struct rig r;
@@ -164,5 +219,6 @@ int main(void)
 	r.rng = &rng;
 	for (int b = UZ_HOST_PRIVATE; b <= UZ_HOST_FILE; b++)
 		test_backing(&r, (enum uz_host_backing)b);
+	test_slow_free(&r);
 	return 0;
 }
