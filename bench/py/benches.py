@@ -299,6 +299,7 @@ def pools(c):
 
 def returned(c):
     """A load that oscillates: CPU of taking memory and giving it back, and what stays."""
+    return_cells(c)
     for backing in ("private", "memfd"):
         fast = tools.lines("oscillate", backing=backing, period_ms=1000, cycles=20)
         slow = tools.lines("oscillate", backing=backing, period_ms=60000, learn=0, cycles=1)
@@ -310,6 +311,41 @@ def returned(c):
         (x,) = pick(slow, case="after")
         c.results.limit("return", f"{backing}: 60 s period, 12 s after", None, x["ratio"], 1.05, "x",
                         resident_mib=x["resident_mib"], live_mib=x["live_mib"])
+
+
+CELL_BACKINGS = ("private", "small", "memfd", "file")
+CELL_PIECES_KIB = (2048, 256, 64)
+CELL_PERIODS_MS = (400, 1000, 3000, 8000, 60000)
+LEAST_PERCENT = 0.02  # of a CPU: costs below are noise, and counted as that
+FREED = 0.05  # of what went may be resident 12 s later
+
+
+def cell(found):
+    """(cost of auto over that of the best fixed method that frees, its name, cost of auto)."""
+    fixed = [x for x in found if x["case"] != "auto" and x["left"] <= FREED]
+    best = min(fixed, key=lambda x: x["cpu_percent"])
+    (auto,) = pick(found, case="auto")
+    if auto["left"] > FREED:
+        raise RuntimeError(f"auto left {auto['left']:.0%} of what went")
+    return ((auto["cpu_percent"] + LEAST_PERCENT) / (best["cpu_percent"] + LEAST_PERCENT),
+            best["case"], auto)
+
+
+def return_cells(c):
+    """The method that an arena chooses against each fixed one, by backing, pieces and period."""
+    ratios = []
+    for backing in CELL_BACKINGS:
+        for kib in CELL_PIECES_KIB:
+            for period in CELL_PERIODS_MS:
+                found = tools.lines("returns", backing=backing, piece_kib=kib, period_ms=period)
+                ratio, best, auto = cell(found)
+                ratios.append(ratio)
+                c.results.add("return", f"{backing} {kib} KiB {period} ms", None, auto["cpu_percent"],
+                              peer_name=best, ratio=ratio, unit="%", switches=auto["switches"])
+    good = 100 * sum(r <= 1.1 for r in ratios) / len(ratios)
+    c.results.add("return", f"{len(ratios)} cells, within 1.1x of best", None, good, 95, "limit",
+                  good / 95, 1.0, "%")
+    c.results.limit("return", f"{len(ratios)} cells, auto over best", None, max(ratios), 1.25, "x")
 
 
 DISK = {f.__name__: f for f in (engine, density, scale, overhead, nbd, empty, pools, attach)}

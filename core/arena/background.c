@@ -28,9 +28,11 @@ uint64_t uz__keep_frames(const struct uz__arena *a)
 static bool return_some(struct uz__arena *a, enum return_how how)
 {
 	uint64_t target = uz__keep_frames(a);
+	uint32_t unit = how == RETURN_WHOLE ? a->pub.plat->return_bytes / PIECE_BYTES : 1;
 	uint64_t pieces =
 		a->nr_free_frames > target ? (a->nr_free_frames - target) / PIECE_FRAMES : 0;
 
+	pieces -= pieces % unit;
 	return uz__piece_return(a, (uint32_t)UZ_MIN(pieces, (uint64_t)ABLOCK_PIECES), how) != 0;
 }
 

@@ -226,14 +226,30 @@ static bool any_pieces(struct uz__arena *a, uint32_t max, enum return_how how, s
 	return found;
 }
 
+/*
+ * Where memory comes in huge pages, an arena block of which nothing stays is given back whole, with
+ * what is cold in it: only then the system also drops the table of its small pages, without which
+ * the next huge page cannot be had. That is 4 times the cost.
+ */
+static uint32_t whole_of(struct uz__arena *a, struct transit t)
+{
+	const struct ablock *ab = uz__ablock(a, t.ablock);
+	bool huge = a->pub.plat->return_bytes >= ABLOCK_BYTES;
+
+	return huge && !ab->nr_used && !ab->busy && !(ab->resident & ~t.mask) && !ab->lazy
+		       ? UINT32_MAX
+		       : t.mask;
+}
+
 /* By a method; one that turns out not to work is not used again, and they go by the one that does. */
-static int give(struct uz__arena *a, struct transit t, unsigned int *method, uint64_t *spent_ns)
+static int give(struct uz__arena *a, struct transit t, uint32_t busy, unsigned int *method,
+		uint64_t *spent_ns)
 {
 	int r;
 
 	for (;;) {
 		uz__transit_begin(a, t.mask);
-		r = uz__give(a, t.ablock, t.mask, *method, spent_ns);
+		r = uz__give(a, t.ablock, busy, *method, spent_ns);
 		uz__transit_end(a, t.mask);
 		if (r == 0 || *method == a->ret.fallback)
 			return r;
@@ -255,8 +271,9 @@ static bool choose(struct uz__arena *a, struct transit t)
 	return r == 0;
 }
 
-/* The pieces are busy, and counted as free. */
-static uint64_t return_pieces(struct uz__arena *a, struct transit t, enum return_how how)
+/* The pieces are counted as free; @busy: they, and what may be given back with them. */
+static uint64_t return_pieces(struct uz__arena *a, struct transit t, uint32_t busy,
+			      enum return_how how)
 {
 	struct ablock *ab = uz__ablock(a, t.ablock);
 	enum uz__shape shape = shape_of(t.mask);
@@ -269,7 +286,7 @@ static uint64_t return_pieces(struct uz__arena *a, struct transit t, enum return
 	if (how != RETURN_NOW && !choose(a, t))
 		lazy = false;
 	method = uz__return_pick(&a->ret, shape, lazy && !a->nr_lent);
-	r = give(a, t, &method, &spent);
+	r = give(a, t, busy, &method, &spent);
 	now = a->pub.plat->ops->now(a->pub.plat);
 	ab->resident &= ~t.mask;
 	if (r < 0) { /* some may have gone: as after a lazy method */
@@ -290,11 +307,13 @@ uint64_t uz__piece_return(struct uz__arena *a, uint32_t max_pieces, enum return_
 {
 	uint64_t bytes = how == RETURN_NOW ? uz__lazy_force(a, UINT64_MAX) : 0;
 	struct transit t = { 0 };
+	uint32_t busy;
 
 	if (bytes || !max_pieces || !any_pieces(a, max_pieces, how, &t))
 		return bytes;
-	uz__mark_busy(a, t.ablock, t.mask, true);
-	bytes = return_pieces(a, t, how);
-	uz__mark_busy(a, t.ablock, t.mask, false);
+	busy = whole_of(a, t);
+	uz__mark_busy(a, t.ablock, busy, true);
+	bytes = return_pieces(a, t, busy, how);
+	uz__mark_busy(a, t.ablock, busy, false);
 	return bytes;
 }

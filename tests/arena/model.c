@@ -408,6 +408,8 @@ int main(void)
 	m.limit = m.high = 16 << 20;
 	mem_plat_open(&m.mem);
 	mem_plat_offer_methods(&m.mem);
+	if (test_one_in(&rng, 2)) /* as where memory comes in huge pages */
+		m.mem.pl.commit_bytes = m.mem.pl.return_bytes = 2 << 20;
 	fault_plat_init(&m.fault, &m.mem.pl);
 	count_plat_init(&m.count, &m.fault.plat);
 	arena_open(&m, false);

@@ -92,7 +92,7 @@ struct uz_plat_ops {
  *   page_bytes    the system's page
  *   commit_bytes  the piece in which STORE memory is committed best: a huge page where the system
  *                 backs the store with them, 64 KiB otherwise
- *   return_bytes  the smallest piece worth giving back
+ *   return_bytes  the smallest piece worth giving back: 2 MiB where memory comes in huge pages
  *   methods       ways of giving back that give_back may be tried with; default_method is the
  *                 number of the one that decommit uses on the store
  */
