@@ -47,6 +47,10 @@ struct uz_host {
 
 extern const struct uz_plat_ops uz__plat_linux_ops;
 
+/* map_fd.c: slots of uz_plat_ops */
+int uz__map_fd(struct uz_plat *pl, void *p, size_t len, int fd, uint64_t off);
+int uz__unmap_fd(struct uz_plat *pl, void *p, size_t len);
+
 /* The store's file, when there is one: size, first use, look. */
 uint64_t uz__backing_bytes(const struct uz_host *h);
 int uz__backing_create(struct uz_host *h, uint64_t bytes);

@@ -158,6 +158,7 @@ void uz__ablock_take(struct uz__arena *a, struct ablock *ab, enum ablock_kind ki
 	a->nr_bearing += uz__ablock_bearing(ab);
 	a->nr_clean_frames += ab->kind == CLEAN ? nr : 0;
 	a->lent_frames[kind] += ab->in_region ? nr : 0;
+	uz_store(&a->foreign_free, a->foreign_free - (ab->foreign ? nr : 0));
 }
 
 void uz__ablock_put(struct uz__arena *a, struct ablock *ab, uint32_t first, uint32_t nr)
@@ -165,6 +166,7 @@ void uz__ablock_put(struct uz__arena *a, struct ablock *ab, uint32_t first, uint
 	a->nr_bearing -= uz__ablock_bearing(ab);
 	a->nr_clean_frames -= ab->kind == CLEAN ? nr : 0;
 	a->lent_frames[ab->kind] -= ab->in_region ? nr : 0;
+	uz_store(&a->foreign_free, a->foreign_free + (ab->foreign ? nr : 0));
 	set(ab, first, nr, false);
 	if (!ab->nr_used)
 		ab->kind = EMPTY;
@@ -179,11 +181,13 @@ bool uz__ablock_is(const struct ablock *ab, uint32_t first, uint32_t nr, bool us
 	return true;
 }
 
-/* Pieces that are resident and hold nothing. */
+/* Pieces that are resident and hold nothing, and may go back. */
 uint32_t uz__ablock_free_pieces(const struct ablock *ab)
 {
 	uint32_t pieces = 0;
 
+	if (ab->foreign)
+		return 0;
 	for (unsigned int p = 0; p < ABLOCK_PIECES; p++)
 		if (!(ab->used[p / 4] >> (p % 4 * 16) & 0xffff))
 			pieces |= 1u << p;

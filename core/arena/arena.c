@@ -199,9 +199,9 @@ static bool worth_emptying(const struct uz__arena *a, const struct ablock *ab)
 	uint32_t resident = uz_popcount(ab->resident) * PIECE_FRAMES;
 	uint64_t reserve = uz__reserve_frames(a);
 
-	return ab->kind == MOVABLE && !ab->isolated && !ab->busy && ab->nr_used &&
-	       a->nr_free_frames >= UZ_MAX(resident + reserve / 2,
-					   uz__keep_frames(a) + WORTH_PIECES * PIECE_FRAMES);
+	return ab->kind == MOVABLE && !ab->isolated && !ab->busy && !ab->foreign && ab->nr_used &&
+	       uz__spare_frames(a) >= UZ_MAX(resident + reserve / 2,
+					     uz__keep_frames(a) + WORTH_PIECES * PIECE_FRAMES);
 }
 
 bool uz_ablock_sparse(struct uz_arena *pub, uint32_t *ablock, uint32_t *nr_used)

@@ -36,6 +36,7 @@ struct ablock {
 	uint8_t bin;
 	uint8_t kind; /* enum ablock_kind */
 	bool isolated, on_cold, in_region, granted;
+	bool foreign; /* somebody's own memory: resident unless isolated, never given back */
 	uint32_t target; /* of one that a grant empties; 0: none yet */
 	uint32_t lazy; /* a bit a piece; if there is one, it is in the lazy list */
 	uint32_t lazy_next, lazy_prev;
@@ -110,6 +111,7 @@ struct uz__arena {
 	uint32_t nr_regions; /* atomic, those that promise: without any, nothing is checked */
 	uint32_t nr_lent; /* arena blocks of regions */
 	uint32_t nr_spread; /* regions that data is spread over */
+	uint64_t foreign_free; /* of nr_free_frames: those that are not the system's */
 	uint32_t nr_evac; /* arena blocks that are kept to move to, while something is promised */
 	uint64_t lent_frames[NR_KINDS]; /* in use in regions */
 	uint64_t nr_clean_frames; /* in use */
@@ -125,6 +127,12 @@ struct uz__arena {
 static inline struct uz__arena *uz__arena(const struct uz_arena *a)
 {
 	return (struct uz__arena *)(void *)(uintptr_t)a;
+}
+
+/* Free frames that could go back. */
+static inline uint64_t uz__spare_frames(const struct uz__arena *a)
+{
+	return a->nr_free_frames - a->foreign_free;
 }
 
 static inline void uz__free_frames_add(struct uz__arena *a, int64_t nr)
@@ -172,6 +180,9 @@ int uz__check_regions(const struct uz__arena *a);
  * and again. Lock held. */
 uint64_t uz__reserve_frames(const struct uz__arena *a);
 uint64_t uz__keep_frames(const struct uz__arena *a);
+
+/* grant.c: takes @bytes of budget, returning free memory for it. Lock held; may be dropped. */
+bool uz__budget_make(struct uz__arena *a, uint64_t bytes);
 
 /* area.c: takes @bytes from the budget if @keep_frames remain for urgent runs. */
 bool uz__budget_try(struct uz__arena *a, uint64_t bytes, uint64_t keep_frames);

@@ -30,7 +30,7 @@ static bool return_some(struct uz__arena *a, enum return_how how)
 	uint64_t target = uz__keep_frames(a);
 	uint32_t unit = how == RETURN_WHOLE ? a->pub.plat->return_bytes / PIECE_BYTES : 1;
 	uint64_t pieces =
-		a->nr_free_frames > target ? (a->nr_free_frames - target) / PIECE_FRAMES : 0;
+		uz__spare_frames(a) > target ? (uz__spare_frames(a) - target) / PIECE_FRAMES : 0;
 
 	pieces -= pieces % unit;
 	return uz__piece_return(a, (uint32_t)UZ_MIN(pieces, (uint64_t)ABLOCK_PIECES), how) != 0;
@@ -63,11 +63,11 @@ static bool step(struct uz__arena *a)
 	const struct uz__place evac = { .kind = EMPTY, .begin = true };
 	uint64_t target = uz__reserve_frames(a);
 	uint32_t chunk = a->pub.plat->commit_bytes / PIECE_BYTES;
-	uint64_t after = a->nr_free_frames + (uint64_t)chunk * PIECE_FRAMES;
+	uint64_t after = uz__spare_frames(a) + (uint64_t)chunk * PIECE_FRAMES;
 
 	if (uz__lazy_force(a, lazy_end(a)))
 		return true;
-	if (a->nr_free_frames < target / 2 && after <= target)
+	if (uz__spare_frames(a) < target / 2 && after <= target)
 		return fill(a, chunk);
 	if (uz__evac_ready(a) < a->nr_evac && uz__piece_commit(a, evac, ABLOCK_PIECES) == 0)
 		return true;

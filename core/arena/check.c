@@ -5,7 +5,7 @@
 #include "arena_i.h"
 
 struct count {
-	uint64_t used, free, pieces, clean, bearing, lent, lent_frames, lazy;
+	uint64_t used, free, pieces, clean, bearing, lent, foreign, lent_frames, lazy;
 };
 
 static int check_ablock(struct uz__arena *a, uint32_t i, struct count *c)
@@ -24,6 +24,9 @@ static int check_ablock(struct uz__arena *a, uint32_t i, struct count *c)
 	c->clean += ab->kind == CLEAN ? used : 0;
 	c->bearing += uz__ablock_bearing(ab);
 	c->lent += ab->in_region;
+	c->foreign += ab->foreign ? uz__ablock_free_frames(ab) : 0;
+	if (ab->foreign && (!ab->in_region || (!ab->isolated && ~ab->resident)))
+		return -UZ_EBADMSG;
 	c->lent_frames += ab->in_region ? used : 0;
 	if (ab->in_region && ab->kind == PINNED)
 		return -UZ_EBADMSG;
@@ -91,7 +94,8 @@ int uz_arena_check(struct uz_arena *pub)
 		return -UZ_EBADMSG;
 	for (unsigned int k = 0; k < NR_KINDS; k++)
 		c.lent_frames -= a->lent_frames[k];
-	if (c.lent != a->nr_lent || c.lent_frames || uz__check_regions(a) < 0)
+	if (c.lent != a->nr_lent || c.foreign != a->foreign_free || c.lent_frames ||
+	    uz__check_regions(a) < 0)
 		return -UZ_EBADMSG;
 	if (c.lazy * PIECE_FRAMES != a->lazy_frames || c.lazy != count_lazy(a))
 		return -UZ_EBADMSG;

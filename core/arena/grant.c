@@ -22,8 +22,7 @@ static struct uz__arena *arena_of(const struct uz_window *w)
 	return uz__arena(w->arena);
 }
 
-/* Takes @bytes of budget, returning free memory elsewhere for it. Lock held; may be dropped. */
-static bool take_budget(struct uz__arena *a, uint64_t bytes)
+bool uz__budget_make(struct uz__arena *a, uint64_t bytes)
 {
 	while (!uz__budget_try(a, bytes, 0))
 		if (!uz__piece_return(a, ABLOCK_PIECES, RETURN_NOW))
@@ -40,7 +39,7 @@ static int charge_cold(struct uz__arena *a, const struct uz_window *w, uint64_t 
 	uz_lock(a->pub.plat, &a->lock);
 	for (uint32_t i = w->first; i < w->first + w->nr; i++)
 		cold += uz_popcount(~uz__ablock(a, i)->resident) * (uint64_t)PIECE_BYTES;
-	if (take_budget(a, cold))
+	if (uz__budget_make(a, cold))
 		a->due_bytes -= *charged = cold;
 	else
 		r = -UZ_ENOMEM;
@@ -74,7 +73,7 @@ static int target_commit(struct uz__arena *a, uint32_t i)
 
 	if (!cold)
 		return 0;
-	if (!take_budget(a, uz_popcount(cold) * (uint64_t)PIECE_BYTES) ||
+	if (!uz__budget_make(a, uz_popcount(cold) * (uint64_t)PIECE_BYTES) ||
 	    uz__mask_commit(a, i, cold) < 0)
 		return -UZ_ENOMEM;
 	return 0;
@@ -162,6 +161,21 @@ bool uz_window_half(struct uz_arena *pub, uint32_t *from, uint32_t *to)
 	return *from != 0;
 }
 
+static int give_back(struct uz__arena *a, uint32_t i, uint32_t pieces)
+{
+	struct ablock *ab = uz__ablock(a, i);
+	int r = 0;
+
+	if (ab->foreign) {
+		uz__foreign_take(a, i);
+	} else {
+		ab->busy = pieces;
+		r = uz__mask_decommit(a, i, pieces);
+		ab->busy = 0;
+	}
+	return r;
+}
+
 /* An isolated arena block that is empty goes back, its bytes stay charged. */
 void uz_window_done(struct uz_window *w, uint32_t i)
 {
@@ -173,10 +187,8 @@ void uz_window_done(struct uz_window *w, uint32_t i)
 	uz_lock(a->pub.plat, &a->lock);
 	close_target(a);
 	pieces = ab->nr_used ? 0 : ab->resident;
-	ab->busy = pieces;
-	if (pieces && uz__mask_decommit(a, i, pieces) == 0)
+	if (pieces && give_back(a, i, pieces) == 0)
 		a->due_bytes -= uz_popcount(pieces) * (uint64_t)PIECE_BYTES;
-	ab->busy = 0;
 	uz_unlock(a->pub.plat, &a->lock);
 	w->stage_ns[UZ_STAGE_RETURN] += now_ns(a) - start;
 }
@@ -223,6 +235,8 @@ static void close_window(struct uz_region *r, struct uz_window *w)
 		a->half_left |= a->half == i;
 		if (a->half == i)
 			continue;
+		if (uz__ablock(a, i)->foreign)
+			uz__foreign_lend(a, i);
 		uz__ablock(a, i)->isolated = false;
 		uz__ablock_file(a, i);
 	}
@@ -239,10 +253,10 @@ static void undo(struct uz_region *r, struct uz_window *w, bool charged)
 	uz_lock(a->pub.plat, &a->lock);
 	for (uint32_t i = w->first; i < w->first + w->nr; i++)
 		cold += uz_popcount(~uz__ablock(a, i)->resident) * (uint64_t)PIECE_BYTES;
-	if (charged)
-		uz_fetch_sub(&a->total_bytes, cold);
-	else
+	if (!charged)
 		cold = 0;
+	if (!r->foreign)
+		uz_fetch_sub(&a->total_bytes, cold);
 	a->due_bytes -= w->nr * ABLOCK_BYTES - cold;
 	close_window(r, w);
 	uz_unlock(a->pub.plat, &a->lock);
@@ -260,7 +274,8 @@ static struct uz_grant *find_grant(struct uz_region *r, uint32_t id)
 static void record(struct uz_region *r, const struct uz_window *w, struct uz_grant *out)
 {
 	r->last_id += 1 + (r->last_id == UINT32_MAX);
-	*out = (struct uz_grant){ r->last_id, w->first, w->nr };
+	*out = (struct uz_grant){ r->last_id, w->first, w->nr, 0 };
+	out->offset_bytes = (w->first - r->first) * ABLOCK_BYTES;
 	*find_grant(r, 0) = *out;
 	for (uint32_t i = w->first; i < w->first + w->nr; i++)
 		uz__ablock(r->a, i)->granted = true;
@@ -387,7 +402,8 @@ int uz_contig_free(struct uz_region *r, uint32_t id)
 	if (g) {
 		struct uz_window w = { .arena = &a->pub, .first = g->first, .nr = g->nr };
 
-		uz_fetch_sub(&a->total_bytes, w.nr * ABLOCK_BYTES);
+		if (!uz__ablock(a, w.first)->foreign)
+			uz_fetch_sub(&a->total_bytes, w.nr * ABLOCK_BYTES);
 		close_window(r, &w);
 		*g = (struct uz_grant){ 0 };
 		rc = 0;

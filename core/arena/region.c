@@ -7,6 +7,8 @@
 
 #include "region_i.h"
 
+#define UNMAP_NS 1000000000ull
+
 /* What is in two arena blocks on its way from one to the other counts once. */
 static uint64_t bearing(const struct uz__arena *a)
 {
@@ -98,32 +100,37 @@ static int name_copy(struct uz_region *r, const char *name)
 	return 0;
 }
 
-/* What it costs to have the arena block in a region; UINT32_MAX: it cannot be. */
-static uint32_t place_cost(struct uz__arena *a, uint32_t i)
+/* What it costs to have the arena block in the region; UINT32_MAX: it cannot be. */
+static uint32_t place_cost(const struct uz_region *r, uint32_t i)
 {
+	struct uz__arena *a = r->a;
 	const struct ablock *ab;
 
 	if (i >= a->first_ablock + a->nr_ablocks)
 		return 0;
 	ab = uz__ablock(a, i);
+	if (r->foreign && (ab->nr_used || ab->isolated || ab->busy))
+		return UINT32_MAX;
 	return ab->kind == PINNED || ab->in_region ? UINT32_MAX : ab->nr_used;
 }
 
-/* The cheapest stretch of @nr, fresh arena blocks included; NO_ABLOCK if there is none. */
-static uint32_t find_place(struct uz__arena *a, uint32_t nr)
+/* The cheapest stretch, fresh arena blocks included; NO_ABLOCK if there is none. */
+static uint32_t find_place(const struct uz_region *r)
 {
+	const struct uz__arena *a = r->a;
+	uint32_t nr = r->nr;
 	uint64_t end =
 		UZ_MIN((uint64_t)a->first_ablock + a->nr_ablocks + nr, (uint64_t)a->end_ablock);
 	uint32_t best = NO_ABLOCK, len = 0;
 	uint64_t cost = 0, least = UINT64_MAX;
 
 	for (uint32_t i = a->first_ablock; i < end; i++) {
-		uint32_t c = place_cost(a, i);
+		uint32_t c = place_cost(r, i);
 
 		len = c == UINT32_MAX ? 0 : len + 1;
 		cost = c == UINT32_MAX ? 0 : cost + c;
 		if (len > nr)
-			cost -= place_cost(a, i - nr);
+			cost -= place_cost(r, i - nr);
 		if (len >= nr && cost < least) {
 			least = cost;
 			best = i - nr + 1;
@@ -155,6 +162,10 @@ static int mark_place(struct uz__arena *a, struct uz_region *r)
 		rc = uz__ablock_fresh(a, &fresh);
 	for (uint32_t i = r->first; i < r->first + r->nr && rc == 0; i++)
 		uz__ablock_lend(a, i, true);
+	for (uint32_t i = r->first; i < r->first + r->nr && rc == 0 && r->foreign; i++) {
+		uz__ablock_unfile(a, i); /* until the caller's memory is there */
+		uz__ablock(a, i)->isolated = true;
+	}
 	return rc;
 }
 
@@ -183,7 +194,7 @@ static int join(struct uz__arena *a, struct uz_region *r)
 	rc = prepare(a, r->nr);
 	if (rc < 0)
 		return rc;
-	r->first = find_place(a, r->nr);
+	r->first = find_place(r);
 	if (at == UZ_REGION_MAX || r->first == NO_ABLOCK)
 		return -UZ_ENOSPC;
 	more = r->nr + (r->nr_evac > a->nr_evac ? r->nr_evac - a->nr_evac : 0);
@@ -202,42 +213,8 @@ static int join(struct uz__arena *a, struct uz_region *r)
 	return 0;
 }
 
-int uz_region_create(struct uz_arena *pub, const struct uz_region_config *c, struct uz_region **out)
-{
-	struct uz__arena *a = uz__arena(pub);
-	uint64_t all = (uint64_t)(a->end_ablock - a->first_ablock) * ABLOCK_BYTES;
-	struct uz_region *r;
-	void *mem;
-	int rc;
-
-	if (c->policy > UZ_CONTIG_CMA || !c->bytes || c->bytes > all || c->evac_min_bytes > all)
-		return -UZ_EINVAL;
-	rc = uz_scratch_alloc(pub, sizeof(*r), &mem);
-	if (rc < 0)
-		return rc;
-	r = mem;
-	r->a = a;
-	r->borrower = c->borrower;
-	r->policy = c->policy;
-	r->spread = c->spread;
-	r->nr_evac = (uint32_t)UZ_MAX(UZ_DIV_UP(c->evac_min_bytes, ABLOCK_BYTES), 1ull);
-	r->nr = (uint32_t)UZ_DIV_UP(c->bytes, ABLOCK_BYTES);
-	rc = name_copy(r, c->name);
-	if (rc == 0) {
-		uz_lock(pub->plat, &a->lock);
-		while (uz__lazy_force(a, UINT64_MAX)) /* what is granted must be there at once */
-			;
-		rc = join(a, r);
-		uz_unlock(pub->plat, &a->lock);
-	}
-	if (rc < 0)
-		uz_scratch_free(pub, r, sizeof(*r));
-	else
-		*out = r;
-	return rc;
-}
-
-int uz_region_destroy(struct uz_region *r)
+/* -EBUSY: grants are out. */
+static int leave(struct uz_region *r)
 {
 	struct uz__arena *a = r->a;
 	int rc = -UZ_EBUSY;
@@ -258,6 +235,64 @@ int uz_region_destroy(struct uz_region *r)
 		}
 	}
 	uz_unlock(a->pub.plat, &a->lock);
+	return rc;
+}
+
+int uz_region_create(struct uz_arena *pub, const struct uz_region_config *c, struct uz_region **out)
+{
+	struct uz__arena *a = uz__arena(pub);
+	uint64_t all = (uint64_t)(a->end_ablock - a->first_ablock) * ABLOCK_BYTES;
+	struct uz_region *r;
+	void *mem;
+	int rc;
+
+	if (c->foreign && !pub->plat->ops->map_fd)
+		return -UZ_ENOTSUP;
+	if (c->policy > UZ_CONTIG_CMA || !c->bytes || c->bytes > all || c->evac_min_bytes > all)
+		return -UZ_EINVAL;
+	rc = uz_scratch_alloc(pub, sizeof(*r), &mem);
+	if (rc < 0)
+		return rc;
+	r = mem;
+	r->a = a;
+	r->borrower = c->borrower;
+	r->policy = c->policy;
+	r->spread = c->spread;
+	r->foreign = c->foreign;
+	r->nr_evac = (uint32_t)UZ_MAX(UZ_DIV_UP(c->evac_min_bytes, ABLOCK_BYTES), 1ull);
+	r->nr = (uint32_t)UZ_DIV_UP(c->bytes, ABLOCK_BYTES);
+	rc = name_copy(r, c->name);
+	if (rc == 0) {
+		uz_lock(pub->plat, &a->lock);
+		while (uz__lazy_force(a, UINT64_MAX)) /* what is granted must be there at once */
+			;
+		rc = join(a, r);
+		uz_unlock(pub->plat, &a->lock);
+	}
+	if (rc == 0 && r->foreign) {
+		rc = uz__foreign_map(r, c->fd, c->fd_offset_bytes);
+		if (rc < 0)
+			leave(r);
+	}
+	if (rc < 0)
+		uz_scratch_free(pub, r, sizeof(*r));
+	else
+		*out = r;
+	return rc;
+}
+
+int uz_region_destroy(struct uz_region *r)
+{
+	struct uz__arena *a = r->a;
+	struct uz_plat *pl = a->pub.plat;
+	int rc = 0;
+
+	if (r->foreign && r->nr_used)
+		return -UZ_EBUSY;
+	if (r->foreign)
+		rc = uz__foreign_unmap(r, pl->ops->now(pl) + UNMAP_NS);
+	if (rc == 0)
+		rc = leave(r);
 	if (rc == 0)
 		uz_scratch_free(&a->pub, r, sizeof(*r));
 	return rc;

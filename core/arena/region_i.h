@@ -19,6 +19,7 @@ struct uz_region {
 	struct uz_borrower *borrower;
 	enum uz_contig_policy policy;
 	bool spread;
+	bool foreign; /* on somebody's own memory */
 	uint32_t nr_evac; /* arena blocks to move to that are kept resident */
 	uint32_t first, nr; /* arena blocks */
 	uint32_t nr_used; /* granted */
@@ -35,6 +36,15 @@ static inline bool uz__promises(const struct uz_region *r)
 {
 	return r->policy != UZ_CONTIG_CMA;
 }
+
+/*
+ * foreign.c: replaces the region's arena blocks, which are free and isolated, and ends their isolation;
+ * empties the region and takes them back. An arena block is part of what is lent, or taken out.
+ */
+int uz__foreign_map(struct uz_region *r, int fd, uint64_t offset_bytes);
+int uz__foreign_unmap(struct uz_region *r, uint64_t deadline_ns);
+void uz__foreign_lend(struct uz__arena *a, uint32_t i);
+void uz__foreign_take(struct uz__arena *a, uint32_t i);
 
 /*
  * window.c: chooses w->nr arena blocks of the region and isolates them. -ENOMEM: there is no such

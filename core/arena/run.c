@@ -162,7 +162,7 @@ int uz_run_alloc(struct uz_arena *pub, uint32_t nr, unsigned int flags, uint32_t
 	UZ_ASSERT(nr >= 1 && nr <= UZ_RUN_MAX);
 	uz_lock(pub->plat, &a->lock);
 	r = run_alloc(a, nr, flags, first);
-	low = a->nr_free_frames < uz__reserve_frames(a) / 2;
+	low = uz__spare_frames(a) < uz__reserve_frames(a) / 2;
 	uz_unlock(pub->plat, &a->lock);
 	if (r == 0)
 		uz_san_poison(uz_frame_addr(pub, *first), (size_t)nr << UZ_FRAME_SHIFT);

@@ -98,7 +98,7 @@ int uz_store_region_destroy(struct uz_store *s, struct uz_region *region)
 
 	uz_lock(s->plat, &s->control);
 	uz__claim_background(s);
-	r = uz_region_destroy(region);
+	r = uz__half_join(s) ? uz_region_destroy(region) : -UZ_EBUSY;
 	if (r == 0)
 		uz_store(&s->nr_regions, s->nr_regions - 1);
 	if (!s->nr_regions && s->map)

@@ -200,7 +200,7 @@ static struct {
 static void *let_go(void *arg)
 {
 	(void)arg;
-	usleep(20000);
+	usleep(200000);
 	uz__slot_unlock(held.slot, held.word);
 	return NULL;
 }

@@ -90,6 +90,20 @@ static void fault_wait(struct uz_plat *pl, const uint32_t *addr, uint32_t value,
 	below->ops->wait(below, addr, value, deadline_ns);
 }
 
+static int fault_map_fd(struct uz_plat *pl, void *p, size_t len, int fd, uint64_t off)
+{
+	struct uz_plat *below = to_fault(pl)->below;
+
+	return below->ops->map_fd(below, p, len, fd, off);
+}
+
+static int fault_unmap_fd(struct uz_plat *pl, void *p, size_t len)
+{
+	struct uz_plat *below = to_fault(pl)->below;
+
+	return below->ops->unmap_fd(below, p, len);
+}
+
 static void fault_wake(struct uz_plat *pl, const uint32_t *addr)
 {
 	struct uz_plat *below = to_fault(pl)->below;
@@ -123,6 +137,8 @@ static const struct uz_plat_ops fault_ops = {
 	.store_peek = fault_store_peek,
 	.wait = fault_wait,
 	.wake = fault_wake,
+	.map_fd = fault_map_fd,
+	.unmap_fd = fault_unmap_fd,
 	.now = fault_now,
 	.pressed = fault_pressed,
 };

@@ -100,16 +100,29 @@ struct uz_region_config {
 	 * 2 MiB, at least one. It is part of what is promised; of several regions the largest counts.
 	 */
 	uint64_t evac_min_bytes;
+	/*
+	 * The caller's own memory, @bytes of @fd from @fd_offset_bytes on: dma-heap, u-dma-buf, hugetlb or
+	 * a memfd sealed against shrinking. It is mapped, stays open as far as the arena is concerned, is
+	 * charged to the budget and never given back to the system. A grant is made in place:
+	 * whoever has the memory mapped finds what the disks left there, and the arena does not touch
+	 * it until the grant is freed. The caller is trusted to leave the rest alone. Errors as
+	 * map_fd of <uz/plat.h>.
+	 */
+	bool foreign;
+	int fd;
+	uint64_t fd_offset_bytes;
 };
 
 /* -EEXIST: the name; -EINVAL: name, size or policy; -ENOSPC: the inequality, addresses, UZ_REGION_MAX. */
 int uz_region_create(struct uz_arena *a, const struct uz_region_config *c, struct uz_region **out);
-int uz_region_destroy(struct uz_region *r); /* -EBUSY: grants are out */
+/* -EBUSY: grants are out; on the caller's memory as uz_contig_alloc of all of it, which takes up to 1 s. */
+int uz_region_destroy(struct uz_region *r);
 struct uz_region *uz_region_find(struct uz_arena *a, const char *name); /* NULL: none */
 
 struct uz_grant {
 	uint32_t id; /* 1..; 0 is none */
 	uint32_t first, nr; /* arena blocks */
+	uint64_t offset_bytes; /* from where the region begins */
 };
 
 /*

@@ -68,6 +68,15 @@ struct uz_plat_ops {
 			 unsigned int nr);
 	/* Bytes of the range that the system holds for us, or -errno. NULL if nr_methods is 0. */
 	int64_t (*held)(struct uz_plat *pl, const void *p, size_t len);
+	/*
+	 * STORE memory that is not committed becomes that of @fd from @off on, shared and writable, and
+	 * is there; until unmap_fd, after which it is as before. NULL: the platform has no descriptors.
+	 * -EOPNOTSUPP: somebody could adopt the store; -EACCES: not open for reading and writing;
+	 * -EOVERFLOW: smaller than @off + @len; -EPERM: a file that is not sealed against shrinking,
+	 * or sealed against writing; -EBADF, -ENODEV, -EINVAL, -ENOMEM, -ENOSPC as mmap has them.
+	 */
+	int (*map_fd)(struct uz_plat *pl, void *p, size_t len, int fd, uint64_t off);
+	int (*unmap_fd)(struct uz_plat *pl, void *p, size_t len);
 	/* Bytes of the existing store, 0 if it is to be created. */
 	uint64_t (*store_bytes)(struct uz_plat *pl);
 	/* Copies the first @len bytes of an existing store: for a look before it is mapped. */

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A caller's descriptor in the place of a part of a private store: dma-heap, u-dma-buf, hugetlb, memfd.
+ * All that can be known is looked at before the store's own mapping is replaced: the kernel takes that
+ * away before it asks the descriptor's driver.
+ */
+#include "host_i.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+static struct uz_host *to_host(struct uz_plat *pl)
+{
+	return UZ_CONTAINER_OF(pl, struct uz_host, plat);
+}
+
+/* A file that somebody could make smaller would be SIGBUS one day. Drivers' memory does not shrink. */
+static int check_seals(int fd)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	return seals < 0 || seals & F_SEAL_SHRINK ? 0 : -EPERM;
+}
+
+/* Memory of drivers need not have a size that can be asked for: then mmap says it. */
+static int check_size(int fd, uint64_t end)
+{
+	off_t size = lseek(fd, 0, SEEK_END);
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (size <= 0 && !S_ISREG(st.st_mode))
+		return 0;
+	return (uint64_t)size < end ? -EOVERFLOW : 0;
+}
+
+static int check(const struct uz_host *h, size_t len, int fd, uint64_t off)
+{
+	int flags = fcntl(fd, F_GETFL), rc;
+
+	if (flags < 0)
+		return -errno;
+	if (h->fd >= 0)
+		return -EOPNOTSUPP;
+	if ((flags & O_ACCMODE) != O_RDWR)
+		return -EACCES;
+	if (off % h->plat.page_bytes || off + len < off || off + len > INT64_MAX)
+		return -EINVAL;
+	rc = check_size(fd, off + len);
+	return rc < 0 ? rc : check_seals(fd);
+}
+
+/* Pages that a file does not have yet are made now, where their lack is an errno. */
+static int populate(void *p, size_t len, int fd, uint64_t off)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    fallocate(fd, 0, (off_t)off, (off_t)len) < 0)
+		return -errno;
+	if (madvise(p, len, MADV_POPULATE_WRITE) < 0 && errno == ENOMEM)
+		return -ENOMEM;
+	return 0;
+}
+
+int uz__unmap_fd(struct uz_plat *pl, void *p, size_t len)
+{
+	void *at = mmap(p, len, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+
+	if (at == MAP_FAILED)
+		return -errno;
+	if (to_host(pl)->huge)
+		madvise(p, len, MADV_NOHUGEPAGE);
+	return 0;
+}
+
+int uz__map_fd(struct uz_plat *pl, void *p, size_t len, int fd, uint64_t off)
+{
+	int rc = check(to_host(pl), len, fd, off);
+	void *trial;
+
+	if (rc < 0)
+		return rc;
+	trial = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)off);
+	if (trial == MAP_FAILED)
+		return -errno;
+	rc = populate(trial, len, fd, off);
+	munmap(trial, len);
+	if (rc < 0)
+		return rc;
+	if (mmap(p, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, (off_t)off) ==
+	    MAP_FAILED) {
+		rc = -errno;
+		uz__unmap_fd(pl, p, len);
+		return rc;
+	}
+	return populate(p, len, fd, off);
+}
