@@ -168,9 +168,11 @@ static int mem_store_peek(struct uz_plat *pl, void *buf, size_t len)
 
 static void mem_wait(struct uz_plat *pl, const uint32_t *addr, uint32_t value, uint64_t deadline_ns)
 {
-	(void)pl;
-	(void)deadline_ns;
-	syscall(SYS_futex, addr, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+	uint64_t end = deadline_ns - UZ_MIN(deadline_ns, mem_of(pl)->skip_ns);
+	struct timespec t = { (time_t)(end / 1000000000), (long)(end % 1000000000) };
+
+	syscall(SYS_futex, addr, FUTEX_WAIT_BITSET_PRIVATE, value,
+		deadline_ns == UZ_FOREVER ? NULL : &t, NULL, FUTEX_BITSET_MATCH_ANY);
 }
 
 static void mem_wake(struct uz_plat *pl, const uint32_t *addr)

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A grant of a region full of data that has to be moved, while the n-th commit, decommit or move
+ * fails, once or from there on, for each n: it fails or finds another way, nothing is lost or miscounted, and
+ * the next grant has what it wants.
+ */
+#include <errno.h>
+
+#include "grant_model.h"
+
+/* Nothing is left but a region full of data that has to be moved, outside of which there is room. */
+static struct model_region *set_out(struct model *m)
+{
+	struct model_region *g = &m->region[0];
+
+	for (uint32_t i = 0; i < m->nr_runs; i++)
+		m->run[i].held = false;
+	for (uint32_t i = 0; i < MODEL_REGIONS; i++) {
+		while (m->region[i].r && m->region[i].nr_grants)
+			model_ungrant(m, &m->region[i], 0);
+		if (m->region[i].r)
+			CHECK_EQ(uz_region_destroy(m->region[i].r), 0);
+		m->region[i].r = NULL;
+	}
+	while (m->nr_runs)
+		model_free(m, m->nr_runs - 1);
+	uz_arena_trim(m->a);
+	g->c = (struct uz_region_config){ .name = "a", .bytes = 3 * ABLOCK_BYTES, .spread = true };
+	CHECK_EQ(model_region(m, 0), 0);
+	for (uint32_t i = 0; i < 600; i++)
+		CHECK_EQ(model_alloc(m, UZ_RUN_MAX, MODEL_MOVE), 0);
+	return g;
+}
+
+/* The n-th call fails, for each n until a grant needs no more; the next grant has what it wants. */
+static void each_call(struct model *m, enum fault_call call, uint64_t nr, const char *name)
+{
+	uint64_t n = 0, failed = 0;
+	bool fired;
+
+	do {
+		struct model_region *g = set_out(m);
+
+		n++;
+		fault_plat_fail(&m->fault, call, n, nr, -ENOMEM);
+		m->faults = true;
+		failed += model_grant(m, g, 3 * ABLOCK_BYTES) < 0;
+		fired = fault_plat_fired(&m->fault, call);
+		fault_plat_clear(&m->fault);
+		m->faults = false;
+		model_check(m);
+		if (!g->nr_grants)
+			CHECK_EQ(model_grant(m, g, 3 * ABLOCK_BYTES), 0);
+		model_check(m);
+	} while (fired && n < 12); /* what fails for good may be called until the deadline */
+	test_count(name, n);
+	CHECK(call != FAULT_DECOMMIT || nr == 1 || failed > 0);
+}
+
+/* One move fails: the grant tries again and has it. All from there on: it fails, nothing is lost. */
+static void each_move(struct model *m)
+{
+	uint64_t n = 0, before, after;
+
+	do {
+		for (int all = 0; all < 2; all++) {
+			struct model_region *g = set_out(m);
+
+			before = m->moves;
+			m->fail_from = before + n;
+			m->fail_to = all ? UINT64_MAX : m->fail_from + 1;
+			CHECK_EQ(model_grant(m, g, 3 * ABLOCK_BYTES), all ? -EBUSY : 0);
+			after = m->moves;
+			m->fail_from = m->fail_to = 0;
+			model_check(m);
+			if (all)
+				CHECK_EQ(model_grant(m, g, 3 * ABLOCK_BYTES), 0);
+			model_check(m);
+		}
+		n += 1 + test_below(m->rng, test_scale(20, 10, 1));
+	} while (m->moves - after && n < 90);
+	test_count("failing_moves", n);
+}
+
+int main(void)
+{
+	static struct model m;
+	struct test_rng rng = test_start();
+
+	model_open(&m, &rng);
+	each_call(&m, FAULT_COMMIT, 1, "failing_commits");
+	each_call(&m, FAULT_COMMIT, FAULT_ALWAYS, "commits_failing_for_good");
+	each_call(&m, FAULT_DECOMMIT, 1, "failing_decommits");
+	each_call(&m, FAULT_DECOMMIT, FAULT_ALWAYS, "decommits_failing_for_good");
+	each_move(&m);
+	model_close(&m);
+	return 0;
+}
