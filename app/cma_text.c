@@ -45,8 +45,8 @@ static void put_busy(FILE *f, const struct uz_server_region *r, uint64_t deadlin
 			"policy cma gave up on pages in use: ask again, or use policy=guaranteed");
 }
 
-static void put_no_memory(FILE *f, const struct uz_server_region *r, uint64_t pages,
-			  const struct uz_contig_failure *why, uint64_t maxchunk)
+static void put_advice(FILE *f, const struct uz_server_region *r, uint64_t pages,
+		       uint64_t deadline_ns, const struct uz_contig_failure *why, uint64_t maxchunk)
 {
 	char promised[UZ_SIZE_TEXT], limit[UZ_SIZE_TEXT];
 
@@ -55,12 +55,41 @@ static void put_no_memory(FILE *f, const struct uz_server_region *r, uint64_t pa
 			"region %s has no stretch of %" PRIu64
 			" pages left: free a grant, 'uzram contig stat' lists them",
 			r->spec.name, pages);
+	else if (why->error == -EBUSY)
+		put_busy(f, r, deadline_ns, why);
 	else
 		fprintf(f,
 			"there is no place to move the disks' data to: %s are promised of the RAM budget "
 			"of %s: discard data, or raise it with 'uzram set ram=SIZE'",
 			uz__size_human(why->promised_bytes, promised),
 			uz__size_human(why->limit_bytes, limit));
+}
+
+/* The next bit from @i on that is @set. */
+static unsigned int next_bit(const uint64_t *words, unsigned int i, unsigned int nr, bool set)
+{
+	while (i < nr && (words[i / 64] >> i % 64 & 1) != set)
+		i++;
+	return i;
+}
+
+/* Stretches that are not granted: pages@bit, a bit is 2 MiB. */
+static void put_areas(FILE *f, const struct uz_server_region *r)
+{
+	unsigned int nr = (unsigned int)(r->spec.bytes / UZ_WINDOW_BYTES), i, end;
+	UZ_FREE uint64_t *words = calloc(uz__region_words(r), sizeof(*words));
+	const char *plus = "";
+
+	fprintf(f, "number of available pages: ");
+	if (!words)
+		return;
+	uz_region_bitmap(r->region, words, uz__region_words(r));
+	for (i = next_bit(words, 0, nr, false); i < nr; i = next_bit(words, end, nr, false)) {
+		end = next_bit(words, i, nr, true);
+		fprintf(f, "%s%llu@%u", plus, (end - i) * (UZ_WINDOW_BYTES >> UZ_PAGE_SHIFT), i);
+		plus = "+";
+	}
+	fprintf(f, " ");
 }
 
 static void put_failure(FILE *f, const struct uz_server_region *r, uint64_t bytes,
@@ -72,15 +101,11 @@ static void put_failure(FILE *f, const struct uz_server_region *r, uint64_t byte
 	uz_region_stats(r->region, &st);
 	fprintf(f, "cma: cma_alloc: %s: alloc failed, req-size: %" PRIu64 " pages, ret: %d\n",
 		r->spec.name, pages, why->error);
-	fprintf(f,
-		"number of available pages: longest %" PRIu64 " => %" PRIu64 " free of %" PRIu64
-		" total pages\n",
-		st.maxchunk, st.count - st.used, st.count);
+	put_areas(f, r);
+	fprintf(f, "=> %" PRIu64 " free of %" PRIu64 " total pages\n", st.count - st.used,
+		st.count);
 	put_culprits(f, why);
-	if (why->error == -EBUSY)
-		put_busy(f, r, deadline_ns, why);
-	else
-		put_no_memory(f, r, pages, why, st.maxchunk);
+	put_advice(f, r, pages, deadline_ns, why, st.maxchunk);
 }
 
 int uz__cma_failed(struct uz_server_region *r, uint64_t bytes, uint64_t deadline_ns,

@@ -39,6 +39,17 @@ static uint64_t sum(const struct uz_view *v, const char *key)
 	return n;
 }
 
+/* Digits and blanks, of any length. */
+static void print_bitmap(const struct uz_view *v, unsigned int i, const char *name)
+{
+	const struct uz_json *j = &v->call.json;
+	uint32_t t = uz__json_get(j, v->item[i], "bitmap");
+
+	if (t)
+		printf("cma/%s/bitmap: %.*s\n", name, (int)(j->token[t].end - j->token[t].start),
+		       j->text + j->token[t].start);
+}
+
 /* mm/cma_debug.c and mm/cma_sysfs.c of Linux 6.1: the files of one region. */
 static void print_files(const struct uz_view *v, unsigned int i)
 {
@@ -51,6 +62,7 @@ static void print_files(const struct uz_view *v, unsigned int i)
 	for (int n = 0; n < 3; n++)
 		printf("cma/%s/%s: %" PRIu64 "\n", name, debugfs[n],
 		       uz__view_number(v, i, debugfs[n]));
+	print_bitmap(v, i, name);
 	for (int n = 0; n < 2; n++)
 		printf("mm/cma/%s/%s: %" PRIu64 "\n", name, sysfs[n],
 		       uz__view_number(v, i, sysfs[n]));
@@ -85,8 +97,10 @@ static void print_region(const struct uz_view *v, unsigned int i)
 	for (int n = 0; n < 5; n++)
 		printf(" %9s",
 		       uz__size_human(uz__view_number(v, i, sizes[n]) << UZ_PAGE_SHIFT, text));
-	printf(" %7" PRIu64 " %7" PRIu64 " %s\n", uz__view_number(v, i, "cma_alloc_success"),
-	       uz__view_number(v, i, "cma_alloc_fail"), policy);
+	printf(" %6" PRIu64 " %6" PRIu64 " %7.1f %7.1f %s\n",
+	       uz__view_number(v, i, "cma_alloc_success"), uz__view_number(v, i, "cma_alloc_fail"),
+	       (double)uz__view_number(v, i, "grant_p50_ns") / 1e6,
+	       (double)uz__view_number(v, i, "grant_max_ns") / 1e6, policy);
 }
 
 static void print_grant(const struct uz_view *v, unsigned int i)
@@ -105,8 +119,9 @@ static void print_grant(const struct uz_view *v, unsigned int i)
 static void print_tables(struct uz_view *v)
 {
 	if (v->nr)
-		printf("%-10s %9s %9s %9s %9s %9s %7s %7s POLICY\n", "REGION", "SIZE", "USED",
-		       "MAXCHUNK", "LENT-MOVE", "LENT-DISC", "GRANTS", "FAILED");
+		printf("%-10s %9s %9s %9s %9s %9s %6s %6s %7s %7s POLICY\n", "REGION", "SIZE",
+		       "USED", "MAXCHUNK", "LENT-MOVE", "LENT-DISC", "GRANTS", "FAILED", "P50-MS",
+		       "MAX-MS");
 	for (unsigned int i = 0; i < v->nr; i++)
 		print_region(v, i);
 	printf("%s%5s %8s %8s %9s %-10s CLIENT\n", v->nr ? "\n" : "", "GRANT", "SIZE", "PID",

@@ -7,14 +7,12 @@
 
 #include <errno.h>
 
-#define WINDOW_BYTES (2ULL << 20) /* grants of a region are multiples of it */
-
 /* In @unit, rounded up. Without a size: the whole of the region. */
 static int take_size(struct uz_request *r, const struct uz_server_region *region, uint64_t *bytes,
 		     struct uz_error *e)
 {
 	uint32_t token = uz__json_get(&r->json, 0, "size");
-	uint64_t unit = region ? WINDOW_BYTES : UZ_PAGE_SIZE;
+	uint64_t unit = region ? UZ_WINDOW_BYTES : UZ_PAGE_SIZE;
 	char text[UZ_SIZE_TEXT], has[UZ_SIZE_TEXT];
 
 	if (!token && region) {

@@ -89,16 +89,18 @@ static bool has_room(const struct uz_mem_grant *g)
 }
 
 /* Others may free what they have: a client that is started again meets what it had a moment ago. */
-static void wait_for_room(struct uz_grants *t, const struct uz_mem_grant *g, uint64_t until_ns)
+static bool wait_for_room(struct uz_grants *t, const struct uz_mem_grant *g, uint64_t until_ns)
 {
 	struct timespec until = { .tv_sec = (time_t)(until_ns / 1000000000),
 				  .tv_nsec = (long)(until_ns % 1000000000) };
 	int err = 0;
+	bool room;
 
 	pthread_mutex_lock(&t->lock);
-	while (!err && !has_room(g))
+	while (!(room = has_room(g)) && !err)
 		err = pthread_cond_timedwait(&t->ended, &t->lock, &until);
 	pthread_mutex_unlock(&t->lock);
+	return room;
 }
 
 static void put(struct uz_grants *t, struct uz_mem_grant *at, const struct uz_mem_grant *g)
@@ -131,8 +133,8 @@ static int make(struct uz_server *s, struct uz_mem_grant *g, uint64_t deadline_n
 	uint64_t until_ns = g->since_ns + deadline_ns;
 	int err;
 
-	if (g->region)
-		wait_for_room(&s->grants, g, until_ns);
+	if (g->region && !wait_for_room(&s->grants, g, until_ns))
+		return uz__grant_no_room(g, until_ns, e);
 	err = uz__grant_memory_take(s, g, until_ns, e);
 	if (err)
 		return err;

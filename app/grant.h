@@ -63,6 +63,8 @@ void uz__grants_report(struct uz_server *s, struct uz_json_out *o);
 /* The memory of a grant, without the table: makes fd and window, for region, bytes and since_ns. */
 int uz__grant_memory_take(struct uz_server *s, struct uz_mem_grant *g, uint64_t until_ns,
 			  struct uz_error *e);
+/* Counts and says that the region had no stretch for it until then: -ENOMEM. */
+int uz__grant_no_room(const struct uz_mem_grant *g, uint64_t until_ns, struct uz_error *e);
 void uz__grant_memory_drop(struct uz_server *s, struct uz_mem_grant *g);
 
 uint64_t uz__now_ns(void);

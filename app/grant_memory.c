@@ -68,6 +68,14 @@ static int charge(struct uz_server *s, uint64_t bytes, struct uz_error *e)
 	return no_budget(s, bytes, now, limit, e);
 }
 
+int uz__grant_no_room(const struct uz_mem_grant *g, uint64_t until_ns, struct uz_error *e)
+{
+	struct uz_contig_failure why = { .error = -ENOMEM };
+
+	uz_contig_missed(g->region->region, g->bytes, uz__now_ns() - g->since_ns);
+	return uz__cma_failed(g->region, g->bytes, until_ns - g->since_ns, &why, e);
+}
+
 static int evacuate(struct uz_server *s, struct uz_mem_grant *g, uint64_t until_ns,
 		    struct uz_error *e)
 {

@@ -58,10 +58,10 @@ const struct uz_option uz__options[OPT_NR] = {
 				  "write no more than that to the backing from now on: to spare flash" },
 	[OPT_READ_ONLY] = FLAG("read-only", 'r', UZ_SCOPE_DISK, FOR_DISKS, "clients may not write"),
 	[OPT_REGION] = { "region", 0, UZ_KIND_REGION, UZ_SCOPE_SERVER, FOR_SERVER,
-			 "NAME:SIZE[,policy=guaranteed|gcma|cma][,spread]", NULL,
+			 "NAME:SIZE[,evac=SIZE][,policy=guaranteed|gcma|cma][,spread]", NULL,
 			 "promise so much of the RAM budget to 'uzram contig alloc NAME': the disks use it "
-			 "until then; in multiples of 2 MiB, may be repeated; policies and spread are there to "
-			 "compare with" },
+			 "until then; in multiples of 2 MiB, may be repeated; evac is memory outside that is kept "
+			 "ready to move data to (2M); policies and spread are there to compare with" },
 	[OPT_NBD] = { "nbd", 0, UZ_KIND_ENDPOINT, UZ_SCOPE_SERVER, FOR_SERVER,
 		      "unix:PATH|tcp:HOST:PORT", NULL,
 		      "serve NBD there; may be repeated (default: unix:$XDG_RUNTIME_DIR/uzram-nbd.sock, "

@@ -1,10 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 #include "region_report.h"
 
+#include "cleanup.h"
+
 #define ROW(name, unit, kind, help) \
 	{ #name, help, offsetof(struct uz_region_stats, name), UZ_UNIT_##unit, UZ_STAT_##kind },
 
-const struct uz_stat uz__region_stats[] = { UZ_REGION_STATS(ROW){ .name = NULL } };
+#define STAGE_ROW(name, stage, unit, kind, help) \
+	{ #name, help, offsetof(struct uz_region_stats, stage_ns[UZ_STAGE_##stage]), \
+	  UZ_UNIT_##unit, UZ_STAT_##kind },
+
+const struct uz_stat uz__region_stats[] = { UZ_REGION_STATS(ROW, STAGE_ROW){ .name = NULL } };
+
+/* As the kernel's file: words of 32 bits in decimal, lowest first. */
+static void put_bitmap(struct uz_json_out *o, const struct uz_server_region *r)
+{
+	unsigned int nr = uz__region_words(r);
+	UZ_FREE uint64_t *words = calloc(nr, sizeof(*words));
+	UZ_FREE char *text = NULL;
+	size_t bytes;
+	FILE *f = words ? open_memstream(&text, &bytes) : NULL;
+
+	if (!f)
+		return;
+	uz_region_bitmap(r->region, words, nr);
+	for (unsigned int i = 0; i < 2 * nr; i++)
+		fprintf(f, "%s%u", i ? " " : "", (uint32_t)(words[i / 2] >> (i % 2 * 32)));
+	if (!fclose(f))
+		uz__json_put_text(o, "bitmap", text);
+}
 
 static void report(struct uz_json_out *o, const struct uz_server_region *r)
 {
@@ -19,6 +43,7 @@ static void report(struct uz_json_out *o, const struct uz_server_region *r)
 		uz__json_put_u64(
 			o, row->name,
 			*(const uint64_t *)(const void *)((const char *)&st + row->offset));
+	put_bitmap(o, r);
 	uz__json_close(o, '}');
 }
 

@@ -5,14 +5,18 @@
 
 #include "report.h"
 
-/* X(name, unit, kind, help) for struct uz_region_stats; names are the kernel's where it has it. */
-#define UZ_REGION_STATS(X) \
+/*
+ * X(name, unit, kind, help) for struct uz_region_stats, STAGE(name, stage, unit, kind, help) for one of its
+ * stage_ns. Names are the kernel's where it has it.
+ */
+#define UZ_REGION_STATS(X, STAGE) \
 	X(count, PAGES, GAUGE, "size of the region") \
 	X(used, PAGES, GAUGE, "granted") \
 	X(maxchunk, PAGES, GAUGE, "longest stretch that is not granted") \
 	X(reserved, PAGES, GAUGE, "promised and not granted") \
 	X(lent_discard, PAGES, GAUGE, "in use by copies of what is on a backing, to be dropped") \
 	X(lent_move, PAGES, GAUGE, "in use by data that has to be moved for a grant") \
+	X(lent_spill, PAGES, GAUGE, "of lent_move: what is being written to a backing now") \
 	X(cma_alloc_success, COUNT, COUNTER, "grants given") \
 	X(cma_alloc_fail, COUNT, COUNTER, "grants that failed") \
 	X(alloc_pages_success, PAGES, COUNTER, "pages of grants given") \
@@ -20,7 +24,19 @@
 	X(pgmigrate_success, PAGES, COUNTER, "pages moved for grants") \
 	X(pgmigrate_fail, PAGES, COUNTER, "moves of pages for grants that did not succeed") \
 	X(lend_refused, COUNT, COUNTER, \
-	  "pieces of memory not lent to disks, to keep what all regions are promised")
+	  "pieces of memory not lent to disks, to keep what all regions are promised") \
+	X(evac_avail, PAGES, GAUGE, "free and resident outside of all regions, to move to") \
+	X(evac_min, PAGES, GAUGE, "of evac_avail: what is kept for that, for all regions") \
+	STAGE(stage_wait_ns, WAIT, NS, COUNTER, \
+	      "grants waited for background work or another grant") \
+	STAGE(stage_drop_ns, DROP, NS, COUNTER, "grants dropped copies of what is on a backing") \
+	STAGE(stage_move_ns, MOVE, NS, COUNTER, "grants moved data") \
+	STAGE(stage_pin_ns, PIN, NS, COUNTER, "grants waited for pages in use") \
+	STAGE(stage_return_ns, RETURN, NS, COUNTER, "grants gave memory back to the system") \
+	X(grant_p50_ns, NS, GAUGE, "time to empty a window, half of the grants were faster") \
+	X(grant_p99_ns, NS, GAUGE, "99% of the grants were faster") \
+	X(grant_p999_ns, NS, GAUGE, "99.9% of the grants were faster") \
+	X(grant_max_ns, NS, GAUGE, "the slowest grant")
 
 /* A row without a name ends; offsets are in struct uz_region_stats. */
 extern const struct uz_stat uz__region_stats[];

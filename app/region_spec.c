@@ -9,8 +9,8 @@
 #include <string.h>
 #include <uz/host.h>
 
-#define ABLOCK_BYTES (2ULL << 20)
 #define POLICY "policy="
+#define EVAC "evac="
 #define NR_POLICIES 3
 
 static const char *const policies[NR_POLICIES] = {
@@ -40,29 +40,43 @@ static int take_size(struct uz_region_spec *spec, const char *text, const char *
 	if (!spec->bytes)
 		return uz__error(e, EINVAL, "%s: region %s must have more than 0 bytes", where,
 				 spec->name);
-	spec->bytes = UZ_ALIGN_UP(spec->bytes, ABLOCK_BYTES);
+	spec->bytes = UZ_ALIGN_UP(spec->bytes, UZ_WINDOW_BYTES);
+	return 0;
+}
+
+static int take_policy(struct uz_region_spec *spec, const char *name, const char *where,
+		       struct uz_error *e)
+{
+	for (int i = 0; i < NR_POLICIES; i++)
+		if (!strcmp(name, policies[i])) {
+			spec->policy = (enum uz_contig_policy)i;
+			return 0;
+		}
+	return uz__error(e, EINVAL, "%s: '%s' is none of guaranteed, gcma, cma", where, name);
+}
+
+static int take_evac(struct uz_region_spec *spec, const char *text, const char *where,
+		     struct uz_error *e)
+{
+	if (uz__size_parse(text, uz_host_ram_bytes(), &spec->evac_bytes))
+		return uz__error(e, EINVAL, "%s: '%s' is not a size: " UZ_SIZE_SYNTAX, where, text);
+	spec->evac_bytes = UZ_ALIGN_UP(spec->evac_bytes, UZ_WINDOW_BYTES);
 	return 0;
 }
 
 static int take_word(struct uz_region_spec *spec, const char *word, const char *where,
 		     struct uz_error *e)
 {
-	if (!strcmp(word, "spread")) {
-		spec->spread = true;
-		return 0;
-	}
-	if (strncmp(word, POLICY, strlen(POLICY)) != 0)
-		return uz__error(
-			e, EINVAL,
-			"%s: '%s' is none of policy=guaranteed, policy=gcma, policy=cma, spread",
-			where, word);
-	for (int i = 0; i < NR_POLICIES; i++)
-		if (!strcmp(word + strlen(POLICY), policies[i])) {
-			spec->policy = (enum uz_contig_policy)i;
-			return 0;
-		}
-	return uz__error(e, EINVAL, "%s: '%s' is none of guaranteed, gcma, cma", where,
-			 word + strlen(POLICY));
+	if (!strncmp(word, POLICY, strlen(POLICY)))
+		return take_policy(spec, word + strlen(POLICY), where, e);
+	if (!strncmp(word, EVAC, strlen(EVAC)))
+		return take_evac(spec, word + strlen(EVAC), where, e);
+	spec->spread = !strcmp(word, "spread");
+	return spec->spread ? 0
+			    : uz__error(e, EINVAL,
+					"%s: '%s' is none of policy=guaranteed, policy=gcma, "
+					"policy=cma, evac=SIZE, spread",
+					where, word);
 }
 
 /* The next part up to a comma outside of parentheses, which a size may have. */
@@ -103,11 +117,13 @@ int uz__region_spec_parse(struct uz_region_spec *spec, const char *text, const c
 
 void uz__region_spec_print(const struct uz_region_spec *spec, char text[UZ_REGION_SPEC_TEXT])
 {
-	char size[UZ_SIZE_TEXT];
+	char size[UZ_SIZE_TEXT], evac[UZ_SIZE_TEXT];
 
-	snprintf(text, UZ_REGION_SPEC_TEXT, "%s:%s%s%s%s", spec->name,
+	snprintf(text, UZ_REGION_SPEC_TEXT, "%s:%s%s%s%s%s%s", spec->name,
 		 uz__size_exact(spec->bytes, size), spec->policy ? "," POLICY : "",
-		 spec->policy ? policies[spec->policy] : "", spec->spread ? ",spread" : "");
+		 spec->policy ? policies[spec->policy] : "", spec->evac_bytes ? "," EVAC : "",
+		 spec->evac_bytes ? uz__size_exact(spec->evac_bytes, evac) : "",
+		 spec->spread ? ",spread" : "");
 }
 
 const char *uz__policy_name(enum uz_contig_policy policy)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* NAME:SIZE[,policy=POLICY][,spread], as users write what a region is. */
+/* NAME:SIZE[,policy=POLICY][,evac=SIZE][,spread], as users write what a region is. */
 #ifndef UZ_APP_REGION_SPEC_H
 #define UZ_APP_REGION_SPEC_H
 
@@ -8,12 +8,14 @@
 
 #include <uz/region.h>
 
-#define UZ_REGION_SPEC_TEXT (UZ_REGION_NAME_MAX + UZ_SIZE_TEXT + 40)
+#define UZ_WINDOW_BYTES (2ULL << 20) /* regions and their grants are multiples of it */
+#define UZ_REGION_SPEC_TEXT (UZ_REGION_NAME_MAX + 2 * UZ_SIZE_TEXT + 40)
 
 struct uz_region_spec {
 	char name[UZ_REGION_NAME_MAX];
 	uint64_t bytes; /* whole arena blocks */
 	enum uz_contig_policy policy;
+	uint64_t evac_bytes; /* 0: the least */
 	bool spread;
 };
 

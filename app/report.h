@@ -10,7 +10,7 @@
 struct uz_stat {
 	const char *name, *help;
 	size_t offset; /* in struct uz_dev_stats, or another that the table is of */
-	enum { UZ_UNIT_BYTES, UZ_UNIT_PAGES, UZ_UNIT_COUNT } unit;
+	enum { UZ_UNIT_BYTES, UZ_UNIT_PAGES, UZ_UNIT_COUNT, UZ_UNIT_NS } unit;
 	enum { UZ_STAT_GAUGE, UZ_STAT_COUNTER } kind;
 };
 

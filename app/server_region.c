@@ -66,6 +66,7 @@ int uz__server_open_regions(struct uz_server *s, struct uz_error *e)
 		struct uz_region_config c = { .name = spec[i].name,
 					      .bytes = spec[i].bytes,
 					      .policy = spec[i].policy,
+					      .evac_min_bytes = spec[i].evac_bytes,
 					      .spread = spec[i].spread };
 
 		r->spec = spec[i];
@@ -98,6 +99,11 @@ uint64_t uz__server_promised(const struct uz_server *s)
 	for (unsigned int i = 0; i < s->nr_regions; i++)
 		bytes += s->region[i].spec.bytes;
 	return bytes;
+}
+
+unsigned int uz__region_words(const struct uz_server_region *r)
+{
+	return (unsigned int)UZ_DIV_UP(r->spec.bytes / UZ_WINDOW_BYTES, 64);
 }
 
 static void names(const struct uz_server *s, char *text, size_t bytes)

@@ -65,10 +65,10 @@ is b checksum no
 is uzram control ctl
 
 # Regions: whole arena blocks, repeated, on the command line instead of those of the file.
-round --config empty --ram 256M --region cam0:5M --region "x.y_z-1:min(4M, 8M),spread,policy=cma" \
+round --config empty --ram 256M --region cam0:5M --region "x.y_z-1:min(4M, 8M),spread,policy=cma,evac=5M" \
 	--region g:2M,policy=guaranteed
 is uzram region "cam0:6M
-x.y_z-1:4M,policy=cma,spread
+x.y_z-1:4M,policy=cma,evac=6M,spread
 g:2M"
 printf '[uzram]\nregion = a:2M\nregion=b:2M\n' >regions.conf
 dump --config regions.conf

@@ -62,10 +62,11 @@ check_table <<'END'
 2|--region: 'a/b' is not the name of a region|serve --region a/b:4M
 2|--region: '4X' is not a size|serve --region cam0:4X
 2|--region: region cam0 must have more than 0 bytes|serve --region cam0:0
-2|--region: 'speed' is none of policy=guaranteed, policy=gcma, policy=cma, spread|serve --region cam0:4M,speed
+2|--region: 'speed' is none of policy=guaranteed, policy=gcma, policy=cma, evac=SIZE, spread|serve --region cam0:4M,speed
 2|--region: '' is none of policy=guaranteed|serve --region cam0:4M,
 2|--region: 'best' is none of guaranteed, gcma, cma|serve --region cam0:4M,policy=best
 2|--region: '' is not a size|serve --region cam0:,spread
+2|--region: 'x' is not a size|serve --region cam0:4M,evac=x
 2|--region: region cam0 is given twice|serve --region cam0:4M --region b:2M --region cam0:8M
 2|--region: a server has at most 8 regions|serve $(printf -- '--region r%s:2M ' 1 2 3 4 5 6 7 8 9)
 2|--region belongs to the server, not to disk d0|serve --name d0 --region cam0:4M

@@ -88,11 +88,11 @@ def check_memory():
 
 
 def check_io(server, rng):
-    """Random sizes, two at a time, while a client writes; then every byte is compared."""
-    model = bytearray(b"".join(uznbd.page_of(rng) for _ in range(DISK // PAGE)))
+    """Random sizes, three at a time, while a client fills the disk; then every byte is compared."""
+    model = bytearray(DISK)
     disk = nbd(server)
-    write_all(disk, model)
     writer = Writer(server, model, random.Random(rng.random()))
+    wait_for("data is in the region", lambda: writer.nr > 2000)
     c = Client()
     for _ in range(25 * ROUNDS):
         held = [c.alloc(region=name, size=rng.randrange(1, size), deadline_ms=10000)
@@ -105,6 +105,9 @@ def check_io(server, rng):
     writer.stop()
     assert read_all(disk, DISK) == model, "a page changed"
     disk.disconnect()
+    moved = [r["pgmigrate_success"] for r in Client().ask(cmd="contig-stat")[0]["regions"]]
+    print(f"COUNT written={writer.nr} moved={moved[0]}")
+    assert moved[0] > 0, "nothing was in the way of these grants"
 
 
 def check_dead(server, rng):
@@ -161,7 +164,8 @@ def check_wrong():
     c = Client()
     c.alloc(region="cam0", size="20M")
     text = refused(1, "region cam0 has no stretch of 2560 pages left: free a grant", "alloc", "cam0", "10M")
-    assert "uzram: cma: cma_alloc: cam0: alloc failed, req-size: 2560 pages, ret: -12\n" in text, text
+    assert re.search(r"^uzram: cma: cma_alloc: cam0: alloc failed, req-size: 2560 pages, ret: -12\n"
+                     r"number of available pages: 1024@(0|10) => 1024 free of 6144 total pages\n", text), text
     c.s.close()
     wait_for("no grant is left", lambda: not grants())
 
@@ -192,6 +196,12 @@ def check_stat():
     for name in ("cma_alloc_success", "cma_alloc_fail", "pgmigrate_success", "pgmigrate_fail"):
         assert files[f"vmstat/{name}"] == str(cam0[name] + b[name]), (name, files)
     assert files["meminfo/CmaTotal"] == f"{28 * 1024} kB" and files["cma/b/order_per_bit"] == "9"
+    bits = int(files["cma/cam0/bitmap"].split()[0])
+    assert files["cma/cam0/bitmap"].split()[1:] == ["0"] and bits < 1 << 12, files
+    assert bin(bits)[2:].strip("0") == "11111" and files["cma/b/bitmap"] == "0 0", files
+    assert sum(cam0[f"stage_{s}_ns"] for s in ("wait", "drop", "move", "pin", "return")) > 0, cam0
+    assert 0 < cam0["grant_p50_ns"] <= cam0["grant_p99_ns"] <= cam0["grant_p999_ns"] <= cam0["grant_max_ns"]
+    assert cam0["evac_min"] == b["evac_min"] == 1024, (cam0, b)
     metrics = cli("metrics")
     for name, suffix in (("count", ""), ("used", ""), ("cma_alloc_success", "_total")):
         assert f'uzram_region_{name}{suffix}{{region="cam0"}} {cam0[name]}\n' in metrics, (name, metrics)
@@ -253,7 +263,7 @@ def late(server, pages, model):
 
 def check_late(server, pages, lines):
     assert lines[0] == "uzram: cma: cma_alloc: cam0: alloc failed, req-size: 6144 pages, ret: -16", lines
-    assert re.match(r"number of available pages: .*=> 6144 free of 6144 total pages$", lines[1]), lines
+    assert lines[1] == "number of available pages: 6144@0 => 6144 free of 6144 total pages", lines
     for line in lines[2:-1]:
         busy = re.match(r"busy: pfn \d+ owner d0:(\d+) age (\d+) ms$", line)
         assert busy and int(busy[1]) in pages and int(busy[2]) <= 250, (line, pages)
@@ -349,10 +359,10 @@ def check_killed(rng):
 def main():
     print(f"SEED={SEED}", flush=True)
     rng = random.Random(SEED)
-    with Server("--ram", "112M", "--size", str(DISK), "--region", "cam0:24M,spread", "--region", "b:4M") as server:
+    with Server("--ram", "112M", "--size", str(DISK), "--region", "cam0:24M,spread", "--region", "b:4M,evac=4M") as server:
         assert "region cam0: 24M, the disks use it until 'uzram contig alloc'" in server.log()
-        check_memory()
         check_io(server, rng)
+        check_memory()
         fds, used = server.fds(), ram_total()
         check_dead(server, rng)
         check_wrong()
