@@ -6,11 +6,11 @@
  * with the CPU clock of the thread, probes included.
  *
  *	returns [backing=private|small|memfd|file] [piece_kib=2048] [period_ms=1000] [mib=48]
- *		[learn=3] [cycles=12]
+ *		[learn=3] [cycles=12] [spin_us=0]
  *
  * small: private without huge pages. piece_kib: what is free lies in such pieces, as much between
  * them in use; 2048: whole arena blocks. The first cycles, in which an arena does not know the load
- * yet, are not counted. At the end the load has been away for 12 s: a method after which more than a
+ * yet, are not counted. After them MADV_FREE takes spin_us longer. At the end the load has been away for 12 s: a method after which more than a
  * twentieth of what went is resident still has freed nothing, and is no peer.
  */
 #include <sys/prctl.h>
@@ -26,7 +26,7 @@
 #define AUTO UZ_HOST_RETURN_NR
 #define LIVE_MIB 4u /* never given back, so that there is a reserve */
 
-static uint64_t clock_ns = 1000000000ull;
+static uint64_t clock_ns = 1000000000ull, spin_ns;
 
 struct side {
 	struct uz_plat_ops ops;
@@ -62,10 +62,21 @@ static int timed_commit(struct uz_plat *pl, void *p, size_t len)
 	TIMED(s->below->commit(pl, p, len));
 }
 
+/* MADV_FREE with a spinlock before it. */
+static int spinning_give_back(struct side *s, unsigned int method, const struct uz_range *v,
+			      unsigned int nr)
+{
+	uint64_t end = bench_now_ns() + spin_ns;
+
+	while (method == UZ_HOST_FREE && bench_now_ns() < end)
+		;
+	return s->below->give_back(uz_host_plat(s->host), method, v, nr);
+}
+
 static int timed_give_back(struct uz_plat *pl, unsigned int method, const struct uz_range *v,
 			   unsigned int nr)
 {
-	TIMED(s->below->give_back(pl, method, v, nr));
+	TIMED(spinning_give_back(s, method, v, nr));
 }
 
 /* With no choice of methods the arena gives back by this. */
@@ -258,6 +269,7 @@ int main(int argc, char **argv)
 	open_all(bench_number("piece_kib", 2048) >> 6, bench_number("mib", 48));
 	for (unsigned int i = 0; i < learn; i++)
 		cycle(half_ms, i);
+	spin_ns = bench_number("spin_us", 0) * 1000;
 	for_all(count, 0);
 	for (unsigned int i = 0; i < cycles; i++)
 		cycle(half_ms, i);

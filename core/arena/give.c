@@ -146,17 +146,19 @@ static int try_all(struct uz__arena *a, uint32_t ablock, uint32_t mask, struct t
 int uz__probe(struct uz__arena *a, uint32_t ablock, uint32_t mask, enum uz__shape shape)
 {
 	struct trial t[UZ__METHODS_MAX];
-	uint64_t frames = uz_popcount(mask) * PIECE_FRAMES, now;
+	uint64_t frames = uz_popcount(mask) * PIECE_FRAMES, now, start, cost;
 	int r;
 
 	uz__transit_begin(a, mask);
+	start = uz__cpu(a->pub.plat);
 	r = try_all(a, ablock, mask, t);
+	cost = uz__cpu(a->pub.plat) - start;
 	uz__transit_end(a, mask);
 	now = a->pub.plat->ops->now(a->pub.plat);
 	for (unsigned int m = 0; m < a->ret.nr_methods && r == 0; m++)
 		uz__return_probed(&a->ret, shape, m, now, t[m].legal,
 				  median(t[m].advice_ns) * 1000 / frames,
 				  median(t[m].refault_ns) * 1000 / frames);
-	uz__return_probe_done(&a->ret, shape, now);
+	uz__return_probe_done(&a->ret, shape, now, cost);
 	return r;
 }

@@ -15,7 +15,9 @@
  *
  * Methods are first tried beside each other on memory that is on its way back anyway, then the one in use
  * is watched. It is left when another is better by more than a tenth, and only right after a
- * probe: when a watched average rises, or p and q change, a probe says whether it is so. Probes come after 60 s, then twice as long up to 1 h while they change nothing.
+ * probe: when a watched average rises, or p and q change, a probe says whether it is so. Probes come after
+ * 60 s, then twice as long up to 1 h while they change nothing, and never cost more than a tenth of
+ * what was returned since the last one.
  * Integers only, no clock and no calls: a test turns the clock and names the costs.
  */
 #include "return.h"
@@ -30,6 +32,7 @@
 #define GAP_MIN_NS 60000000000ull
 #define GAP_MAX_NS 3600000000000ull
 #define DOUBT_MIN_NS 1000000000ull
+#define PROBE_PART 10 /* a probe costs at most one part in so many of what it is about */
 #define LOOK_NS 250000000ull
 #define PRESSED_NS 10000000000ull
 
@@ -190,7 +193,10 @@ unsigned int uz__return_pick(const struct uz__return *r, enum uz__shape shape, b
 
 bool uz__return_probe_due(const struct uz__return *r, enum uz__shape shape, uint64_t now_ns)
 {
-	return r->nr_methods && now_ns >= r->chooser[shape].probe_at_ns;
+	const struct uz__chooser *c = &r->chooser[shape];
+
+	return r->nr_methods && now_ns >= c->probe_at_ns &&
+	       c->spent_ns >= c->probe_cost_ns * PROBE_PART;
 }
 
 void uz__return_probed(struct uz__return *r, enum uz__shape shape, unsigned int method,
@@ -205,10 +211,13 @@ void uz__return_probed(struct uz__return *r, enum uz__shape shape, unsigned int 
 	c->probed_ns = now_ns;
 }
 
-void uz__return_probe_done(struct uz__return *r, enum uz__shape shape, uint64_t now_ns)
+void uz__return_probe_done(struct uz__return *r, enum uz__shape shape, uint64_t now_ns,
+			   uint64_t cost_ns)
 {
 	struct uz__chooser *c = &r->chooser[shape];
 
+	c->probe_cost_ns = cost_ns;
+	c->spent_ns = 0;
 	if (!c->cost[c->current].legal)
 		c->current = r->fallback;
 	c->probe_at_ns = now_ns + c->gap_ns;
@@ -229,6 +238,7 @@ void uz__return_gone(struct uz__return *r, enum uz__shape shape, unsigned int me
 	struct uz__method_cost *c = &r->chooser[shape].cost[method];
 	struct uz__comeback *b = &r->comeback;
 
+	r->chooser[shape].spent_ns += spent_ns;
 	watch(&c->live.advice_ps, &c->calm.advice_ps, &c->nr_advice, c->probe.advice_ps,
 	      ps_a_frame(spent_ns, frames));
 	if (is_lazy(r, method))
@@ -247,6 +257,7 @@ void uz__return_came(struct uz__return *r, enum uz__shape shape, unsigned int me
 	came(&r->comeback, now_ns, frames);
 	if (method == UZ__METHODS_MAX)
 		return;
+	r->chooser[shape].spent_ns += spent_ns;
 	c = &r->chooser[shape].cost[method];
 	watch(&c->live.refault_ps, &c->calm.refault_ps, &c->nr_refault, c->probe.refault_ps,
 	      ps_a_frame(spent_ns, frames));

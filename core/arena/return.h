@@ -35,6 +35,8 @@ struct uz__chooser {
 	uint64_t gap_ns; /* to the probe after it, when nothing changes */
 	uint64_t doubt_ns; /* as gap_ns, for probes because of what was seen */
 	uint64_t doubted_ns;
+	uint64_t probe_cost_ns,
+		spent_ns; /* of the last probe, and by returns and the way back since */
 };
 
 /* What was given back and when, in steps of UZ__LAZY_MAX_NS / 32; and what of it was wanted again. */
@@ -72,7 +74,8 @@ bool uz__return_probe_due(const struct uz__return *r, enum uz__shape shape, uint
 /* What a probe found of one method: nothing but that it is not legal, or its costs. */
 void uz__return_probed(struct uz__return *r, enum uz__shape shape, unsigned int method,
 		       uint64_t now_ns, bool legal, uint64_t advice_ps, uint64_t refault_ps);
-void uz__return_probe_done(struct uz__return *r, enum uz__shape shape, uint64_t now_ns);
+void uz__return_probe_done(struct uz__return *r, enum uz__shape shape, uint64_t now_ns,
+			   uint64_t cost_ns);
 
 /* Frames went by @method, which took @spent_ns. */
 void uz__return_gone(struct uz__return *r, enum uz__shape shape, unsigned int method,

@@ -56,6 +56,8 @@ static void open_rig(struct rig *g, const struct world *w, struct test_rng *rng)
 
 static void probe(struct rig *g)
 {
+	uint64_t before = g->probe_ps;
+
 	for (unsigned int m = 0; m < NR; m++) {
 		uint64_t advice = noisy(g, g->w.advice[m] * 1000);
 		uint64_t refault = noisy(g, g->w.refault[m] * 1000);
@@ -63,7 +65,7 @@ static void probe(struct rig *g)
 		uz__return_probed(&g->r, SHAPE_WHOLE, m, g->now_ns, m < USELESS, advice, refault);
 		g->probe_ps += (advice + refault) * FRAMES;
 	}
-	uz__return_probe_done(&g->r, SHAPE_WHOLE, g->now_ns);
+	uz__return_probe_done(&g->r, SHAPE_WHOLE, g->now_ns, (g->probe_ps - before) / 1000);
 	g->probes++;
 }
 
@@ -224,13 +226,13 @@ static void test_any_world(struct test_rng *rng)
 		struct rig g;
 
 		for (unsigned int m = 0; m < USELESS; m++) {
-			w.advice[m] = 1 + test_below(rng, 1ull << test_below(rng, 12));
-			w.refault[m] = 1 + test_below(rng, 1ull << test_below(rng, 12));
+			w.advice[m] = 64 + test_below(rng, 1ull << test_below(rng, 12));
+			w.refault[m] = 64 + test_below(rng, 1ull << test_below(rng, 12));
 		}
 		for (unsigned int m = 0; m < USELESS; m++)
 			best = UZ_MIN(best, fixed(&w, m, away_ns));
 		open_rig(&g, &w, rng);
-		load(&g, 16, away_ns, 10);
+		load(&g, 16, away_ns, 200);
 		g.spent_ps = 0;
 		load(&g, 16, away_ns, cycles);
 		spent = g.spent_ps / (cycles * 16 * FRAMES * 1000);
