@@ -129,22 +129,36 @@ static void attach_slot(struct uz_dev *d, uint64_t *slot, uint64_t page)
 		uz__account(d, d->store->bg, w, 1);
 }
 
-static int attach_table(struct uz_dev *d, uint64_t i)
+/* The disk was made when root entries had no parity, or its adoption then did not come to an end. */
+static bool lacks_parity(struct uz_dev *d)
 {
-	uint32_t frame = d->root[i] & ~(1u << 31);
+	return !(uz__disk_record(d->store->meta, d->index)->codec & META_PARITY);
+}
+
+static int claim_table(struct uz_dev *d, uint32_t entry, bool no_parity)
+{
+	uint32_t frame = entry & ROOT_FRAME;
+
+	if (entry == TABLE_BAD || (!no_parity && (entry & ~ROOT_CLOSING) != uz__root_entry(frame)))
+		return -UZ_EINVAL;
+	return uz_run_claim(d->store->arena, frame, 1, UZ_ALLOC_PINNED);
+}
+
+static int attach_table(struct uz_dev *d, uint64_t i, bool no_parity)
+{
+	uint32_t frame = d->root[i] & ROOT_FRAME, entry = uz__root_entry(frame);
 	uint64_t *table;
 	int r;
 
 	if (!d->root[i])
 		return 0;
-	r = d->root[i] == TABLE_BAD ? -UZ_EINVAL
-				    : uz_run_claim(d->store->arena, frame, 1, UZ_ALLOC_PINNED);
+	r = claim_table(d, d->root[i], no_parity);
 	if (r == -UZ_EINVAL)
 		d->root[i] = TABLE_BAD;
 	if (r < 0)
 		return r == -UZ_EINVAL ? 0 : r;
-	if (d->root[i] != frame)
-		uz_store(&d->root[i], frame); /* was marked for freeing */
+	if (d->root[i] != entry)
+		uz_store(&d->root[i], entry); /* was marked for freeing, or has no parity yet */
 	d->nr_tables++;
 	table = uz_frame_addr(d->store->arena, frame);
 	for (unsigned int k = 0; k < SLOTS_PER_TABLE; k++)
@@ -155,11 +169,12 @@ static int attach_table(struct uz_dev *d, uint64_t i)
 
 static int attach_disk(struct uz_dev *d)
 {
+	bool no_parity = lacks_parity(d);
 	struct uz_pool *old = NULL;
 	int r = 0;
 
 	for (uint64_t i = 0; i < d->nr_root && r == 0; i++)
-		r = attach_table(d, i);
+		r = attach_table(d, i, no_parity);
 	if (r < 0)
 		return r;
 	for (unsigned int e = 0; e < NR_POOLS; e++) {
@@ -174,6 +189,8 @@ static int attach_disk(struct uz_dev *d)
 	if (old || uz__disk_record(d->store->meta, d->index)->migrating)
 		uz__migrate_start(d);
 	d->tables_hint = 1;
+	if (no_parity)
+		uz__disk_save(d);
 	return 0;
 }
 
@@ -189,7 +206,7 @@ static void drop_orphans(struct uz_store *s)
 static bool record_sane(struct uz_store *s, const struct uz__disk_record *rec)
 {
 	uint64_t pages = rec->size_bytes >> UZ_PAGE_SHIFT;
-	uint32_t codec = rec->codec & ~META_BACKED;
+	uint32_t codec = rec->codec & META_CODEC;
 
 	return uz__record_ok(rec, sizeof(*rec)) && rec->size_bytes &&
 	       rec->size_bytes <= UZ_DISK_SIZE_MAX && codec < UZ_CODEC_MAX && s->codec[codec].ops &&

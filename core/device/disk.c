@@ -117,7 +117,8 @@ void uz__disk_save(struct uz_dev *d)
 		.root_off = d->root_off,
 		.root_bytes = uz_load(&d->root_bytes),
 		.pool = uz_load(&d->pool)->entry,
-		.codec = uz_load(&d->codec) | (uz__backing_known(d) ? META_BACKED : 0),
+		.codec =
+			uz_load(&d->codec) | (uz__backing_known(d) ? META_BACKED : 0) | META_PARITY,
 		.migrating = uz_load(&d->migrate.active),
 	};
 	memcpy(rec.name, d->name, sizeof(rec.name));
@@ -137,7 +138,7 @@ static int fill_in(struct uz_dev *d, const struct uz__disk_record *rec)
 	d->root_bytes = rec->root_bytes;
 	d->nr_root = rec->root_bytes / sizeof(uint32_t);
 	d->root = (void *)(s->root_area.base + rec->root_off);
-	d->codec = rec->codec & ~META_BACKED;
+	d->codec = rec->codec & META_CODEC;
 	d->recompress_codec = -1;
 	for (unsigned int i = 0; i < UZ_STREAM_MAX && r == 0; i++)
 		if (s->stream[i])
@@ -189,7 +190,7 @@ static int disk_make(struct uz_store *s, const struct uz_dev_config *c, unsigned
 	struct uz__disk_record rec = {
 		.size_bytes = c->size_bytes,
 		.mem_limit_bytes = c->mem_limit_bytes,
-		.codec = c->codec,
+		.codec = c->codec | META_PARITY,
 	};
 	int r = uz__pool_entry(s, c->pool);
 

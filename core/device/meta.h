@@ -54,6 +54,26 @@ static_assert(sizeof(struct uz__disk_record) == 88, "store format");
  * record for damaged and leave the store as it is.
  */
 #define META_BACKED 0x80000000u
+/* And: entries of the root have their parity. Where it is missing they get it when the disk is adopted. */
+#define META_PARITY 0x40000000u
+#define META_CODEC (~(META_BACKED | META_PARITY))
+
+/*
+ * An entry of a root: frame 0..28 | parity of the frame's even bits 29, of its odd ones 30 | closing 31.
+ * So one damaged bit makes neither another table nor none of it, and no table of an empty one.
+ */
+#define ROOT_FRAME ((1u << 29) - 1)
+#define ROOT_CLOSING (1u << 31)
+
+static inline uint32_t uz__root_entry(uint32_t frame)
+{
+	uint32_t p = frame ^ frame >> 16;
+
+	p ^= p >> 8;
+	p ^= p >> 4;
+	p ^= p >> 2;
+	return frame | (p & 3) << 29;
+}
 
 /* A disk's backing, at the index of the disk. */
 struct uz__backing_record {

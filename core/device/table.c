@@ -9,12 +9,11 @@
  */
 #include "device_i.h"
 
-#define CLOSING 0x80000000u
 #define BATCH 64u
 
 static uint64_t *table_of(struct uz_dev *d, uint32_t entry)
 {
-	return uz_frame_addr(d->store->arena, entry & ~CLOSING);
+	return uz_frame_addr(d->store->arena, entry & ROOT_FRAME);
 }
 
 static uint32_t root_entry(struct uz_dev *d, uint64_t page)
@@ -61,9 +60,11 @@ static int entry_make(struct uz_dev *d, uint64_t page, uint32_t *entry)
 	*entry = *e;
 	if (*entry == TABLE_BAD)
 		return -UZ_EIO;
-	if (!*entry)
+	if (!*entry) {
 		r = table_alloc(d, entry);
-	*entry &= ~CLOSING;
+		*entry = uz__root_entry(*entry);
+	}
+	*entry &= ~ROOT_CLOSING;
 	if (r == 0)
 		uz_store_release(e, *entry);
 	return r;
@@ -75,7 +76,7 @@ int uz__slot_make_at(struct uz_dev *d, uint64_t page, uint64_t **slot)
 	uint32_t entry = root_entry(d, page);
 	int r = 0;
 
-	if (UZ_UNLIKELY(!entry || entry & CLOSING)) {
+	if (UZ_UNLIKELY(!entry || entry & ROOT_CLOSING)) {
 		uz_lock(pl, &d->root_lock);
 		r = entry_make(d, page, &entry);
 		uz_unlock(pl, &d->root_lock);
@@ -110,7 +111,7 @@ static bool mark_empty(struct uz_dev *d, struct batch *b, uint64_t end_ns)
 		uint32_t entry = d->root[i];
 
 		if (entry && entry != TABLE_BAD && table_empty(table_of(d, entry))) {
-			uz_store(&d->root[i], entry | CLOSING);
+			uz_store(&d->root[i], entry | ROOT_CLOSING);
 			b->at[b->nr++] = i;
 		}
 		if (!(++i & 1023) && pl->ops->now(pl) >= end_ns)
@@ -131,13 +132,13 @@ static void unlink_empty(struct uz_dev *d, struct batch *b)
 	for (uint32_t i = 0; i < b->nr; i++) {
 		uint32_t *e = b->at[i] < d->nr_root ? &d->root[b->at[i]] : NULL;
 
-		if (!e || *e == TABLE_BAD || !(*e & CLOSING))
+		if (!e || *e == TABLE_BAD || !(*e & ROOT_CLOSING))
 			continue;
 		if (table_empty(table_of(d, *e))) {
-			b->at[nr++] = *e & ~CLOSING;
+			b->at[nr++] = *e & ROOT_FRAME;
 			uz_store_release(e, 0);
 		} else {
-			uz_store_release(e, *e & ~CLOSING);
+			uz_store_release(e, *e & ~ROOT_CLOSING);
 		}
 	}
 	uz_unlock(d->store->plat, &d->root_lock);

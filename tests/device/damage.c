@@ -139,6 +139,8 @@ static void locate(struct image *im, struct opened *o)
 				  m->disk[d].copy[m->disk[d].current == META_COPY(1)].root_off;
 		memcpy(im->table[d], a->base + im->root_off[d], sizeof(im->table[d]));
 		CHECK(im->table[d][0] && im->table[d][1]);
+		for (unsigned int i = 0; i < 2; i++)
+			im->table[d][i] &= ROOT_FRAME;
 	}
 	im->nr_desc = ((const struct uz_desc *)(const void *)(a->base + im->area_off[UZ_AREA_DESC]))
 			      ->owner;
@@ -310,7 +312,8 @@ static void inject(struct image *im, enum target t, unsigned int disk)
 
 /*
  * Whether other content than the true one is bearable. A word of a table that was replaced by that of an empty
- * page tells nobody so, and neither does a root entry that names an empty frame.
+ * page tells nobody so, and neither does a root entry that became zero, or another with the right
+ * parity that names an empty frame.
  */
 static bool may_differ(enum target t, unsigned int disk, enum self_state s)
 {
@@ -420,6 +423,66 @@ static void one_round(struct image *im, enum target t)
 	alarm(0);
 }
 
+/* Every bit of every root entry, one at a time: an error for that table's pages, never other content. */
+static void each_root_bit(struct image *im)
+{
+	for (unsigned int at = 0; at < 2 * 2 * 32; at++) {
+		unsigned int disk = at / 64, bit = at % 32;
+		off_t off = (off_t)(im->root_off[disk] + at / 32 % 2 * 4);
+		uint64_t bad[2];
+		struct opened o;
+		uint32_t e;
+
+		restore(im);
+		CHECK_EQ(pread(im->memfd, &e, sizeof(e), off), sizeof(e));
+		e ^= 1u << bit;
+		CHECK_EQ(pwrite(im->memfd, &e, sizeof(e), off), sizeof(e));
+		CHECK_EQ(try_open(im, &o, true, NULL), 0);
+		for (unsigned int d = 0; d < 2; d++)
+			bad[d] = read_disk(&o, SUPER, d);
+		CHECK_EQ(bad[!disk], 0);
+		CHECK_EQ(bad[disk] == 0, 1u << bit == ROOT_CLOSING);
+		shut(&o);
+	}
+}
+
+/* As a version made it that knew no parity; adopted once, it has it. */
+static void strip_parity(struct image *im)
+{
+	for (unsigned int disk = 0; disk < 2; disk++) {
+		off_t at = (off_t)(im->area_off[UZ_AREA_META] + offsetof(struct uz__meta, disk));
+		struct uz__disk_slot slot;
+
+		CHECK_EQ(pwrite(im->memfd, im->table[disk], sizeof(im->table[disk]),
+				(off_t)im->root_off[disk]),
+			 sizeof(im->table[disk]));
+		at += (off_t)(disk * sizeof(slot));
+		CHECK_EQ(pread(im->memfd, &slot, sizeof(slot), at), sizeof(slot));
+		for (unsigned int i = 0; i < 2; i++) {
+			slot.copy[i].codec &= ~META_PARITY;
+			uz__record_seal(&slot.copy[i], sizeof(slot.copy[i]));
+		}
+		CHECK_EQ(pwrite(im->memfd, &slot, sizeof(slot), at), sizeof(slot));
+	}
+}
+
+static void old_root(struct image *im)
+{
+	struct opened o;
+	uint32_t e;
+
+	restore(im);
+	strip_parity(im);
+	for (int i = 0; i < 2; i++) {
+		CHECK_EQ(try_open(im, &o, true, NULL), 0);
+		for (unsigned int d = 0; d < 2; d++)
+			CHECK_EQ(read_disk(&o, SUPER, d), 0);
+		shut(&o);
+		CHECK_EQ(pread(im->memfd, &e, sizeof(e), (off_t)im->root_off[1]), sizeof(e));
+		CHECK_EQ(e, uz__root_entry(im->table[1][0]));
+	}
+}
+
 int main(void)
 {
 	static struct image im;
@@ -430,6 +493,8 @@ int main(void)
 	CHECK(im.memfd >= 0);
 	build(&im);
 	snapshot(&im);
+	each_root_bit(&im);
+	old_root(&im);
 	for (test_step = 0; test_step < rounds; test_step++)
 		one_round(&im, test_step % TARGETS);
 	for (int t = 0; t < TARGETS; t++)
