@@ -49,7 +49,8 @@ static void overview(void)
 	printf("usage: uzram COMMAND [arguments] [options]\n\n"
 	       "A RAM disk that compresses what is written to it, in an ordinary process.\n\n");
 	for (int i = 0; i < UZ_CMD_NR; i++) {
-		printf("  %s %s\n", uz__commands[i].name, uz__commands[i].args);
+		printf("  %s%s%s\n", uz__commands[i].name, *uz__commands[i].args ? " " : "",
+		       uz__commands[i].args);
 		wrapped(uz__commands[i].help);
 	}
 	printf("\n'uzram help COMMAND' shows the options of one command. Exit status: 0 done, 1 failed,\n"
@@ -67,7 +68,7 @@ void uz__help_print(const struct uz_command *command)
 		return;
 	}
 	bit = 1u << (command - uz__commands);
-	printf("usage: uzram %s %s\n\n", command->name, command->args);
+	printf("usage: uzram %s%s%s\n\n", command->name, *command->args ? " " : "", command->args);
 	wrapped(command->help);
 	printf("\n");
 	for (int i = 0; i < OPT_NR; i++)

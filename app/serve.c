@@ -51,6 +51,20 @@ static int add_nbd(struct serve *v, const char *address, struct uz_error *e)
 	return err;
 }
 
+/* Whoever named no socket gets one in a folder that need not be his: then the message says what to do. */
+static int explain_default(int err, const char *option, struct uz_error *e)
+{
+	char why[sizeof(e->text)];
+
+	if (err != -EACCES && err != -ENOENT && err != -EROFS && err != -EPERM)
+		return err;
+	snprintf(why, sizeof(why), "%s", e->text);
+	return uz__error(e, -err,
+			 "%s: this is where it goes by default: choose another place with %s, or "
+			 "set XDG_RUNTIME_DIR to a folder of your own",
+			 why, option);
+}
+
 static int default_nbd(struct serve *v, struct uz_error *e)
 {
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
@@ -58,7 +72,7 @@ static int default_nbd(struct serve *v, struct uz_error *e)
 
 	snprintf(address, sizeof(address), "unix:%s/uzram-nbd.sock",
 		 runtime && *runtime ? runtime : "/run");
-	return add_nbd(v, address, e);
+	return explain_default(add_nbd(v, address, e), "--nbd unix:PATH", e);
 }
 
 static int listen_nbd(struct serve *v, struct uz_error *e)
@@ -91,13 +105,18 @@ static int take_passed(struct serve *v, struct uz_error *e)
 
 static int listen_control(struct serve *v, struct uz_error *e)
 {
+	const char *given = v->config.server.value[OPT_CONTROL], *env = getenv("UZRAM_CONTROL");
 	char path[512], address[UZ_ENDPOINT_TEXT + 8];
+	int err;
 
 	if (v->control_at.fd >= 0)
 		return 0;
 	uz__control_path(&v->config.server, path, sizeof(path));
 	snprintf(address, sizeof(address), "unix:%s", path);
-	return listen_at(v, address, 0600, &v->control_at, e);
+	err = listen_at(v, address, 0600, &v->control_at, e);
+	if (given || (env && *env))
+		return err;
+	return explain_default(err, "--control PATH (or $UZRAM_CONTROL)", e);
 }
 
 static int start(struct serve *v, struct uz_error *e)

@@ -170,6 +170,14 @@ check_table <<'END'
 1|c is in use by a running server: stop it or choose another path|serve --config empty --control c --nbd unix:n2
 1|n is in use by a running server: stop it or choose another path|serve --config empty --control c2 --nbd unix:n
 END
+# Sockets that nobody named, where they cannot be.
+expect 1 env XDG_RUNTIME_DIR=missing "$uzram" serve --config empty --control c2
+expect_text "missing/uzram-nbd.sock: No such file or directory: this is where it goes by default"
+expect_text "choose another place with --nbd unix:PATH"
+expect 1 env -u UZRAM_CONTROL XDG_RUNTIME_DIR=missing "$uzram" serve --config empty --nbd unix:n2
+# shellcheck disable=SC2016 # the message names the variable
+expect_text 'choose another place with --control PATH (or $UZRAM_CONTROL)'
+
 # What failed has changed nothing.
 expect 0 "$uzram" list -n --raw -o name,algorithm,disksize,ram-limit
 [ "$output" = "d0 lz4 16M 64M
