@@ -208,6 +208,16 @@ void uz__slab_free(struct uz_pool *p, uint64_t handle, uint32_t size)
 	uz_unlock(s->plat, &c->lock);
 }
 
+/* A free touches no byte of the object, and fetching it all the same slows the compressor. */
+void uz__slab_prefetch(struct uz_pool *p, uint64_t handle, uint32_t size, bool drop)
+{
+	const char *at = uz__slab_read(p, handle, size);
+	uint32_t ahead = drop ? 0 : UZ_MIN(size, SLAB_AHEAD);
+
+	for (uint32_t i = 0; i < ahead; i += UZ_CACHE_LINE)
+		uz_prefetch(at + i);
+}
+
 const void *uz__slab_read(struct uz_pool *p, uint64_t handle, uint32_t size)
 {
 	struct uz_block_id id = uz_block_id(p->tab, uz_handle_block(handle));

@@ -34,6 +34,7 @@
 #define SLAB_OBJECT_MAX (SLAB_STRIDE_MAX - SLAB_OWNER)
 #define SLAB_CLASSES 160u
 #define SLAB_BINS 8u
+#define SLAB_AHEAD (8u * UZ_CACHE_LINE) /* of an object; the hardware brings the rest */
 #define SLAB_NO_BIN SLAB_BINS /* full, or isolated */
 
 struct slab_class {
@@ -151,6 +152,7 @@ int uz__slab_alloc(struct uz_pool *p, uint32_t size, uint32_t owner, unsigned in
 		   unsigned int hint, struct uz_object *out);
 void uz__slab_free(struct uz_pool *p, uint64_t handle, uint32_t size);
 const void *uz__slab_read(struct uz_pool *p, uint64_t handle, uint32_t size);
+void uz__slab_prefetch(struct uz_pool *p, uint64_t handle, uint32_t size, bool drop);
 int uz__slab_isolate(struct uz_pool *p, uint32_t block);
 int uz__slab_move(struct uz_pool *p, uint32_t block, uint32_t nr, uint32_t to);
 void uz__slab_undo(struct uz_pool *p, uint32_t block);

@@ -68,4 +68,5 @@ const struct uz_pool_ops uz_pool_zblock = {
 	.attach_done = uz__slab_attach_done,
 	.stats = uz__slab_stats,
 	.check = uz__slab_check,
+	.prefetch = uz__slab_prefetch,
 };
