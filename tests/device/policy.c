@@ -232,6 +232,92 @@ static void with_a_pin(struct uz_region *region, uint32_t first, bool waits)
 	uz__slot_unlock(held.slot, held.word);
 }
 
+static struct {
+	uint64_t page, word, *slot;
+	uint32_t ablock; /* that the page was in */
+	bool stop; /* atomic */
+} chase;
+
+static uint32_t ablock_of_word(uint64_t w)
+{
+	return uz_ablock_of(
+		uz_block_id(&rig.store->tab, uz_handle_block(uz__slot_handle(w))).start);
+}
+
+/* Takes the page as soon as it is in another arena block. */
+static void *chase_page(void *arg)
+{
+	(void)arg;
+	while (!uz_load_acquire(&chase.stop)) {
+		uint64_t w = uz_load_acquire(chase.slot);
+
+		if (w & UZ_SLOT_LOCK || ablock_of_word(w) == chase.ablock ||
+		    !uz__slot_trylock(chase.slot, w))
+			continue;
+		if (ablock_of_word(w) != chase.ablock) {
+			chase.word = w;
+			return NULL;
+		}
+		uz__slot_unlock(chase.slot, w);
+	}
+	return NULL;
+}
+
+static uint64_t other_page_in(uint32_t ablock, uint64_t page)
+{
+	while (++page < PAGES) {
+		uint64_t *slot = uz__slot_at(rig.dev, page), w = slot ? uz_load(slot) : 0;
+
+		if (uz__slot_state(w) == UZ_SLOT_RAW && ablock_of_word(w) == ablock)
+			return page;
+	}
+	CHECK_MSG(false, "no other raw page in arena block %u", ablock);
+	return 0;
+}
+
+/*
+ * A page that cannot leave, and one that left and cannot come back: the arena block stays in two halves,
+ * which keeps the promise; nothing else is moved until it is in one again.
+ */
+static void halves(void)
+{
+	struct uz_contig_failure why;
+	struct uz_region *region;
+	pthread_t thread;
+	struct uz_grant g;
+	uint32_t half, to;
+	uint64_t page;
+
+	open_disk(LIMIT, false);
+	region = make(UZ_CONTIG_GUARANTEED, true);
+	CHECK_EQ(grant(region, 1, 1000 * MS, &g, &why), 0);
+	chase.ablock = g.first;
+	CHECK_EQ(uz_contig_free(region, g.id), 0);
+	writers_fill(0, PAGES);
+	page = page_in(chase.ablock);
+	chase.slot = uz__slot_at(rig.dev, other_page_in(chase.ablock, page));
+	held.slot = hold(page, &held.word);
+	CHECK_EQ(pthread_create(&thread, NULL, chase_page, NULL), 0);
+	CHECK_EQ(grant(region, REGION, 1000 * MS, &g, &why), -EBUSY);
+	uz_store_release(&chase.stop, true);
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	CHECK(chase.word);
+	CHECK(why.promised_bytes <= why.limit_bytes);
+	CHECK(uz_window_half(uz_store_arena(rig.store), &half, &to));
+	CHECK_EQ(half, chase.ablock);
+	CHECK_EQ(uz_arena_check(uz_store_arena(rig.store)), 0);
+	CHECK_EQ(grant(region, 1, 10 * MS, &g, &why), -EBUSY);
+	uz__slot_unlock(chase.slot, chase.word);
+	uz_store_background(rig.store, in(0), MS);
+	CHECK(!uz_window_half(uz_store_arena(rig.store), &half, &to));
+	uz__slot_unlock(held.slot, held.word);
+	CHECK_EQ(uz_store_check(rig.store), 0);
+	CHECK_EQ(grant(region, REGION, 10000 * MS, &g, &why), 0);
+	CHECK(why.promised_bytes <= why.limit_bytes);
+	CHECK_EQ(uz_contig_free(region, g.id), 0);
+	close_disk(region);
+}
+
 static void cma(bool waits)
 {
 	struct uz_contig_failure why;
@@ -377,6 +463,7 @@ int main(void)
 	apart();
 	spread();
 	gcma();
+	halves();
 	cma(false);
 	cma(true);
 	cma_full();
