@@ -12,10 +12,18 @@
  *		[deadline_ms=1000] [retry=0]
  *		grants of a quarter of all memory, beside requests and held pages (grant_trace.h)
  *
+ *	contig what=io [mib=1024] [rounds=20] [ms=1000] [memfd=0]
+ *		4 KiB requests of one thread, 7 reads to 3 writes, for so long, with one grant of a quarter of
+ *		all memory in the midst of it and without one, in turn
+ *	contig what=lending [mib=512] [rounds=15] [memfd=0]
+ *		4 KiB writes of the same pages to a store with a region of a quarter of it and to one without,
+ *		in turn
+ *
  * A line for each grant. discard, move: pages of both kinds in the region before it, pages moved.
  * trace: and one with all counts at the end.
  */
 #include <errno.h>
+#include <pthread.h>
 
 #include "bench.h"
 #include "grant_trace.h"
@@ -170,6 +178,124 @@ static void trace(void)
 	grant_trace_free(&t);
 }
 
+struct load_io {
+	struct grant_load *l;
+	struct test_rng rng;
+	uint64_t end_ns, requests, worst_ns;
+};
+
+static void *io_main(void *arg)
+{
+	struct load_io *io = arg;
+	struct grant_disk *d = &io->l->disk[0];
+	uint64_t last = bench_now_ns(), now;
+
+	for (; last < io->end_ns; last = now, io->requests++) {
+		uint32_t page = (uint32_t)test_below(&io->rng, d->nr);
+
+		if (test_below(&io->rng, 10) < 7)
+			grant_load_check(d, io->l->st[0], page);
+		else
+			grant_load_write(d, io->l->st[0], page);
+		now = bench_now_ns();
+		io->worst_ns = UZ_MAX(io->worst_ns, now - last);
+	}
+	return NULL;
+}
+
+/* What was moved out is written again, so that the next grant finds as much. */
+static void io_refill(struct grant_load *l)
+{
+	grant_load_discard(&l->disk[0], l->rig.st);
+	for (uint32_t i = 0; i < l->disk[0].nr; i++)
+		grant_load_write(&l->disk[0], l->rig.st, i);
+	grant_load_check_all(&l->cold, l->rig.st);
+}
+
+static void io_round(struct grant_load *l, bool recall)
+{
+	uint64_t ms = bench_number("ms", 1000), ns = 0, start = bench_now_ns();
+	struct load_io io = { .l = l, .rng = test_rng_of(start) };
+	struct uz_contig_failure why;
+	struct uz_region_stats rs;
+	struct uz_grant g;
+	pthread_t thread;
+
+	uz_region_stats(l->region, &rs);
+	io.end_ns = start + ms * 1000000;
+	BENCH_CHECK(!pthread_create(&thread, NULL, io_main, &io), "no thread");
+	uz_nap(&l->rig.fault.plat, start + ms * 300000);
+	if (recall && grant_load_grant(l, rs.count << UZ_FRAME_SHIFT, 10000, &g, &why, &ns))
+		bench_die("grant: %d", why.error);
+	pthread_join(thread, NULL);
+	bench_emit(recall ? "recall" : "quiet");
+	bench_emit_number("kiops", (double)io.requests / (double)ms);
+	bench_emit_number("worst_ms", (double)io.worst_ns / 1e6);
+	bench_emit_number("grant_ms", (double)ns / 1e6);
+	bench_emit_number("lent_move", (double)rs.lent_move);
+	bench_emit_end();
+	if (recall)
+		uz_contig_free(l->region, g.id);
+}
+
+static void io(void)
+{
+	uint64_t limit = bench_number("mib", 1024) * MIB;
+	struct grant_load_config c = { .limit_bytes = limit,
+				       .region_bytes = limit / 4,
+				       .move_bytes = limit / 1024 * 700,
+				       .discard_bytes = limit / 1024 * 250,
+				       .nr_streams = 1,
+				       .private_memory = !bench_number("memfd", 0),
+				       .spread = true };
+	struct grant_load l;
+
+	grant_load_open(&l, &c);
+	for (uint64_t i = bench_number("rounds", 20); i; i--) {
+		io_round(&l, i % 2);
+		io_refill(&l);
+		io_round(&l, !(i % 2));
+		io_refill(&l);
+	}
+	grant_load_close(&l);
+}
+
+static double write_rate(struct grant_load *l)
+{
+	struct bench_time t = { 0 };
+
+	bench_start(&t);
+	for (uint32_t i = 0; i < l->disk[0].nr; i++)
+		BENCH_CHECK(grant_load_write(&l->disk[0], l->rig.st, i), "write");
+	bench_stop(&t);
+	return (double)l->disk[0].nr * 1e6 / (double)t.cpu_ns;
+}
+
+/* Both stores have room for the region: only that there is one differs. */
+static void lending(void)
+{
+	uint64_t limit = bench_number("mib", 512) * MIB;
+	struct grant_load_config c = { .limit_bytes = limit,
+				       .move_bytes = limit / 4,
+				       .private_memory = !bench_number("memfd", 0) };
+	struct grant_load on, off;
+
+	grant_load_open(&off, &c);
+	c.region_bytes = limit / 4;
+	grant_load_open(&on, &c);
+	for (uint64_t i = bench_number("rounds", 15); i; i--) {
+		double first = write_rate(i % 2 ? &on : &off);
+		double second = write_rate(i % 2 ? &off : &on);
+
+		bench_emit("lending");
+		bench_emit_number("on", i % 2 ? first : second);
+		bench_emit_number("off", i % 2 ? second : first);
+		bench_emit_end();
+	}
+	grant_load_close(&on);
+	grant_load_close(&off);
+}
+
 int main(int argc, char **argv)
 {
 	const char *what;
@@ -182,7 +308,11 @@ int main(int argc, char **argv)
 		move();
 	else if (!strcmp(what, "trace"))
 		trace();
+	else if (!strcmp(what, "io"))
+		io();
+	else if (!strcmp(what, "lending"))
+		lending();
 	else
-		bench_die("what=discard, move or trace");
+		bench_die("what=discard, move, trace, io or lending");
 	return 0;
 }

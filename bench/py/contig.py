@@ -88,6 +88,29 @@ def policies(c, grants):
     failures(c, "the same, policy gcma", total)
 
 
+def beside(c, rounds):
+    """What requests of the disk notice of a grant of 256 MiB in a second of theirs."""
+    found = tools.lines("contig", what="io", rounds=rounds)
+    recall, quiet = (tools.pick(found, case=k) for k in ("recall", "quiet"))
+    rates = [[x["kiops"] for x in rows] for rows in (recall, quiet)]
+    ratio = median(a / b for a, b in zip(*rates))
+    c.results.add("contig", "requests, a grant in each second", None, median(rates[0]),
+                  median(rates[1]), "without a grant", ratio, 0.98, "kIOPS",
+                  grant_p50_ms=median(x["grant_ms"] for x in recall))
+    c.results.limit("contig", "longest request beside a grant", None,
+                    max(x["worst_ms"] for x in recall), 1, "ms",
+                    median_of_rounds_ms=median(x["worst_ms"] for x in recall),
+                    longest_without_a_grant_ms=max(x["worst_ms"] for x in quiet),
+                    median_without_a_grant_ms=median(x["worst_ms"] for x in quiet), **control(256))
+
+
+def lending(c, rounds):
+    found = tools.lines("contig", what="lending", rounds=rounds)
+    on, off = ([x[k] for x in found] for k in ("on", "off"))
+    c.results.add("contig", "4k writes with a region", None, median(on), median(off), "without",
+                  median(a / b for a, b in zip(on, off)), 0.97, "kIOPS of CPU time")
+
+
 PIECE = 50  # grants between two lines of the log
 
 
@@ -125,3 +148,5 @@ def contig(c):
     discard(c, nr // 4, "memfd")
     move(c, nr // 20, "memfd")
     policies(c, nr // 2)
+    beside(c, nr // 10)
+    lending(c, 15)

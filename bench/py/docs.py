@@ -44,6 +44,15 @@ ABOUT = {
               "JSON: worst gap of a thread that only looks at the clock, in the same minute.",
     "pools": "The table of 2019 with all pools side by side: 4 KiB requests, write and read in "
              "sequence, mixed at random.",
+    "contig": "Grants of contiguous memory (bench/contig.c). To drop: all of the region holds clean copies of "
+              "what is on a backing; to move: nothing but data, and what it moves to is resident. 256 "
+              "MiB of 1 GiB: 700 MiB to be moved spread evenly, 250 MiB to be dropped, one thread of "
+              "requests, eight that hold single pages for 10 us to 10 ms. Policy cma does what the kernel "
+              "does, and its caller tries again until it has its memory. JSON: p50, p99, p99.9, max, CPU "
+              "time of the granting thread, and the worst gap of a thread that only looks at the "
+              "clock, in the same minute.",
+    "grants": "The same 256 MiB of 1 GiB again and again, each piece of 50 grants on a store of its own with "
+              "its own seed; build/long/grants.jsonl.",
     "kmsan": "lua, zlib and lz4 of Debian's sources at -O2 under libkmsan, MSan and memcheck, user "
              "CPU seconds, runs in turns; ours and MSan check the same (parameters, constants) and have "
              "the same -flto. Reach is the peer's time over ours. Memory: plain has 100 MiB and "

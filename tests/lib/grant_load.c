@@ -227,7 +227,8 @@ void grant_load_open(struct grant_load *l, const struct grant_load_config *c)
 	CHECK(l->nr_disks <= GRANT_DISKS_MAX && c->nr_streams <= GRANT_STREAMS_MAX);
 	rc.size_bytes = size_for(c->move_bytes / l->nr_disks + (c->inside ? c->region_bytes : 0));
 	dev_rig_open(&l->rig, &rc);
-	make_region(l, c);
+	if (c->region_bytes)
+		make_region(l, c);
 	for (uint32_t i = 0; i < c->nr_streams; i++)
 		CHECK_EQ(uz_stream_open(l->rig.store, &l->st[i]), 0);
 	if (c->discard_bytes)

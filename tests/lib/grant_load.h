@@ -17,7 +17,7 @@
 #define GRANT_STREAMS_MAX 16u
 
 struct grant_load_config {
-	uint64_t limit_bytes, region_bytes;
+	uint64_t limit_bytes, region_bytes; /* 0: no region */
 	uint64_t move_bytes, discard_bytes; /* memory that the data takes */
 	uint64_t capacity_bytes, reserve_bytes; /* as dev_rig_config */
 	uint32_t nr_disks; /* 0: one */
