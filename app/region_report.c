@@ -13,19 +13,27 @@
 const struct uz_stat uz__region_stats[] = { UZ_REGION_STATS(ROW, STAGE_ROW){ .name = NULL } };
 
 /* As the kernel's file: words of 32 bits in decimal, lowest first. */
-static void put_bitmap(struct uz_json_out *o, const struct uz_server_region *r)
+static void print_bitmap(FILE *f, const struct uz_server_region *r)
 {
 	unsigned int nr = uz__region_words(r);
 	UZ_FREE uint64_t *words = calloc(nr, sizeof(*words));
-	UZ_FREE char *text = NULL;
-	size_t bytes;
-	FILE *f = words ? open_memstream(&text, &bytes) : NULL;
 
-	if (!f)
+	if (!words)
 		return;
 	uz_region_bitmap(r->region, words, nr);
 	for (unsigned int i = 0; i < 2 * nr; i++)
 		fprintf(f, "%s%u", i ? " " : "", (uint32_t)(words[i / 2] >> (i % 2 * 32)));
+}
+
+static void put_bitmap(struct uz_json_out *o, const struct uz_server_region *r)
+{
+	UZ_FREE char *text = NULL;
+	size_t bytes;
+	FILE *f = open_memstream(&text, &bytes);
+
+	if (!f)
+		return;
+	print_bitmap(f, r);
 	if (!fclose(f))
 		uz__json_put_text(o, "bitmap", text);
 }

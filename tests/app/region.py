@@ -68,6 +68,10 @@ class Writer(threading.Thread):
         assert not self.error and self.nr > 10, (self.error, self.nr)
 
 
+def regions(name):
+    return [r[name] for r in Client().ask(cmd="contig-stat")[0]["regions"]]
+
+
 def check_memory():
     before = ram_total()
     c = Client()
@@ -92,8 +96,12 @@ def check_io(server, rng):
     model = bytearray(DISK)
     disk = nbd(server)
     writer = Writer(server, model, random.Random(rng.random()))
-    wait_for("data is in the region", lambda: writer.nr > 2000)
     c = Client()
+    wait_for("data in a region", lambda: sum(regions("lent_move")) > 0)
+    for name in ("cam0", "b"):
+        answer, fd = c.alloc(region=name, deadline_ms=10000)
+        c.ask(cmd="contig-free", grant=answer["grant"])
+        os.close(fd)
     for _ in range(25 * ROUNDS):
         held = [c.alloc(region=name, size=rng.randrange(1, size), deadline_ms=10000)
                 for name, size in (("cam0", 12 * MIB), ("cam0", 12 * MIB), ("b", 4 * MIB))]
@@ -105,9 +113,9 @@ def check_io(server, rng):
     writer.stop()
     assert read_all(disk, DISK) == model, "a page changed"
     disk.disconnect()
-    moved = [r["pgmigrate_success"] for r in Client().ask(cmd="contig-stat")[0]["regions"]]
-    print(f"COUNT written={writer.nr} moved={moved[0]}")
-    assert moved[0] > 0, "nothing was in the way of these grants"
+    moved = sum(regions("pgmigrate_success"))
+    print(f"COUNT written={writer.nr} moved={moved}")
+    assert moved > 0, "nothing was in the way of these grants"
 
 
 def check_dead(server, rng):
@@ -186,7 +194,7 @@ def check_stat():
     assert cam0["reserved"] == 6144 - 2560 and 1792 <= cam0["maxchunk"] <= 6144 - 2560, cam0
     assert b["used"] == 0 and b["maxchunk"] == b["count"] == 1024 and not b["spread"], b
     for name in ("cma_alloc_success", "cma_alloc_fail", "alloc_pages_success", "pgmigrate_success"):
-        assert cam0[name] > 0, (name, "what was done before is not counted")
+        assert cam0[name] + b[name] > 0, (name, "what was done before is not counted")
     files = dict(line.split(": ") for line in cli("contig", "stat", "--sysfs").splitlines())
     for r in (cam0, b):
         for name in ("count", "used", "maxchunk"):
