@@ -342,7 +342,8 @@ def return_cells(c):
                 ratios.append(ratio)
                 c.results.add("return", f"{backing} {kib} KiB {period} ms", None, auto["cpu_percent"],
                               peer_name=best, ratio=ratio, unit="%", switches=auto["switches"])
-    found = tools.lines("returns", backing="private", period_ms=3000, learn=8, cycles=30, spin_us=500)
+    found = tools.lines("returns", backing="private", period_ms=3000, learn=8, settle=5, cycles=50,
+                        spin_us=500)
     ratio, best, auto = cell(found)
     c.results.add("return", "private 3000 ms, MADV_FREE spins", None, auto["cpu_percent"],
                   peer_name=best, ratio=1 / ratio, reach=1 / 1.1, unit="%", switches=auto["switches"])
