@@ -22,10 +22,10 @@ def bench(*args, slow=None):
     env = dict(os.environ)
     if slow is not None:
         env.update(LD_PRELOAD=os.path.join(BUILD, "tests/app/plugin/slow_madvise.so"),
-                   UZ_SLOW_ADVICE=str(slow), UZ_SLOW_US="2000")
+                   UZ_SLOW_ADVICE=str(slow), UZ_SLOW_US="500")
     return subprocess.run([os.path.join(BUILD, "uzram"), "madvise-bench", "--backings", "private-4k",
                            "--methods", "dontneed,free", "--pieces", "64K", "--threads", "1,2",
-                           "--footprint", "4M", "--repeats", "5", *args], env=env, text=True,
+                           "--footprint", "2M", "--repeats", "5", *args], env=env, text=True,
                           timeout=60, check=False, capture_output=True)
 
 
@@ -40,7 +40,7 @@ def main():
                            p.stdout, re.M)
         assert p.returncode == 1 and "rows are worse than in" in p.stderr, p.stdout + p.stderr
         found = {(m, n): float(x) for m, n, x in worse}
-        # 2 ms a call of 16 pages, and with two threads as much again of waiting.
+        # 0.5 ms a call of 16 pages, and with two threads as much again of waiting.
         for threads in "12":
             assert found.get((name, threads), 0) > 4 * found.get((other, threads), 1), p.stdout
         print("\n".join(line for line in p.stdout.splitlines() if line.startswith("worse")))
