@@ -100,6 +100,14 @@ static unsigned int codec(struct worker *w, const struct uz_codec_ops *ops, cons
 	return (unsigned int)r;
 }
 
+/* It may have been taken away and not been given again; what is on it then is nobody's. */
+static void give_backing(struct worker *w)
+{
+	CHECK_EQ(uz_dev_set_backing(w->dev, w->backing, "backing",
+				    UZ_BACKING_KEPT | UZ_BACKING_FORMAT),
+		 0);
+}
+
 static void worker_open(struct worker *w, bool attach)
 {
 	struct uz_host_config hc = { .backing = UZ_HOST_MEMFD, .fd = dup(memfd) };
@@ -120,7 +128,7 @@ static void worker_open(struct worker *w, bool attach)
 	w->codec[2] = codec(w, &uz_codec_deflate, NULL, false);
 	w->dev = find_or_make(w, "d0", (uint64_t)PAGES * UZ_PAGE_SIZE);
 	CHECK_EQ(uz_host_backing_open(test_path("backing"), &w->backing, NULL, 0), 0);
-	CHECK_EQ(uz_dev_set_backing(w->dev, w->backing, "backing", UZ_BACKING_KEPT), 0);
+	give_backing(w);
 	CHECK_EQ(uz_stream_open(w->store, &w->st), 0);
 }
 
@@ -243,6 +251,10 @@ static void work_writeback(struct worker *w)
 	CHECK_EQ(uz_dev_read(w->dev, w->st, off, buf, sizeof(buf), 0), 0);
 	if (test_one_in(&w->rng, 4))
 		background(w);
+	if (test_one_in(&w->rng, 8)) {
+		CHECK_EQ(uz_dev_drop_backing(w->dev), 0);
+		give_backing(w);
+	}
 }
 
 /*
@@ -325,8 +337,10 @@ static _Noreturn void child(uint64_t seed, enum work work, bool attach)
 	struct worker w = { .rng = test_rng_of(seed) };
 
 	worker_open(&w, attach);
-	if (work == FULL)
+	if (work == FULL) {
+		CHECK_EQ(uz_dev_set_recompress(w.dev, (int)w.codec[1], 3600, 0, 1), 0);
 		uz_arena_set_limit(uz_store_arena(w.store), 6 << 20);
+	}
 	for (;;) {
 		one_step(&w, work);
 		__atomic_add_fetch(&sh->done[work], 1, __ATOMIC_SEQ_CST);
