@@ -9,6 +9,13 @@ $(file >$(STAMP),$(STAMP_TEXT))
 $(file >$(BUILD)/san,$(SAN))
 endif
 
+PLACED_STAMP := $(BUILD)/libdir
+ifneq ($(file <$(PLACED_STAMP)),$(LIBDIR))
+$(shell mkdir -p $(BUILD))
+$(file >$(PLACED_STAMP),$(LIBDIR))
+endif
+$(patsubst %.c,$(BUILD)/obj/%.o,$(PLACED_SRC)): $(PLACED_STAMP)
+
 $(BUILD)/obj/%.o: %.c $(STAMP) $(wildcard mk/layers.mk mk/flags.mk)
 	@mkdir -p $(@D)
 	@echo "  CC    $<"

@@ -4,7 +4,10 @@ WARN := -Wall -Wextra -Wundef -Wshadow -Wvla -Wcast-align \
 	-Wstrict-prototypes -Wmissing-prototypes -Werror
 
 COMMON := -std=gnu11 -g $(O) $(WARN) -fPIC -fno-semantic-interposition
-HOSTED := -D_GNU_SOURCE -DUZ_VERSION='"$(VERSION)"' -DUZ_LIBDIR='"$(LIBDIR)"' -pthread
+HOSTED := -D_GNU_SOURCE -DUZ_VERSION='"$(VERSION)"' -pthread
+# Only these know where things are installed: 'make install PREFIX=...' does not compile all anew.
+PLACED_SRC := host/plugin.c tests/host/registry.c
+PLACED := -DUZ_LIBDIR='"$(LIBDIR)"'
 LDFLAGS_ALL := -pthread
 
 # core/ has no libc in any build: only the compiler's own headers are found.
@@ -37,6 +40,7 @@ endif
 
 flags_of = $(COMMON) \
 	$(if $(filter core/%,$1),$(FREESTANDING) $(CORE_WARN),$(HOSTED)) $(call includes_of,$1) \
+	$(if $(filter $(PLACED_SRC),$1),$(PLACED)) \
 	$(CFLAGS) $(CPPFLAGS)
 
 # liblz4's fastReset state is only in the static library.

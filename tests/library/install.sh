@@ -3,6 +3,7 @@
 #
 # A program outside the tree builds with pkg-config against what `make install` installs,
 # shared and static, and runs; the shared library exports no private name.
+# uz-test: timeout 240
 # uz-test: no-asan it links the library without a sanitizer
 # uz-test: no-tsan it links the library without a sanitizer
 # uz-test: serial

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # The example pool builds from what `make install` installs, and passes its own test.
+# uz-test: timeout 240
 # uz-test: no-asan it loads an uninstrumented library
 # uz-test: no-tsan it loads an uninstrumented library
 . "${UZ_ROOT:-.}/tests/lib/sh.sh"
