@@ -8,7 +8,8 @@
  * one is attached by reference, so a page pays for no table but its own.
  *
  * State never shows in the output: without a dictionary liblz4 clears its table for inputs
- * of 4 KiB; with one, positions of earlier pages are out of reach.
+ * of 4 KiB; with one, positions of earlier pages are out of reach. Going on with a stream instead,
+ * which clears nothing, was 15 to 28% slower on pages of processes and files, and 0 to 1% larger.
  */
 #define LZ4_STATIC_LINKING_ONLY
 #include <errno.h>
