@@ -35,9 +35,6 @@ static inline struct kmsan__meta kmsan__meta_of(uintptr_t a)
 				     (uint32_t *)((a ^ KMSAN__TO_ORIGIN) & ~3ul) };
 }
 
-struct kmsan__meta kmsan__meta_nothing(void);
-struct kmsan__meta kmsan__meta_sink(void);
-
 static inline struct kmsan__meta kmsan__meta_load(uintptr_t a, size_t n)
 {
 	(void)n;

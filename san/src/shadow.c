@@ -4,23 +4,8 @@
 
 #define PAGE 4096ul
 
-static const struct {
-	uint8_t shadow[4096];
-	uint32_t origin[1024 + 1];
-} nothing;
-static uint8_t sink_shadow[4096];
-static uint32_t sink_origin[1024 + 1];
-
-struct kmsan__meta kmsan__meta_nothing(void)
-{
-	return (struct kmsan__meta){ (void *)(uintptr_t)nothing.shadow,
-				     (uint32_t *)(uintptr_t)nothing.origin };
-}
-
-struct kmsan__meta kmsan__meta_sink(void)
-{
-	return (struct kmsan__meta){ sink_shadow, sink_origin };
-}
+const struct kmsan__nothing kmsan__nothing;
+struct kmsan__nothing kmsan__sink;
 
 static void release_segment(struct kmsan__segment s)
 {

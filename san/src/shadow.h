@@ -26,6 +26,25 @@ struct kmsan__segment {
 	size_t size_bytes;
 };
 
+/* What a load of written memory is given, and where stores go when there is no metadata. */
+struct kmsan__nothing {
+	uint8_t shadow[4096];
+	uint32_t origin[1024 + 1];
+};
+extern const struct kmsan__nothing kmsan__nothing;
+extern struct kmsan__nothing kmsan__sink;
+
+static inline struct kmsan__meta kmsan__meta_nothing(void)
+{
+	return (struct kmsan__meta){ (void *)(uintptr_t)kmsan__nothing.shadow,
+				     (uint32_t *)(uintptr_t)kmsan__nothing.origin };
+}
+
+static inline struct kmsan__meta kmsan__meta_sink(void)
+{
+	return (struct kmsan__meta){ kmsan__sink.shadow, kmsan__sink.origin };
+}
+
 #ifdef KMSAN_LINEAR
 #include "linear.h"
 #else
@@ -35,9 +54,6 @@ struct kmsan__segment {
 /* The first part of [a, a + n); create: makes its metadata unless the memory is short. */
 struct kmsan__segment kmsan__segment(uintptr_t a, size_t n, bool create);
 
-/* What a load of written memory is given, and where stores go when there is no metadata. */
-struct kmsan__meta kmsan__meta_nothing(void);
-struct kmsan__meta kmsan__meta_sink(void);
 /* All written; its metadata is given back. */
 void kmsan__shadow_release(uintptr_t a, size_t n);
 /* from gets the metadata of to: 0 or -errno. n 0: it has its own again. */
