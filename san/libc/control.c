@@ -58,7 +58,7 @@ static const struct command ioctls[] = {
 };
 
 static const struct command fcntls[] = {
-	{ F_GETLK, sizeof(struct flock), sizeof(struct flock) },
+	{ F_GETLK, 2 * sizeof(short), sizeof(struct flock) },
 	{ F_SETLK, 2 * sizeof(short), 0 },
 	{ F_SETLKW, 2 * sizeof(short), 0 },
 	{ F_OFD_GETLK, 2 * sizeof(short), sizeof(struct flock) },

@@ -218,8 +218,9 @@ ROW(ioctl, int fd = terminal(); EXPECT(!ioctl(fd, TIOCGWINSZ, O(struct winsize))
     EXPECT(!ioctl(open("/dev/random", O_RDONLY), 0x80045200 /* RNDGETENTCNT */, O(int))));
 ROW(fcntl, int fd = a_file("hello");
     EXPECT(fcntl(fd, F_DUPFD, 10) >= 10 && fcntl(fd, F_GETFL) >= 0);
-    EXPECT(!fcntl(fd, F_GETLK, V(struct flock, { .l_type = F_WRLCK })));
-    EXPECT(!fcntl(bound(), F_GETOWN_EX, O(struct f_owner_ex))));
+    struct flock *l = V(struct flock, { .l_type = F_WRLCK });
+    kmsan_poison((char *)l + 4, 4); /* padding */
+    EXPECT(!fcntl(fd, F_GETLK, l)); EXPECT(!fcntl(bound(), F_GETOWN_EX, O(struct f_owner_ex))));
 ROW(fcntl64, EXPECT(!fcntl64(bound(), F_GETOWN_EX, O(struct f_owner_ex))));
 ROW(prctl, EXPECT(!prctl(PR_SET_NAME, S("calls"))); EXPECT(!prctl(PR_GET_NAME, O_N(char, 16)));
     EXPECT(!prctl(PR_GET_PDEATHSIG, O(int))));
