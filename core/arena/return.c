@@ -17,7 +17,7 @@
  * is watched. It is left when another is better by more than a tenth, and only right after a
  * probe: when a watched average rises, or p and q change, a probe says whether it is so. Probes come after
  * 60 s, then twice as long up to 1 h while they change nothing, and never cost more than a tenth of
- * what was returned since the last one.
+ * what was returned since the last one, or than the better method would have saved.
  * Integers only, no clock and no calls: a test turns the clock and names the costs.
  */
 #include "return.h"
@@ -196,7 +196,7 @@ bool uz__return_probe_due(const struct uz__return *r, enum uz__shape shape, uint
 	const struct uz__chooser *c = &r->chooser[shape];
 
 	return r->nr_methods && now_ns >= c->probe_at_ns &&
-	       c->spent_ns >= c->probe_cost_ns * PROBE_PART;
+	       (c->doubted || c->spent_ns >= c->probe_cost_ns * PROBE_PART);
 }
 
 void uz__return_probed(struct uz__return *r, enum uz__shape shape, unsigned int method,
@@ -218,6 +218,7 @@ void uz__return_probe_done(struct uz__return *r, enum uz__shape shape, uint64_t 
 
 	c->probe_cost_ns = cost_ns;
 	c->spent_ns = 0;
+	c->doubted = false;
 	if (!c->cost[c->current].legal)
 		c->current = r->fallback;
 	c->probe_at_ns = now_ns + c->gap_ns;
@@ -302,11 +303,19 @@ static unsigned int best_of(const struct uz__return *r, enum uz__shape shape)
 	return current;
 }
 
-/* A probe shall say whether it is so; the next one later, since it did not when we come here again. */
-static void doubt(struct uz__chooser *c, uint64_t now_ns)
+/*
+ * A probe shall say whether it is so, once @best would have saved what it costs; the next one later,
+ * since it did not when we come here again.
+ */
+static void doubt(struct uz__return *r, enum uz__shape shape, unsigned int best, uint64_t now_ns)
 {
-	if (now_ns < c->doubted_ns + c->doubt_ns)
+	struct uz__chooser *c = &r->chooser[shape];
+	uint64_t is = uz__return_cost(r, shape, c->current);
+	uint64_t less = is - uz__return_cost(r, shape, best);
+
+	if (now_ns < c->doubted_ns + c->doubt_ns || c->spent_ns * less / is < c->probe_cost_ns)
 		return;
+	c->doubted = true;
 	c->doubt_ns = UZ_MIN(2 * c->doubt_ns, GAP_MAX_NS);
 	c->doubted_ns = now_ns;
 	c->probe_at_ns = now_ns;
@@ -323,7 +332,7 @@ bool uz__return_decide(struct uz__return *r, enum uz__shape shape, uint64_t now_
 	if (fresh && !c->cost[c->current].nr_advice)
 		change(r, shape, best, now_ns);
 	else
-		doubt(c, now_ns);
+		doubt(r, shape, best, now_ns);
 	return c->current == best;
 }
 

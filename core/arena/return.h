@@ -35,6 +35,7 @@ struct uz__chooser {
 	uint64_t gap_ns; /* to the probe after it, when nothing changes */
 	uint64_t doubt_ns; /* as gap_ns, for probes because of what was seen */
 	uint64_t doubted_ns;
+	bool doubted; /* the next probe is because of that */
 	uint64_t probe_cost_ns,
 		spent_ns; /* of the last probe, and by returns and the way back since */
 };
