@@ -73,6 +73,7 @@ static void op_create(struct model *m)
 	}
 	g->c = (struct uz_region_config){ .name = names[i],
 					  .bytes = 1 + test_below(m->rng, 5 * ABLOCK_BYTES),
+					  .evac_min_bytes = test_below(m->rng, 2 * ABLOCK_BYTES),
 					  .spread = !test_one_in(m->rng, 4) };
 	if (test_one_in(m->rng, 4))
 		g->c.policy = test_one_in(m->rng, 2) ? UZ_CONTIG_CMA : UZ_CONTIG_GCMA;

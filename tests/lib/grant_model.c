@@ -281,13 +281,28 @@ static bool bearing(const struct model *m, uint32_t ablock)
 	return false;
 }
 
+/* Kept to move to: the most that a region with a promise wants; 0: there is none. */
+static uint64_t evac_blocks(const struct model *m)
+{
+	uint64_t most = 0;
+
+	for (uint32_t i = 0; i < MODEL_REGIONS; i++) {
+		const struct model_region *g = &m->region[i];
+
+		if (g->r && g->c.policy != UZ_CONTIG_CMA)
+			most = UZ_MAX(UZ_MAX(most, 1ull),
+				      UZ_DIV_UP(g->c.evac_min_bytes, ABLOCK_BYTES));
+	}
+	return most;
+}
+
 /*
  * What is promised by the map: arena blocks with data that stays or is moved, and what is reserved. Data
  * on its way from one to another counts once.
  */
 static uint64_t promised(const struct model *m, const struct uz_arena_stats *st)
 {
-	uint64_t blocks = 1;
+	uint64_t blocks = evac_blocks(m);
 	uint32_t from, to;
 
 	for (uint32_t f = m->first_frame; f < m->end_frame; f += UZ_ABLOCK_FRAMES)
@@ -301,14 +316,6 @@ static uint64_t promised(const struct model *m, const struct uz_arena_stats *st)
 			blocks += (g->want.count - g->want.used) / UZ_ABLOCK_FRAMES;
 	}
 	return blocks * ABLOCK_BYTES + st->meta_bytes;
-}
-
-static bool any_promise(const struct model *m)
-{
-	for (uint32_t i = 0; i < MODEL_REGIONS; i++)
-		if (m->region[i].r && m->region[i].c.policy != UZ_CONTIG_CMA)
-			return true;
-	return false;
 }
 
 static void check_region(struct model *m, struct model_region *g, const struct uz_arena_stats *st)
@@ -327,7 +334,7 @@ static void check_region(struct model *m, struct model_region *g, const struct u
 	CHECK(rs.lent_discard + rs.lent_move + rs.used <= rs.count && rs.maxchunk <= rs.count);
 	CHECK_EQ(why.promised_bytes, promised(m, st));
 	CHECK_EQ(why.limit_bytes, MODEL_LIMIT);
-	CHECK_MSG(!any_promise(m) || why.promised_bytes <= MODEL_LIMIT, "promised %llu",
+	CHECK_MSG(!evac_blocks(m) || why.promised_bytes <= MODEL_LIMIT, "promised %llu",
 		  (unsigned long long)why.promised_bytes);
 }
 
@@ -339,7 +346,11 @@ void model_check(struct model *m)
 	CHECK_EQ(uz_arena_check(m->a), 0);
 	uz_arena_stats(m->a, &st);
 	sum = m->count.committed_bytes + m->granted_bytes;
-	CHECK(st.ram_total_bytes >= sum && st.ram_total_bytes <= sum + st.lazy_bytes);
+	CHECK_MSG(st.ram_total_bytes >= sum && st.ram_total_bytes <= sum + st.lazy_bytes,
+		  "total %llu, the platform has %llu and %llu are granted, %llu are lazy",
+		  (unsigned long long)st.ram_total_bytes,
+		  (unsigned long long)m->count.committed_bytes,
+		  (unsigned long long)m->granted_bytes, (unsigned long long)st.lazy_bytes);
 	CHECK(m->count.peak_bytes <= MODEL_LIMIT && st.ram_total_bytes <= MODEL_LIMIT);
 	for (uint32_t i = 0; i < m->nr_runs; i++) {
 		run_verify(m, &m->run[i]);
