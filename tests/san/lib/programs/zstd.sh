@@ -3,7 +3,7 @@
 package=libzstd
 part="fuzzer and zstreamtest without big inputs, 20 s each, decodecorpus for 10 s, invalidDictionaries, poolTests, legacy"
 plant_file=lib/decompress/zstd_decompress.c
-plant='s/^    dctx->ddictIsCold = 0;//'
+plant='s/^    dctx->staticSize  = 0;//'
 planted_in=ZSTD_
 planted_from=ZSTD_createDCtx
 # What is reported rightly, with the reason.
@@ -30,6 +30,6 @@ suite() {
 }
 
 planted() {
-	make_tests invalidDictionaries
-	tests/invalidDictionaries
+	make_tests legacy
+	tests/legacy
 }
