@@ -40,8 +40,7 @@ column() {
 
 { cat "$uzram"; head -c 1M /dev/urandom; } | head -c "${mib}M" >data
 truncate -s "${mib}M" data
-rev data 2>/dev/null | head -c "${mib}M" >data.b || true
-truncate -s "${mib}M" data.b
+tr 'aeinst' 'eaints' <data >data.b
 
 # A start that fails leaves nothing: no file where none was, an empty one where one was.
 refused() {
@@ -111,6 +110,16 @@ new $((2 << 20))" ] || fail "$(column name,disksize)"
 grep -q "disk later keeps its disk size of 3M; 'uzram resize later 1M' would cut it" server.log ||
 	fail "no word about the disk that was not cut"
 [ "$(column algorithm a)" = lz4 ] || fail "the codec was not changed"
+same b data.b
+
+# A dictionary made on the disk stays where the options name the codec that it is for.
+expect 0 "$uzram" train a lz4 4K
+dict_bytes() { "$uzram" stat -b a | awk '$1 == "dict_bytes" { print $2 }'; }
+had=$(dict_bytes)
+[ "$had" -gt 0 ] || fail "no dictionary"
+stop_server "$server_pid" || fail "the server did not end well"
+start --ram 256M --name a --codec lz4
+[ "$(dict_bytes)" = "$had" ] || fail "a dictionary of $had bytes became $(dict_bytes)"
 same b data.b
 stop_server "$server_pid" || fail "the server did not end well"
 

@@ -138,7 +138,7 @@ static void race(const char *pool)
 	writers_open();
 	writers_fill(0, WRITERS_PAGES);
 	writers_start();
-	for (uint64_t i = 0; i < test_scale(100, 200, 5000); i++) {
+	for (uint64_t i = 0; i < test_scale(50, 60, 5000); i++) {
 		CHECK_EQ(uz_dev_set_recompress(rig.dev, i % 8 ? zstd : -1, HOUR, 0, 1), 0);
 		uz_store_background(rig.store, 0, 2000000);
 	}
