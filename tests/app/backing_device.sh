@@ -49,12 +49,13 @@ same data
 expect 0 "$uzram" writeback a all
 same data
 
+# What is left has room in the budget.
 space() { stat -c %b image; }
 full=$(space)
-qemu-io -f raw -c "discard 0 $((mib * 3 / 4))M" 'nbd+unix:///a?socket=n' >/dev/null
+qemu-io -f raw -c "discard 0 $((mib - 6))M" 'nbd+unix:///a?socket=n' >/dev/null
 less() { [ "$(space)" -lt $((full / 2)) ]; }
 wait_for 20 less
-dd if=/dev/zero of=data bs=1M count=$((mib * 3 / 4)) conv=notrunc status=none
+dd if=/dev/zero of=data bs=1M count=$((mib - 6)) conv=notrunc status=none
 same data
 
 expect 0 "$uzram" set a backing=none
