@@ -38,7 +38,8 @@ column() {
 	"$uzram" list -n -b --raw -o "$@"
 }
 
-{ cat "$uzram"; head -c 1M /dev/urandom; } | head -c "${mib}M" >data
+head -c "$((mib - 1))M" "$uzram" >data
+head -c 1M /dev/urandom >>data
 truncate -s "${mib}M" data
 tr 'aeinst' 'eaints' <data >data.b
 
