@@ -224,12 +224,14 @@ static int empty_window(struct uz_region *r, struct uz_window *w, struct uz_cont
 	return rc;
 }
 
-/* Lock held. Charged is what the window has beyond its resident pieces. */
+/*
+ * Lock held. Charged is what the window has beyond its resident pieces. Any thread: a half may be
+ * moved by another meanwhile, and is left to that one.
+ */
 static void close_window(struct uz_region *r, struct uz_window *w)
 {
 	struct uz__arena *a = r->a;
 
-	close_target(a);
 	for (uint32_t i = w->first; i < w->first + w->nr; i++) {
 		uz__ablock(a, i)->granted = false;
 		a->half_left |= a->half == i;
@@ -258,6 +260,7 @@ static void undo(struct uz_region *r, struct uz_window *w, bool charged)
 	if (!r->foreign)
 		uz_fetch_sub(&a->total_bytes, cold);
 	a->due_bytes -= w->nr * ABLOCK_BYTES - cold;
+	close_target(a);
 	close_window(r, w);
 	uz_unlock(a->pub.plat, &a->lock);
 }

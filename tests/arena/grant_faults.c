@@ -82,6 +82,32 @@ static void each_move(struct model *m)
 	test_count("failing_moves", n);
 }
 
+/* Who ends a grant leaves a half alone, which another thread may be bringing together just now. */
+static void free_beside_move(struct model *m)
+{
+	struct model_region *g = set_out(m);
+	struct uz_window w = { .arena = m->a };
+	uint32_t from, to, at, k;
+
+	CHECK_EQ(model_grant(m, g, ABLOCK_BYTES), 0);
+	m->fail_from = m->moves + 10;
+	m->fail_to = UINT64_MAX;
+	CHECK_EQ(model_grant(m, g, ABLOCK_BYTES), -EBUSY);
+	m->fail_from = m->fail_to = 0;
+	CHECK(uz_window_half(m->a, &from, &to));
+	for (k = m->nr_runs; k-- > 0;)
+		if (uz_ablock_of(m->run[k].first) == from)
+			model_free(m, k);
+	model_ungrant(m, g, 0);
+	for (k = 0; k < m->nr_runs && uz_ablock_of(m->run[k].first) != to;)
+		k++;
+	CHECK(k < m->nr_runs);
+	CHECK_EQ(uz_window_target(&w, m->run[k].first, m->run[k].nr, &at), 0);
+	CHECK_EQ(at - m->run[k].first, (from - to) * UZ_ABLOCK_FRAMES);
+	uz_run_free(m->a, at, m->run[k].nr);
+	model_check(m);
+}
+
 int main(void)
 {
 	static struct model m;
@@ -93,6 +119,7 @@ int main(void)
 	each_call(&m, FAULT_DECOMMIT, 1, "failing_decommits");
 	each_call(&m, FAULT_DECOMMIT, FAULT_ALWAYS, "decommits_failing_for_good");
 	each_move(&m);
+	free_beside_move(&m);
 	model_close(&m);
 	return 0;
 }
