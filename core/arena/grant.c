@@ -56,7 +56,7 @@ static uint32_t target_find(struct uz__arena *a)
 		const struct ablock *ab = uz__ablock(a, i);
 		uint32_t is = 1 + uz_popcount(ab->resident) + (ab->in_region ? 0 : 64);
 
-		if (ab->nr_used || ab->isolated || ab->busy || is <= rank)
+		if (ab->nr_used || ab->isolated || ab->busy || ab->lazy || is <= rank)
 			continue;
 		best = i;
 		rank = is;
@@ -82,9 +82,12 @@ static int target_commit(struct uz__arena *a, uint32_t i)
 /* For what is in arena block @from. Lock held, may be dropped meanwhile. */
 static int target_open(struct uz__arena *a, uint32_t from)
 {
-	uint32_t i = target_find(a);
+	uint32_t i;
 	int r;
 
+	while (uz__lazy_force(a, UINT64_MAX)) /* charged already, and taken by any thread */
+		;
+	i = target_find(a);
 	if (i == NO_ABLOCK)
 		return -UZ_ENOMEM;
 	uz__ablock_unfile(a, i);

@@ -108,6 +108,40 @@ static void free_beside_move(struct model *m)
 	model_check(m);
 }
 
+/* The first arena block of the region, which is where it was after this. */
+static uint32_t region_first(struct model *m, struct model_region *g)
+{
+	uint32_t first;
+
+	CHECK_EQ(model_grant(m, g, ABLOCK_BYTES), 0);
+	first = g->grant[0].first - (uint32_t)(g->grant[0].offset_bytes / ABLOCK_BYTES);
+	model_ungrant(m, g, 0);
+	return first;
+}
+
+/* What the system did not take back is charged once, also when it becomes a place to move to. */
+static void charged_targets(struct model *m)
+{
+	struct model_region *g = set_out(m);
+	uint32_t first = region_first(m, g);
+	struct uz_arena_stats st;
+
+	for (uint32_t k = m->nr_runs; k-- > 0;)
+		if (uz_ablock_of(m->run[k].first) - first >= 3)
+			model_free(m, k);
+	fault_plat_fail(&m->fault, FAULT_DECOMMIT, 1, FAULT_ALWAYS, -ENOMEM);
+	m->faults = true;
+	for (int i = 0; i < 40; i++)
+		uz_arena_background(m->a, 1000000);
+	fault_plat_clear(&m->fault);
+	m->faults = false;
+	uz_arena_stats(m->a, &st);
+	CHECK(st.lazy_bytes > 3 * ABLOCK_BYTES);
+	CHECK_EQ(model_grant(m, g, 3 * ABLOCK_BYTES), 0);
+	uz_arena_trim(m->a);
+	model_check(m);
+}
+
 int main(void)
 {
 	static struct model m;
@@ -120,6 +154,7 @@ int main(void)
 	each_call(&m, FAULT_DECOMMIT, FAULT_ALWAYS, "decommits_failing_for_good");
 	each_move(&m);
 	free_beside_move(&m);
+	charged_targets(&m);
 	model_close(&m);
 	return 0;
 }
