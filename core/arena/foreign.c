@@ -92,6 +92,7 @@ int uz__foreign_map(struct uz_region *r, int fd, uint64_t offset_bytes)
 	struct uz__arena *a = r->a;
 	struct uz_plat *pl = a->pub.plat;
 	uint64_t bytes = r->nr * ABLOCK_BYTES;
+	bool charged;
 	int rc;
 
 	uz_lock(pl, &a->lock);
@@ -99,15 +100,13 @@ int uz__foreign_map(struct uz_region *r, int fd, uint64_t offset_bytes)
 	uz_unlock(pl, &a->lock);
 	if (rc == 0)
 		rc = charge(r);
-	if (rc == 0) {
+	charged = rc == 0;
+	if (charged)
 		rc = pl->ops->map_fd(pl, region_addr(r), bytes, fd, offset_bytes);
-		uz_lock(pl, &a->lock);
-		a->transit_bytes -= bytes;
-		if (rc < 0)
-			uz_fetch_sub(&a->total_bytes, bytes);
-		uz_unlock(pl, &a->lock);
-	}
 	uz_lock(pl, &a->lock);
+	a->transit_bytes -= charged ? bytes : 0;
+	if (charged && rc < 0)
+		uz_fetch_sub(&a->total_bytes, bytes);
 	open_place(r, rc == 0);
 	uz_unlock(pl, &a->lock);
 	return rc;
