@@ -23,8 +23,11 @@ static struct uz_host *to_host(struct uz_plat *pl)
 static int check_seals(int fd)
 {
 	int seals = fcntl(fd, F_GET_SEALS);
+	struct stat st;
 
-	return seals < 0 || seals & F_SEAL_SHRINK ? 0 : -EPERM;
+	if (seals < 0)
+		return fstat(fd, &st) < 0 ? -errno : S_ISREG(st.st_mode) ? -EPERM : 0;
+	return seals & F_SEAL_SHRINK ? 0 : -EPERM;
 }
 
 /* Memory of drivers need not have a size that can be asked for: then mmap says it. */

@@ -90,6 +90,9 @@ static void refusals(void)
 	refused(open(path, O_RDONLY | O_CLOEXEC), 0, -EACCES);
 	close(fd);
 	refused(open("/dev/null", O_RDWR | O_CLOEXEC), 0, -ENODEV);
+	fd = open(test_path("plain"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	CHECK_EQ(ftruncate(fd, SIZE), 0);
+	refused(fd, 0, -EPERM);
 }
 
 static void adoptable(void)
