@@ -99,10 +99,11 @@ int uz__map_fd(struct uz_plat *pl, void *p, size_t len, int fd, uint64_t off)
 	if (rc < 0)
 		return rc;
 	if (mmap(p, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, (off_t)off) ==
-	    MAP_FAILED) {
+	    MAP_FAILED)
 		rc = -errno;
+	else
+		rc = populate(p, len, fd, off);
+	if (rc < 0)
 		uz__unmap_fd(pl, p, len);
-		return rc;
-	}
-	return populate(p, len, fd, off);
+	return rc;
 }
