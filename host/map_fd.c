@@ -59,17 +59,33 @@ static int check(const struct uz_host *h, size_t len, int fd, uint64_t off)
 	return rc < 0 ? rc : check_seals(fd);
 }
 
-/* Pages that a file does not have yet are made now, where their lack is an errno. */
-static int populate(void *p, size_t len, int fd, uint64_t off)
+/* Pages that a file does not have yet. */
+static int allocate(int fd, uint64_t off, size_t len)
 {
 	struct stat st;
 
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	    fallocate(fd, 0, (off_t)off, (off_t)len) < 0)
+	if (fstat(fd, &st) < 0)
 		return -errno;
-	if (madvise(p, len, MADV_POPULATE_WRITE) < 0 && errno == ENOMEM)
-		return -ENOMEM;
+	while (S_ISREG(st.st_mode) && fallocate(fd, 0, (off_t)off, (off_t)len) < 0)
+		if (errno != EINTR)
+			return -errno;
 	return 0;
+}
+
+/*
+ * All pages are made now, where their lack is an errno. EFAULT is what would be SIGBUS later; EINVAL a
+ * driver's mapping that the call is not for, or an old kernel.
+ */
+static int populate(void *p, size_t len, int fd, uint64_t off)
+{
+	int rc = allocate(fd, off, len);
+
+	while (rc == 0 && madvise(p, len, MADV_POPULATE_WRITE) < 0)
+		if (errno == ENOMEM || errno == EFAULT)
+			rc = -ENOMEM;
+		else if (errno != EINTR && errno != EAGAIN)
+			break;
+	return rc;
 }
 
 int uz__unmap_fd(struct uz_plat *pl, void *p, size_t len)
