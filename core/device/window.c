@@ -74,17 +74,24 @@ static uint32_t *map_at(const struct clearing *c, uint32_t frame)
 	return &c->ev.s->map[frame - c->ev.w->first * UZ_ABLOCK_FRAMES];
 }
 
-/* All blocks of the window, by their frames: one scan of the table for all passes. */
+/*
+ * All blocks of the window, by their frames: one scan of the table for all passes. With what has been
+ * moved to a half's target, by where it was, so that it can go back.
+ */
 static void map_read(struct clearing *c)
 {
 	struct uz_store *s = c->ev.s;
-	uint32_t nr = uz_load_acquire(&s->tab.nr);
+	struct uz_window *w = c->ev.w;
+	uint32_t nr = uz_load_acquire(&s->tab.nr), from, to;
+	bool half = uz_window_half(w->arena, &from, &to) && from - w->first < w->nr;
 
-	memset(s->map, 0, (uint64_t)c->ev.w->nr * UZ_ABLOCK_FRAMES * sizeof(*s->map));
+	memset(s->map, 0, (uint64_t)w->nr * UZ_ABLOCK_FRAMES * sizeof(*s->map));
 	for (uint32_t b = 1; b < nr; b++) {
 		struct uz_block_id id = uz_block_id(&s->tab, b);
 
-		if (in_window(c->ev.w, id))
+		if (half && id.kind != UZ_BLOCK_FREE && uz_ablock_of(id.start) == to)
+			id.start += (from - to) * UZ_ABLOCK_FRAMES;
+		if (in_window(w, id))
 			*map_at(c, id.start) = b;
 	}
 	c->unknown = false;
