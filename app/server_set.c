@@ -105,7 +105,7 @@ static int set_recompress(struct uz_server *s, struct uz_disk *d, const char *te
 				e, ENOSPC,
 				"disk %s: recompress %s: the RAM budget is reached, and there is "
 				"no room for what recompression works in: raise it with 'uzram set "
-				"--ram SIZE', or discard something",
+				"ram=SIZE', or discard something",
 				d->name, text);
 		return failed(d, "recompress", text, err, e);
 	}
