@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 
 static int usage(struct uz_error *e)
@@ -67,6 +68,14 @@ static uint64_t member(const struct uz_json *j, uint32_t object, const char *key
 	return uz__json_u64(j, uz__json_get(j, object, key), &n) ? n : 0;
 }
 
+/* The server takes down who asks: the command, which this process is about to become. */
+static void take_name(const char *command)
+{
+	const char *slash = strrchr(command, '/');
+
+	prctl(PR_SET_NAME, slash ? slash + 1 : command);
+}
+
 /* The command inherits grant and connection: when it ends, so does the grant. */
 static int become(const struct uz_command_line *cl, int fd, int connection, struct uz_error *e)
 {
@@ -118,11 +127,17 @@ static void say(const struct uz_call *call, const struct uz_command_line *cl, in
 
 static int cmd_alloc(const struct uz_command_line *cl, struct uz_error *e)
 {
+	bool scatter = uz__option_is_on(NULL, &cl->server, OPT_SCATTER);
 	struct uz_call call;
 	int fd, err;
 
-	if (cl->nr_words > 2 && uz__option_is_on(NULL, &cl->server, OPT_SCATTER))
+	if (cl->nr_words > 2 && scatter)
 		return usage(e);
+	if (scatter && cl->server.value[OPT_DEADLINE])
+		return uz__error(e, EINVAL,
+				 "--deadline is for emptying a region: leave it out, or --scatter");
+	if (cl->nr_args > cl->nr_words)
+		take_name(cl->arg[cl->nr_words]);
 	err = ask_alloc(&call, cl, e);
 	fd = err ? -1 : uz__wire_claim(&call.wire, 0);
 	if (!err && fd < 0)

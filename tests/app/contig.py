@@ -96,6 +96,12 @@ def check_command():
                           stdout=subprocess.PIPE, timeout=20, check=False)
     assert done.returncode == 7 and done.stdout.split() == [b"u", b"u", b"u", b"\\0"], done
     wait_for("the grant ends with its command", lambda: not grants())
+    with subprocess.Popen([UZRAM, "contig", "alloc", "1M", "--scatter", "--", "/bin/sleep", "20"]) as held:
+        wait_for("a grant is there", grants)
+        client = grants()[0]["client"]
+        held.terminate()
+    assert client == "sleep", client
+    wait_for("the grant ends with its command", lambda: not grants())
 
 
 def main():

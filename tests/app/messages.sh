@@ -113,6 +113,7 @@ check_table <<'END'
 2|an argument is missing: uzram resize NAME SIZE|resize d0
 2|an argument is missing|remove
 2|disk size: 'big' is not a size|resize d0 big
+2|--deadline is for emptying a region|contig alloc 1M --scatter --deadline 5ms
 2|nothing to set|set d0
 2|'pool' is not KEY=VALUE|set d0 pool
 2|no key 'pol'; see 'uzram help set'|set d0 pol=zbud
