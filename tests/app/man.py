@@ -59,7 +59,7 @@ def main():
     described = re.findall(r"^\.TP\n\.(?:B|BI|BR|RB) \"?([a-z-]+)", section(man, "COMMANDS"), re.M)
     same("commands", commands, "help", set(described), "uzram.1")
 
-    stats = set(re.findall(r"X\((\w+), (?:BYTES|PAGES|COUNT), ", read("include/device/uz/stats.h")))
+    stats = set(re.findall(r"X\((\w+), (?:BYTES|PAGES|COUNT|NS), ", read("include/device/uz/stats.h")))
     listed = set(re.findall(r"^\.TP\n\.B (\w+)$", section(man, "STATISTICS"), re.M))
     same("statistics", stats, "stats.h", listed, "uzram.1")
 

@@ -33,8 +33,7 @@
 	X(returned_eager_bytes, BYTES, COUNTER, "memory given back that the system had at once") \
 	X(returned_lazy_bytes, BYTES, COUNTER, \
 	  "memory given back for the system to take when it needs it") \
-	X(refault_ns, COUNT, COUNTER, \
-	  "nanoseconds of CPU time spent on populating again what was given back") \
+	X(refault_ns, NS, COUNTER, "CPU time spent on populating again what was given back") \
 	X(return_switches, COUNT, COUNTER, \
 	  "times that another method of giving memory back turned out to be better") \
 	X(failed_reads, COUNT, COUNTER, "reads that ended in an error") \
