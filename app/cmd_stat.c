@@ -41,9 +41,9 @@ static void print_number(const char *name, uint64_t value, bool human)
 	char text[UZ_SIZE_TEXT];
 
 	if (human && value >= 1024)
-		printf("%-18s %" PRIu64 " (%s)\n", name, value, uz__size_human(value, text));
+		printf("%-22s %" PRIu64 " (%s)\n", name, value, uz__size_human(value, text));
 	else
-		printf("%-18s %" PRIu64 "\n", name, value);
+		printf("%-22s %" PRIu64 "\n", name, value);
 }
 
 static void print_latency(const struct uz_view *v, unsigned int i)
@@ -68,7 +68,7 @@ static void print_lines(const struct uz_view *v, unsigned int i, bool bytes, boo
 	for (size_t n = 0; n < sizeof(texts) / sizeof(*texts); n++) {
 		uz__view_text(v, i, texts[n], text, sizeof(text));
 		if (text[0])
-			printf("%-18s %s\n", texts[n], text);
+			printf("%-22s %s\n", texts[n], text);
 	}
 	for (const struct uz_stat *row = uz__stats; row->name; row++)
 		print_number(row->name, uz__view_number(v, i, row->name),
