@@ -158,9 +158,10 @@ static void say_regions(struct serve *v)
 	char size[UZ_SIZE_TEXT];
 
 	for (unsigned int i = 0; i < v->server.nr_regions; i++)
-		printf("region %s: %s, the disks use it until 'uzram contig alloc'\n",
+		printf("region %s: %s, the disks use it until 'uzram contig alloc %s'\n",
 		       v->server.region[i].spec.name,
-		       uz__size_exact(v->server.region[i].spec.bytes, size));
+		       uz__size_exact(v->server.region[i].spec.bytes, size),
+		       v->server.region[i].spec.name);
 }
 
 /* Clients are served already: what they can change is read under its lock. */

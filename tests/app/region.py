@@ -368,7 +368,7 @@ def main():
     print(f"SEED={SEED}", flush=True)
     rng = random.Random(SEED)
     with Server("--ram", "112M", "--size", str(DISK), "--region", "cam0:24M,spread", "--region", "b:4M,evac=4M") as server:
-        assert "region cam0: 24M, the disks use it until 'uzram contig alloc'" in server.log()
+        assert "region cam0: 24M, the disks use it until 'uzram contig alloc cam0'" in server.log()
         check_io(server, rng)
         check_memory()
         fds, used = server.fds(), ram_total()
