@@ -8,6 +8,7 @@
 #include <inttypes.h>
 
 #define WINDOW_ORDER 9 /* a grant's granularity in pages, as a power of 2 */
+static_assert((uint64_t)UZ_PAGE_SIZE << WINDOW_ORDER == UZ_WINDOW_BYTES, "a bit is a window");
 
 static void print_array(const struct uz_view *v, const char *key)
 {

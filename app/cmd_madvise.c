@@ -13,9 +13,6 @@
 #include <uz/bits.h>
 #include <uz/host.h>
 
-#define FOOTPRINT ((uint64_t)16 << 20)
-#define REPEATS 5
-
 static int out_of_memory(struct uz_error *e)
 {
 	return uz__error(e, ENOMEM, "out of memory");
@@ -117,9 +114,9 @@ static int plan_threads(struct uz_madvise_plan *plan, const char *list, struct u
 
 static int plan_repeats(struct uz_madvise_plan *plan, const char *text, struct uz_error *e)
 {
-	int64_t n = REPEATS;
+	int64_t n;
 
-	if (text && uz__number_parse(text, 1, UZ_MADVISE_REPEATS_MAX, &n))
+	if (uz__number_parse(text, 1, UZ_MADVISE_REPEATS_MAX, &n))
 		return uz__error(e, EINVAL, "--repeats: '%s' is not a number from 1 to %d", text,
 				 UZ_MADVISE_REPEATS_MAX);
 	plan->repeats = (unsigned int)n;
@@ -149,8 +146,7 @@ static int check_footprint(const struct uz_madvise_plan *plan, struct uz_error *
 
 static int plan_footprint(struct uz_madvise_plan *plan, const char *text, struct uz_error *e)
 {
-	plan->footprint_bytes = FOOTPRINT;
-	if (text && uz__size_parse(text, uz_host_ram_bytes(), &plan->footprint_bytes))
+	if (uz__size_parse(text, uz_host_ram_bytes(), &plan->footprint_bytes))
 		return uz__error(e, EINVAL, "--footprint: '%s' is not a size: " UZ_SIZE_SYNTAX,
 				 text);
 	if (plan->footprint_bytes == 0 || plan->footprint_bytes % UZ_MADVISE_SLICE_ALIGN)
@@ -161,7 +157,7 @@ static int plan_footprint(struct uz_madvise_plan *plan, const char *text, struct
 static int make_plan(struct uz_madvise_plan *plan, const struct uz_section *o, struct uz_error *e)
 {
 	const char *methods = o->value[OPT_METHODS], *backings = o->value[OPT_BACKINGS];
-	const char *pieces = o->value[OPT_PIECES];
+	const char *pieces = uz__option_value(NULL, o, OPT_PIECES);
 	int err = 0;
 
 	memset(plan, 0, sizeof(*plan));
@@ -173,12 +169,12 @@ static int make_plan(struct uz_madvise_plan *plan, const struct uz_section *o, s
 	if (!err && backings)
 		err = each("--backings", backings, plan, add_backing, e);
 	if (!err)
-		err = each("--pieces", pieces ? pieces : "4K,64K,2M", plan, add_piece, e);
+		err = each("--pieces", pieces, plan, add_piece, e);
 	if (!err)
 		err = plan_threads(plan, o->value[OPT_THREADS], e);
 	if (!err)
-		err = plan_repeats(plan, o->value[OPT_REPEATS], e);
-	return err ? err : plan_footprint(plan, o->value[OPT_FOOTPRINT], e);
+		err = plan_repeats(plan, uz__option_value(NULL, o, OPT_REPEATS), e);
+	return err ? err : plan_footprint(plan, uz__option_value(NULL, o, OPT_FOOTPRINT), e);
 }
 
 static int compare(const struct uz_madvise_report *now, const char *path, bool json,
