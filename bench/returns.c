@@ -13,8 +13,9 @@
  * small: private without huge pages. piece_kib: what is free lies in such pieces, as much between
  * them in use; 2048: whole arena blocks. The first cycles, in which an arena does not know the load
  * yet, are not counted. After them MADV_FREE takes
- * spin_us longer, and there are settle more cycles that are not counted. At the end the load has been away for 12 s: a method after which more than a
- * twentieth of what went is resident still has freed nothing, and is no peer.
+ * spin_us longer, and there are settle more cycles that are not counted. At the end the load has
+ * been away for 12 s: a method after which more than a twentieth of what went is resident still has
+ * freed nothing, and is no peer.
  */
 #include <sys/prctl.h>
 #include <unistd.h>
