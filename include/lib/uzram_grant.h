@@ -34,10 +34,11 @@ struct uz_client_grant {
  *
  * Asks the server at @control, the path of its control socket (NULL: $UZRAM_CONTROL, else
  * $XDG_RUNTIME_DIR/uzram.sock, else /run/uzram.sock), and waits for the answer. The grant lasts until
- * it is freed or the process ends. 0, or the server's or the system's negative errno: -EBUSY beyond the
- * deadline, or too many grants, -ENOMEM the region has no such stretch, -ENOENT no such region,
- * -EINVAL not its size; -ENOENT, -ECONNREFUSED no server, -EPERM another user's. @why, if not NULL, gets
- * sentences then: what was in the way, and what to do. Any thread.
+ * it is freed or the process ends. 0, or the server's or the system's negative errno, and @out is
+ * untouched: -EBUSY beyond the deadline, or too many grants, -ENOMEM the region has no such stretch,
+ * -ENOENT no such region, -EINVAL not a name or not its size; -ENOMEM, -ENOSPC the system has no memory;
+ * -ENOENT, -ECONNREFUSED no server, -EPERM another user's, -EPROTO an answer that is none. @why, if not
+ * NULL, gets sentences then: what was in the way, and what to do. Any thread.
  */
 int uz_client_grant_region(const char *control, const char *region, uint64_t bytes,
 			   unsigned int deadline_ms, struct uz_client_grant *out, char *why,
@@ -50,7 +51,11 @@ int uz_client_grant_region(const char *control, const char *region, uint64_t byt
 int uz_client_grant(const char *control, uint64_t bytes, struct uz_client_grant *out, char *why,
 		    size_t why_bytes);
 
-/* Unmap first: the pages are taken away, a mapping that is left reads zeros. */
+/*
+ * Unmap first: the pages are taken away, a mapping that is left reads zeros. Does not wait for it: a
+ * region's next grant does, one out of no region may meet -ENOSPC for a moment. A second call does
+ * nothing. Any thread, one at a time for a grant.
+ */
 void uz_client_grant_free(struct uz_client_grant *g);
 
 #ifdef __cplusplus

@@ -99,8 +99,8 @@ void uz_run_free(struct uz_arena *a, uint32_t first, uint32_t nr);
 /*
  * Attach only, one thread, before the first allocation: the run is in use. -EINVAL when it is
  * outside, crosses an arena block, or overlaps one already claimed; -ENOMEM, -ENOSPC: no memory for
- * bookkeeping, which says nothing of the run. @flags: UZ_ALLOC_PINNED, UZ_ALLOC_DISCARD or 0. uz_arena_settle ends it:
- * everything not claimed goes back to the system, the epoch is raised.
+ * bookkeeping, which says nothing of the run. @flags: UZ_ALLOC_PINNED, UZ_ALLOC_DISCARD or 0.
+ * uz_arena_settle ends it: everything not claimed goes back to the system, the epoch is raised.
  */
 int uz_run_claim(struct uz_arena *a, uint32_t first, uint32_t nr, unsigned int flags);
 int uz_arena_settle(struct uz_arena *a);
@@ -132,7 +132,10 @@ void uz_scratch_release(struct uz_arena *a, struct uz_area *area);
 int uz_scratch_alloc(struct uz_arena *a, uint64_t bytes, void **out);
 void uz_scratch_free(struct uz_arena *a, void *p, uint64_t bytes);
 
-/* Charges memory taken elsewhere, whatever the limit; -ENOSPC: a region was promised it. @bytes < 0: back. */
+/*
+ * Charges @bytes taken elsewhere to the budget, whatever the limit; below 0 they are given back, which
+ * never fails. 0, or -ENOSPC: a region was promised them. Any thread.
+ */
 int uz_arena_charge(struct uz_arena *a, int64_t bytes);
 
 /*
@@ -169,7 +172,8 @@ void uz_ablock_undo(struct uz_arena *a, uint32_t ablock);
 
 /*
  * Isolates the arena block that is most worth emptying, so that its 2 MiB can go back: the others
- * have free frames for all that is in it and for half the reserve. *nr_used: frames in use. False when there is none. Then uz_ablock_undo.
+ * have free frames for all that is in it and for half the reserve. *nr_used: frames in use. False
+ * when there is none. Then uz_ablock_undo.
  */
 bool uz_ablock_sparse(struct uz_arena *a, uint32_t *ablock, uint32_t *nr_used);
 
@@ -182,12 +186,11 @@ struct uz_arena_stats {
 	uint64_t meta_bytes; /* store areas and scratch */
 	uint64_t commit_stalls; /* times a caller of uz_run_alloc had to commit itself */
 	uint64_t commit_failures;
-	uint64_t
-		returned_bytes; /* given back to the system since open; of that, for arena blocks: */
-	uint64_t returned_eager_bytes, returned_lazy_bytes;
+	uint64_t returned_bytes; /* given back to the system since open */
+	uint64_t returned_eager_bytes, returned_lazy_bytes; /* of that, in arena blocks */
 	uint64_t refault_ns; /* CPU time of populating again what had been given back */
 	uint64_t return_switches; /* times that another method turned out to be better */
-	const char *return_method; /* of whole arena blocks, by which they go now */
+	const char *return_method; /* by which whole arena blocks go now; static text */
 	uint64_t resident_claimed_bytes; /* of the store, what the system should say is resident */
 };
 

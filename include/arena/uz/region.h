@@ -52,10 +52,10 @@ struct uz_contig_failure {
  * GUARANTEED  as above: never refused for want of room, waits for what is busy until the deadline.
  * GCMA        takes only what can be dropped, as GCMA (guaranteed contiguous memory allocator, Park
  *             et al.) does; -EBUSY when data that has to be moved is in every window.
- * CMA         as mm/cma.c and mm/page_alloc.c of Linux 6.1: nothing is promised when data is stored; the
- *             first window that is not granted; 5 tries of 10 passes over each 32 pages, without
- *             waiting for what is busy; after -EBUSY the window that begins one bit (2 MiB) further
- *             on; no memory for a page to move to is -ENOMEM, which ends it. No deadline.
+ * CMA         as mm/cma.c and mm/page_alloc.c of Linux 6.1: nothing is promised when data is
+ *             stored; the first window that is not granted; 5 tries of 10 passes over each 32 pages,
+ *             without waiting for what is busy; after -EBUSY the window that begins one bit (2 MiB)
+ *             further on; no memory for a page to move to is -ENOMEM, which ends it. No deadline.
  */
 enum uz_contig_policy { UZ_CONTIG_GUARANTEED, UZ_CONTIG_GCMA, UZ_CONTIG_CMA };
 
@@ -113,9 +113,16 @@ struct uz_region_config {
 	uint64_t fd_offset_bytes;
 };
 
-/* -EEXIST: the name; -EINVAL: name, size or policy; -ENOSPC: the inequality, addresses, UZ_REGION_MAX. */
+/*
+ * 0, or -EEXIST: the name; -EINVAL: name, size or policy; -ENOSPC: the inequality, addresses,
+ * UZ_REGION_MAX; -ENOMEM; -ENOTSUP: foreign memory, which the platform cannot map, and the errors
+ * of its map_fd. Nothing of @c is kept but the borrower and the mapping. Any thread.
+ */
 int uz_region_create(struct uz_arena *a, const struct uz_region_config *c, struct uz_region **out);
-/* -EBUSY: grants are out; on the caller's memory as uz_contig_alloc of all of it, which takes up to 1 s. */
+/*
+ * 0, or -EBUSY: grants are out; the region stays then. One on the caller's memory is emptied first,
+ * for up to 1 s, with the errors of uz_contig_alloc. Any thread, no other use of @r beside it.
+ */
 int uz_region_destroy(struct uz_region *r);
 struct uz_region *uz_region_find(struct uz_arena *a, const char *name); /* NULL: none */
 
@@ -132,7 +139,8 @@ struct uz_grant {
  */
 int uz_contig_alloc(struct uz_region *r, uint64_t bytes, uint64_t deadline_ns, struct uz_grant *out,
 		    struct uz_contig_failure *why);
-int uz_contig_free(struct uz_region *r, uint32_t id); /* -ENOENT: no such grant */
+/* Ends grant @id: its window is lent again. 0, or -ENOENT: no such grant. Any thread. */
+int uz_contig_free(struct uz_region *r, uint32_t id);
 
 /* The caller of the next uz_contig_alloc has waited so long for his turn, which counts in it. */
 void uz_contig_waited(struct uz_region *r, uint64_t ns);

@@ -21,8 +21,8 @@ enum uz_contig_stage {
 };
 
 struct uz_region_stats {
-	uint64_t count, used,
-		maxchunk; /* pages: of the region, granted, longest stretch not granted */
+	uint64_t count, used; /* pages of the region, of these granted */
+	uint64_t maxchunk; /* pages of the longest stretch that is not granted */
 	uint64_t cma_alloc_success, cma_alloc_fail; /* grants */
 	uint64_t alloc_pages_success, alloc_pages_fail;
 	uint64_t pgmigrate_success, pgmigrate_fail;
@@ -30,19 +30,19 @@ struct uz_region_stats {
 	uint64_t lent_discard, lent_move; /* pages in use */
 	uint64_t lent_spill; /* of lent_move: those that are being written to a backing now */
 	uint64_t lend_refused; /* runs refused to keep what is promised, all regions */
-	uint64_t
-		evac_avail; /* pages of free arena blocks outside of all regions, resident: no faults */
+	uint64_t evac_avail; /* pages of resident free arena blocks outside of all regions */
 	uint64_t evac_min; /* pages of these that are kept, for all regions */
 	uint64_t stage_ns[UZ_STAGE_NR];
-	uint64_t grant_p50_ns, grant_p99_ns, grant_p999_ns,
-		grant_max_ns; /* of those that succeeded */
+	/* Time to empty a window, of the grants that succeeded. */
+	uint64_t grant_p50_ns, grant_p99_ns, grant_p999_ns, grant_max_ns;
 };
 
+/* Any thread, as uz_region_bitmap. */
 void uz_region_stats(struct uz_region *r, struct uz_region_stats *out);
 
 /*
  * A bit for each arena block of the region, lowest first: 1 is granted, as in the kernel's file, whose
- * order_per_bit is 9 then. @nr words are filled in; bits beyond the region are 0.
+ * order_per_bit is 9 then. @nr words of the caller's are filled in; bits beyond the region are 0.
  */
 void uz_region_bitmap(struct uz_region *r, uint64_t *words, unsigned int nr);
 

@@ -84,7 +84,8 @@ enum uz_writeback_what {
 
 /*
  * Writes such pages back now and frees their memory, at most @max_pages (0: all). Pages written, or:
- * -ENOENT: no backing; -EAGAIN: the limit is used up; -EBUSY: the backing is being taken away; the backing's error when nothing was written.
+ * -ENOENT: no backing; -EAGAIN: the limit is used up; -EBUSY: the backing is being taken away; the
+ * backing's error when nothing was written.
  * Beside I/O and other work; several calls take turns.
  */
 int64_t uz_dev_writeback(struct uz_dev *d, enum uz_writeback_what what, uint64_t max_pages);

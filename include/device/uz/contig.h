@@ -9,9 +9,13 @@
 #include <uz/device.h>
 #include <uz/region.h>
 
-/* As uz_region_create, without a borrower in @c; -ENOTSUP: a pool of the store cannot move its blocks. */
+/*
+ * As uz_region_create, without a borrower in @c. -ENOTSUP too when a pool of the store cannot move its
+ * blocks; while there is a region, such a pool is refused to disks.
+ */
 int uz_store_region_create(struct uz_store *s, const struct uz_region_config *c,
 			   struct uz_region **out);
+/* As uz_region_destroy. */
 int uz_store_region_destroy(struct uz_store *s, struct uz_region *region);
 
 /* As uz_contig_alloc; the wait for other background work is within @deadline_ns (absolute). */

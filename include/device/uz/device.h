@@ -28,7 +28,10 @@ struct uz_dev_config {
 	unsigned int codec; /* entry, from uz_store_codec */
 };
 
-/* -EEXIST: the name; -EINVAL: name or size; -ENOSPC, -ENOMEM. (control) */
+/*
+ * -EEXIST: the name; -EINVAL: name or size; -ENOTSUP: the store has a region (<uz/contig.h>), and the
+ * pool cannot move its blocks; -ENOSPC, -ENOMEM. (control)
+ */
 int uz_dev_create(struct uz_store *s, const struct uz_dev_config *c, struct uz_dev **out);
 
 /* Frees all the disk holds and forgets it. No thread may be inside the disk. (control) */
@@ -66,7 +69,7 @@ int uz_dev_discard(struct uz_dev *d, struct uz_stream *st, uint64_t off, uint64_
 int uz_dev_extent(struct uz_dev *d, struct uz_stream *st, uint64_t off, uint64_t max, uint64_t *len,
 		  bool *hole);
 
-/* (control) New writes use it at once; background work moves the rest. */
+/* (control) New writes use it at once; background work moves the rest. Errors as in create. */
 int uz_dev_set_pool(struct uz_dev *d, const struct uz_pool_ops *pool);
 int uz_dev_set_codec(struct uz_dev *d, unsigned int codec);
 const struct uz_pool_ops *uz_dev_pool(const struct uz_dev *d);
