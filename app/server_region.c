@@ -126,7 +126,8 @@ struct uz_server_region *uz__server_region(struct uz_server *s, const char *name
 	names(s, all, sizeof(all));
 	uz__error(e, ENOENT, "no region '%s'; %s%s", name,
 		  all[0] ? "there are:"
-			 : "give the server one with 'uzram serve --region NAME:SIZE'",
+			 : "give the server one with 'uzram serve --region NAME:SIZE', or take "
+			   "what the budget has left with 'uzram contig alloc SIZE --scatter'",
 		  all);
 	return NULL;
 }
