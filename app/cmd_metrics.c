@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Prometheus text from the table of statistics. Names are uzram_STATISTIC, of regions
- * uzram_region_STATISTIC; counters end in _total as Prometheus wants it. A file is written beside its place and renamed, so that a collector
- * never reads half of one.
+ * Prometheus text from the tables of statistics. Names are uzram_STATISTIC, of regions
+ * uzram_region_STATISTIC; counters end in _total as Prometheus wants it. A file is written beside its
+ * place and renamed, so that a collector never reads half of one.
  */
 #include "cleanup.h"
 #include "region_report.h"

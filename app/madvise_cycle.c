@@ -131,7 +131,7 @@ static uint64_t ps_a_page(const struct crew *c, uint64_t ns)
 	return ns * 1000 / c->cell->threads / (c->slice_bytes / c->page_bytes);
 }
 
-/* The calling thread is the first worker. Where one cannot be had, the process ends with those that wait. */
+/* The calling thread is the first worker. If one cannot be had, the process ends with those that wait. */
 static int run_phase(struct crew *c, uint64_t *ps)
 {
 	struct worker w[UZ_MADVISE_THREADS_MAX];

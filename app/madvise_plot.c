@@ -2,8 +2,8 @@
 /*
  * The figures as SVG: a panel for each backing, number of threads and pressure, a line for each
  * method and piece, marks on one logarithmic axis of ns a page, a bar from the smallest to the
- * largest sample through each mark as far as the axis goes. The axis is logarithmic because methods differ by factors of
- * a hundred, so parts of a line are not added up: the sum stands at its end.
+ * largest sample through each mark as far as the axis goes. The axis is logarithmic because methods
+ * differ by factors of a hundred, so parts of a line are not added up: the sum stands at its end.
  */
 #include "cleanup.h"
 #include "madvise.h"

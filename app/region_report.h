@@ -6,8 +6,8 @@
 #include "report.h"
 
 /*
- * X(name, unit, kind, help) for struct uz_region_stats, STAGE(name, stage, unit, kind, help) for one of its
- * stage_ns. Names are the kernel's where it has it.
+ * X(name, unit, kind, help) for struct uz_region_stats, STAGE(name, stage, unit, kind, help) for
+ * one of its stage_ns. Names are the kernel's where it has it.
  */
 #define UZ_REGION_STATS(X, STAGE) \
 	X(count, PAGES, GAUGE, "size of the region") \

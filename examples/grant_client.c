@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Takes memory out of the RAM budget of a running uzram for a moment, as the driver of a camera would.
- * Start `uzram serve --region cam0:64M` first; arguments are the size in MiB (16), the name of the region
- * and how many milliseconds it may take to empty it (100). Without a region it is what the budget has left.
+ * Start `uzram serve --region cam0:64M` first; arguments are the size in MiB (16), the name of the
+ * region and how many milliseconds it may take to empty it (100). Without a region it is what the
+ * budget has left.
  *
  *	cc grant_client.c $(pkg-config --cflags --libs uzram) -o grant_client
  *	./grant_client 16 cam0 50
@@ -33,8 +34,10 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	frames = mmap(NULL, g.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, g.fd, 0);
-	if (frames == MAP_FAILED)
+	if (frames == MAP_FAILED) {
+		perror("grant_client: the grant cannot be mapped");
 		return 1;
+	}
 	memset(frames, 0x5a, g.bytes);
 	printf("grant %u: %llu bytes are ours\n", g.id, (unsigned long long)g.bytes);
 	munmap(frames, g.bytes);

@@ -3,9 +3,9 @@
  * fold, the hot half: alloc, free, read. fold_i.h has the layout and the rules.
  *
  * An allocation takes the frame with the smallest hole that is sure to fit, by
- * bins of 64 bytes, of equals one with a single object; then the frame is filed anew. A free touches no byte of the object, only
- * the frame's words. Both cost one lock and the words of up to four frames (list
- * neighbours).
+ * bins of 64 bytes, of equals one with a single object; then the frame is filed anew. A free
+ * touches no byte of the object, only the frame's words. Both cost one lock and the words of up to
+ * four frames (list neighbours).
  *
  * The owner is written without the lock, since an unlock would wait for that store to a
  * cold line, while the copy of the object waits for it anyway. A mover may find it

@@ -20,8 +20,9 @@
  *
  * What is written in sequence lies in sequence, but overwriting at random puts neighbouring pages
  * into unrelated blocks, and then nothing guesses what comes next but the caller.
- * Prefetching such an object while the page before it is read takes a fifth off the time to read 2 KiB objects, and the one to be dropped while its successor is
- * compressed a quarter off what a store costs besides the codec.
+ * Prefetching such an object while the page before it is read takes a fifth off the time to read
+ * 2 KiB objects, and the one to be dropped while its successor is compressed a quarter off what a
+ * store costs besides the codec.
  *
  * Blocks have 8 frames; small objects get smaller ones, so that the cells of a block stay few:
  * they are searched by free. Where nearly all sizes are alike nothing fits into
