@@ -42,16 +42,24 @@ static void label(FILE *f, const char *name, const char *value)
 	putc('"', f);
 }
 
+static const char *const units[] = {
+	[UZ_UNIT_BYTES] = "bytes",
+	[UZ_UNIT_PAGES] = "pages of 4096 bytes",
+	[UZ_UNIT_COUNT] = "number",
+	[UZ_UNIT_NS] = "nanoseconds",
+};
+
 /* @what: "disk" or "region"; statistics of disks have no prefix. */
 static void print_stat(FILE *f, const struct uz_view *v, const char *what, const char *prefix,
 		       const struct uz_stat *row)
 {
 	bool counter = row->kind == UZ_STAT_COUNTER;
 	const char *suffix = counter ? "_total" : "";
-	char object[UZ_REGION_NAME_MAX], name[80];
+	char object[UZ_REGION_NAME_MAX], name[80], help[160];
 
 	snprintf(name, sizeof(name), "%s%s", prefix, row->name);
-	head(f, name, suffix, row->help, counter ? "counter" : "gauge");
+	snprintf(help, sizeof(help), "%s (%s)", row->help, units[row->unit]);
+	head(f, name, suffix, help, counter ? "counter" : "gauge");
 	for (unsigned int i = 0; i < v->nr; i++) {
 		uz__view_text(v, i, "name", object, sizeof(object));
 		fprintf(f, "uzram_%s%s{", name, suffix);
@@ -60,7 +68,7 @@ static void print_stat(FILE *f, const struct uz_view *v, const char *what, const
 	}
 }
 
-/* What is not a number, as labels of a metric that is always 1: key and label, the disk first. */
+/* What is not a number, as labels of a metric that is always 1: key and label, the object first. */
 static void print_info(FILE *f, const struct uz_view *v, const char *name, const char *help,
 		       const char *const (*keys)[2], int nr)
 {
@@ -89,6 +97,17 @@ static void print_infos(FILE *f, const struct uz_view *v)
 
 	print_info(f, v, "info", "what the disk is made of", made_of, 3);
 	print_info(f, v, "return_info", "how free memory goes back to the system", goes_by, 3);
+}
+
+static void print_regions(FILE *f, const struct uz_view *v)
+{
+	static const char *const made_by[][2] = { { "name", "region" }, { "policy", "policy" } };
+
+	if (!v->nr)
+		return;
+	print_info(f, v, "region_info", "how the region's grants are made", made_by, 2);
+	for (const struct uz_stat *row = uz__region_stats; row->name; row++)
+		print_stat(f, v, "region", "region_", row);
 }
 
 static void print_op(FILE *f, const struct uz_view *v, unsigned int i, const char *op)
@@ -120,8 +139,7 @@ static int print_all(FILE *f, const struct metrics *m)
 	for (const struct uz_stat *row = uz__stats; row->name; row++)
 		print_stat(f, &m->disks, "disk", "", row);
 	print_latency(f, &m->disks);
-	for (const struct uz_stat *row = uz__region_stats; row->name && m->regions.nr; row++)
-		print_stat(f, &m->regions, "region", "region_", row);
+	print_regions(f, &m->regions);
 	return fflush(f) || ferror(f) ? -EIO : 0;
 }
 

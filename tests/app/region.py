@@ -211,6 +211,7 @@ def check_stat():
     assert 0 < cam0["grant_p50_ns"] <= cam0["grant_p99_ns"] <= cam0["grant_p999_ns"] <= cam0["grant_max_ns"]
     assert cam0["evac_min"] == b["evac_min"] == 1024, (cam0, b)
     metrics = cli("metrics")
+    assert f'uzram_region_info{{region="cam0",policy="{cam0["policy"]}"}} 1\n' in metrics, metrics
     for name, suffix in (("count", ""), ("used", ""), ("cma_alloc_success", "_total")):
         assert f'uzram_region_{name}{suffix}{{region="cam0"}} {cam0[name]}\n' in metrics, (name, metrics)
     rows = [line.split() for line in cli("contig", "stat").splitlines()]
