@@ -48,7 +48,7 @@ static struct uz_disk *only(struct uz_disks *t)
 	return t->nr == 1 ? t->disk[0] : NULL;
 }
 
-int uz__disks_add(struct uz_disks *t, struct uz_dev *dev, struct uz_disk **out)
+int uz__disks_add(struct uz_disks *t, struct uz_dev *dev, bool read_only, struct uz_disk **out)
 {
 	struct uz_disk *d = calloc(1, sizeof(*d));
 	int err = 0;
@@ -57,6 +57,7 @@ int uz__disks_add(struct uz_disks *t, struct uz_dev *dev, struct uz_disk **out)
 		return -ENOMEM;
 	snprintf(d->name, sizeof(d->name), "%s", uz_dev_name(dev));
 	d->dev = dev;
+	d->read_only = read_only;
 	d->users = 1;
 	pthread_mutex_lock(&t->lock);
 	if (find(t, d->name))

@@ -33,7 +33,7 @@ void uz__disks_init(struct uz_disks *t);
 void uz__disks_fini(struct uz_disks *t); /* frees records, not devices */
 
 /* 0, -EEXIST, -ENOSPC, -ENOMEM. */
-int uz__disks_add(struct uz_disks *t, struct uz_dev *dev, struct uz_disk **out);
+int uz__disks_add(struct uz_disks *t, struct uz_dev *dev, bool read_only, struct uz_disk **out);
 
 /* A reference; "" is the only disk. NULL: there is none of that name. */
 struct uz_disk *uz__disks_get(struct uz_disks *t, const char *name);

@@ -101,7 +101,7 @@ static int adopt_disks(struct uz_server *s, struct uz_error *e)
 	int err;
 
 	for (unsigned int i = 0; (dev = uz_store_disk_at(s->store, i)); i++) {
-		err = uz__disks_add(&s->disks, dev, &d);
+		err = uz__disks_add(&s->disks, dev, false, &d);
 		if (err)
 			return uz__error(e, -err, "disk %s: %s", uz_dev_name(dev), strerror(-err));
 		uz__disks_put(&s->disks, d);
@@ -260,13 +260,12 @@ static int finish(struct uz_server *s, struct uz_dev *dev, const struct uz_disk_
 	struct uz_section all = given(disk, s->defaults), v = { .name = "" };
 	const struct uz_pool_ops *pool = uz_dev_pool(dev);
 	struct uz_disk *d;
-	int err = uz__disks_add(&s->disks, dev, &d);
+	int err = uz__disks_add(&s->disks, dev, dc->read_only, &d);
 
 	if (err) {
 		uz_dev_destroy(dev);
 		return create_error(dc, pool, err, e);
 	}
-	d->read_only = dc->read_only;
 	for (int i = OPT_RECOMPRESS; i <= OPT_WRITEBACK_LIMIT; i++)
 		v.value[i] = all.value[i];
 	err = uz__server_set(s, d, &v, -1, e);
