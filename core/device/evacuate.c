@@ -96,7 +96,7 @@ static bool move_raw(struct evacuation *ev, struct uz_dev *d, uint32_t block, st
 		     uint32_t to)
 {
 	struct uz_blocktab *tab = &d->store->tab;
-	uint64_t *slot, page = tab->desc[block].owner, w;
+	uint64_t *slot, page = uz_load(&tab->desc[block].owner), w;
 	bool moved;
 
 	if (page >= uz_load(&d->size_bytes) >> UZ_PAGE_SHIFT)

@@ -55,7 +55,7 @@ static int raw_make(struct uz_dev *d, uint64_t page, unsigned int codec, const v
 		return r;
 	uz_fetch_add(&d->nr_raw, 1);
 	memcpy(uz_block_addr(tab, block), bytes, UZ_PAGE_SIZE);
-	tab->desc[block].owner = (uint32_t)page;
+	uz_store(&tab->desc[block].owner, (uint32_t)page); /* movers look at it at any time */
 	if (check_bytes(d->store, codec))
 		uz_store(&tab->desc[block].check, uz__checksum(d, page, bytes, UZ_PAGE_SIZE));
 	*word = uz__slot_make(UZ_SLOT_RAW, codec, UZ_PAGE_SIZE, uz_handle(block, 0));
