@@ -151,6 +151,15 @@ static void settle(struct clearing *c, uint32_t i)
 	}
 }
 
+static void rest(struct clearing *c)
+{
+	struct uz_plat *pl = c->ev.s->plat;
+	uint64_t start = pl->ops->now(pl);
+
+	uz__slot_nap(pl, c->ev.w->deadline_ns);
+	c->ev.w->stage_ns[UZ_STAGE_PIN] += pl->ops->now(pl) - start;
+}
+
 /* Empties the arena block, or leaves it whole; tries again what is busy until @until_ns. */
 static bool try_ablock(struct clearing *c, uint32_t i, uint64_t until_ns)
 {
@@ -160,12 +169,15 @@ static bool try_ablock(struct clearing *c, uint32_t i, uint64_t until_ns)
 
 	c->ev.hold_ns = 0;
 	c->ev.until_ns = w->deadline_ns;
-	do {
+	for (;;) {
 		all = pass(c, i, i);
 		left = uz_ablock_used(w->arena, i);
 		c->ev.hold_ns = UZ_MIN(UZ_MAX(c->ev.hold_ns * 2, HOLD_MIN_NS), HOLD_MAX_NS);
 		c->ev.until_ns = UZ_MIN(until_ns, w->deadline_ns);
-	} while (left && !all && !past(c, c->ev.until_ns));
+		if (!left || all || past(c, c->ev.until_ns))
+			break;
+		rest(c);
+	}
 	c->unknown |= left && all;
 	if (left)
 		settle(c, i);
@@ -268,15 +280,6 @@ static uint32_t try_all(struct clearing *c, uint64_t patience_ns)
 			blame_writer(c, i);
 	}
 	return left;
-}
-
-static void rest(struct clearing *c)
-{
-	struct uz_plat *pl = c->ev.s->plat;
-	uint64_t start = pl->ops->now(pl);
-
-	uz__slot_nap(pl, c->ev.w->deadline_ns);
-	c->ev.w->stage_ns[UZ_STAGE_PIN] += pl->ops->now(pl) - start;
 }
 
 static int clear(struct clearing *c)
