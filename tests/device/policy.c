@@ -200,7 +200,7 @@ static struct {
 static void *let_go(void *arg)
 {
 	(void)arg;
-	usleep(1000000);
+	usleep(400000);
 	uz__slot_unlock(held.slot, held.word);
 	return NULL;
 }
@@ -219,7 +219,7 @@ static void with_a_pin(struct uz_region *region, uint32_t first, bool waits)
 	CHECK_EQ(grant(region, REGION, 10000 * MS, &g, &why), waits ? 0 : -EBUSY);
 	if (waits) {
 		CHECK_EQ(pthread_join(thread, NULL), 0);
-		CHECK(stats(region).stage_ns[UZ_STAGE_PIN] > 0);
+		CHECK(stats(region).stage_ns[UZ_STAGE_PIN] >= 5 * MS);
 		CHECK_EQ(uz_contig_free(region, g.id), 0);
 		return;
 	}
