@@ -19,7 +19,10 @@ static struct uz_host *to_host(struct uz_plat *pl)
 	return UZ_CONTAINER_OF(pl, struct uz_host, plat);
 }
 
-/* A file that somebody could make smaller would be SIGBUS one day. Drivers' memory does not shrink. */
+/*
+ * A file that somebody could make smaller would be SIGBUS one day, also on a file system that
+ * knows no seals. Drivers' memory does not shrink.
+ */
 static int check_seals(int fd)
 {
 	int seals = fcntl(fd, F_GET_SEALS);
