@@ -76,18 +76,27 @@ static void take_name(const char *command)
 	prctl(PR_SET_NAME, slash ? slash + 1 : command);
 }
 
+static void export(const char *name, uint64_t value)
+{
+	char number[24];
+
+	snprintf(number, sizeof(number), "%" PRIu64, value);
+	setenv(name, number, 1);
+}
+
 /* The command inherits grant and connection: when it ends, so does the grant. */
-static int become(const struct uz_command_line *cl, int fd, int connection, struct uz_error *e)
+static int become(const struct uz_command_line *cl, int fd, const struct uz_call *call,
+		  struct uz_error *e)
 {
 	const char *argv[UZ_ARGS_MAX + 1] = { NULL };
-	char number[16];
 
 	for (unsigned int i = cl->nr_words; i < cl->nr_args; i++)
 		argv[i - cl->nr_words] = cl->arg[i];
-	snprintf(number, sizeof(number), "%d", fd);
-	setenv("UZRAM_GRANT_FD", number, 1);
+	export("UZRAM_GRANT_FD", (uint64_t)fd);
+	export("UZRAM_GRANT_OFFSET", member(&call->json, 0, "offset"));
+	export("UZRAM_GRANT_BYTES", member(&call->json, 0, "bytes"));
 	fcntl(fd, F_SETFD, 0);
-	fcntl(connection, F_SETFD, 0);
+	fcntl(call->wire.fd, F_SETFD, 0);
 	execvp(argv[0], (char *const *)(uintptr_t)argv);
 	return uz__error(e, errno, "%s: %s", argv[0], strerror(errno));
 }
@@ -113,14 +122,18 @@ static int hold(int connection, struct uz_error *e)
 static void say(const struct uz_call *call, const struct uz_command_line *cl, int fd)
 {
 	const struct uz_json *j = &call->json;
+	bool in_place = uz__json_is_true(j, uz__json_get(j, 0, "in_place"));
 	char human[UZ_SIZE_TEXT];
 
 	printf("grant %" PRIu64 ": %s", member(j, 0, "grant"),
 	       uz__size_human(member(j, 0, "bytes"), human));
 	if (!uz__option_is_on(NULL, &cl->server, OPT_SCATTER))
-		printf(" of region %s, emptied in %.1f ms, cleared in %.1f ms", cl->arg[1],
-		       (double)member(j, 0, "evacuate_us") / 1e3,
-		       (double)member(j, 0, "commit_us") / 1e3);
+		printf(" of region %s, emptied in %.1f ms", cl->arg[1],
+		       (double)member(j, 0, "evacuate_us") / 1e3);
+	if (in_place)
+		printf(", in place at byte %" PRIu64, member(j, 0, "offset"));
+	else if (!uz__option_is_on(NULL, &cl->server, OPT_SCATTER))
+		printf(", cleared in %.1f ms", (double)member(j, 0, "commit_us") / 1e3);
 	printf(", /proc/%ld/fd/%d, until this process ends\n", (long)getpid(), fd);
 	fflush(stdout);
 }
@@ -143,7 +156,7 @@ static int cmd_alloc(const struct uz_command_line *cl, struct uz_error *e)
 	if (!err && fd < 0)
 		err = uz__error(e, EPROTO, "the server's answer came without a descriptor");
 	if (!err && cl->nr_args > cl->nr_words) {
-		err = become(cl, fd, call.wire.fd, e);
+		err = become(cl, fd, &call, e);
 	} else if (!err) {
 		say(&call, cl, fd);
 		err = hold(call.wire.fd, e);

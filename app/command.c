@@ -49,7 +49,8 @@ const struct uz_command uz__commands[UZ_CMD_NR] = {
 			    "free ID | stat",
 			    1, UZ_ARGS_MAX,
 			    "a memfd out of the RAM budget, whose room is made in region NAME until a "
-			    "deadline: for COMMAND as descriptor $UZRAM_GRANT_FD, or held until this "
+			    "deadline: for COMMAND as descriptor $UZRAM_GRANT_FD, in which it has "
+			    "$UZRAM_GRANT_BYTES from $UZRAM_GRANT_OFFSET on, or held until this "
 			    "process ends",
 			    uz__cmd_contig },
 	[UZ_CMD_MADVISE_BENCH] = { "madvise-bench", "[options]", 0, 0,

@@ -82,6 +82,24 @@ static int check_backing(const struct uz_config *c, struct uz_error *e)
 	return 0;
 }
 
+/* What is in memory of somebody else is not where a store could be adopted from. */
+static int check_regions(const struct uz_config *c, struct uz_error *e)
+{
+	struct uz_region_spec region[UZ_REGION_MAX];
+	unsigned int nr = uz__region_specs(c->server.value[OPT_REGION], region);
+
+	for (unsigned int i = 0; i < nr; i++)
+		if (uz__region_in_place(&region[i]) &&
+		    !uz__option_is_on(NULL, &c->server, OPT_PRIVATE))
+			return uz__error(
+				e, EINVAL,
+				"--region: region %s is on memory of its own (%s), so part "
+				"of the disks is lost with the server: say so with --private, "
+				"or leave that out",
+				region[i].name, region[i].path[0] ? "path=" : "fd=");
+	return 0;
+}
+
 int uz__config_load(struct uz_config *c, const struct uz_command_line *cl, struct uz_error *e)
 {
 	const char *path = cl->server.value[OPT_CONFIG];
@@ -100,7 +118,9 @@ int uz__config_load(struct uz_config *c, const struct uz_command_line *cl, struc
 	}
 	if (!err && !c->nr_disks)
 		err = add_implied(c, e);
-	return err ? err : check_backing(c, e);
+	if (!err)
+		err = check_backing(c, e);
+	return err ? err : check_regions(c, e);
 }
 
 static uint64_t size_of(const char *text)

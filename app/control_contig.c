@@ -84,6 +84,8 @@ int uz__control_contig_alloc(struct uz_request *r, struct uz_error *e)
 	r->wire->reply_fd = fd;
 	uz__json_put_u64(&r->out, "grant", g.id);
 	uz__json_put_u64(&r->out, "bytes", g.bytes);
+	uz__json_put_u64(&r->out, "offset", g.offset_bytes);
+	uz__json_put_bool(&r->out, "in_place", uz__grant_in_place(&g));
 	uz__json_put_u64(&r->out, "evacuate_us", g.evacuate_ns / 1000);
 	uz__json_put_u64(&r->out, "commit_us", g.commit_ns / 1000);
 	return 0;

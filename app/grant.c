@@ -248,6 +248,7 @@ static void report(const struct uz_mem_grant *g, struct uz_json_out *o)
 	uz__json_put_u64(o, "bytes", g->bytes);
 	if (g->region)
 		uz__json_put_text(o, "region", g->region->spec.name);
+	uz__json_put_u64(o, "offset", g->offset_bytes);
 	uz__json_put_bool(o, "waiting", g->state == UZ_GRANT_WAITING);
 	uz__json_put_i64(o, "pid", g->pid);
 	uz__json_put_text(o, "client", g->comm);

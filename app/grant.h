@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Memory out of the RAM budget for clients of the control socket: a fresh memfd of fixed size, for
- * which a window of a region was emptied, or which takes what the budget has left. A grant belongs to
- * the connection that asked for it and ends with it.
+ * which a window of a region was emptied, or which takes what the budget has left; or in place, the
+ * window itself, when the region is on memory that has a descriptor. A grant belongs to the connection
+ * that asked for it and ends with it.
  */
 #ifndef UZ_APP_GRANT_H
 #define UZ_APP_GRANT_H
@@ -32,7 +33,8 @@ struct uz_mem_grant {
 	const struct uz_wire *owner;
 	int pid;
 	char comm[17];
-	int fd; /* of what is out */
+	int fd; /* of what is out; in place: of all of the region's memory */
+	uint64_t offset_bytes; /* where its memory is in fd */
 	uint32_t window; /* its id in the region */
 };
 
@@ -65,6 +67,7 @@ int uz__grant_memory_take(struct uz_server *s, struct uz_mem_grant *g, uint64_t 
 			  struct uz_error *e);
 /* Counts and says that the region had no stretch for it until then: -ENOMEM. */
 int uz__grant_no_room(const struct uz_mem_grant *g, uint64_t until_ns, struct uz_error *e);
+bool uz__grant_in_place(const struct uz_mem_grant *g);
 void uz__grant_memory_drop(struct uz_server *s, struct uz_mem_grant *g);
 
 uint64_t uz__now_ns(void);

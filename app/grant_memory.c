@@ -6,6 +6,10 @@
  * bytes stay charged for the grant, so nothing is charged twice. When a grant ends its pages are
  * taken out of the memfd, whoever still has a descriptor, since what is no longer charged must not be
  * there; such a descriptor reads zeros.
+ *
+ * A region on memory that has a descriptor is granted in place: a copy of that descriptor and an offset,
+ * nothing is made, cleared or taken out. Nothing holds its client to its window, or to the time
+ * that it has it.
  */
 #include "grant.h"
 
@@ -76,6 +80,11 @@ int uz__grant_no_room(const struct uz_mem_grant *g, uint64_t until_ns, struct uz
 	return uz__cma_failed(g->region, g->bytes, until_ns - g->since_ns, &why, e);
 }
 
+bool uz__grant_in_place(const struct uz_mem_grant *g)
+{
+	return g->region && g->region->fd >= 0;
+}
+
 static int evacuate(struct uz_server *s, struct uz_mem_grant *g, uint64_t until_ns,
 		    struct uz_error *e)
 {
@@ -86,8 +95,12 @@ static int evacuate(struct uz_server *s, struct uz_mem_grant *g, uint64_t until_
 	int err = uz_store_contig_alloc(s->store, g->region->region, g->bytes,
 					pl->ops->now(pl) + left, &window, &why);
 
+	if (err)
+		return uz__cma_failed(g->region, g->bytes, until_ns - g->since_ns, &why, e);
 	g->window = window.id;
-	return err ? uz__cma_failed(g->region, g->bytes, until_ns - g->since_ns, &why, e) : 0;
+	if (uz__grant_in_place(g))
+		g->offset_bytes = g->region->spec.offset_bytes + window.offset_bytes;
+	return 0;
 }
 
 /* What the budget is charged with. */
@@ -121,6 +134,14 @@ static int make(uint64_t bytes, int *fd, struct uz_error *e)
 	return -e->code;
 }
 
+static int copy(const struct uz_server_region *r, int *fd, struct uz_error *e)
+{
+	*fd = fcntl(r->fd, F_DUPFD_CLOEXEC, 0);
+	return *fd < 0 ? uz__error(e, errno, "no descriptor for a grant of region %s: %s",
+				   r->spec.name, strerror(errno))
+		       : 0;
+}
+
 int uz__grant_memory_take(struct uz_server *s, struct uz_mem_grant *g, uint64_t until_ns,
 			  struct uz_error *e)
 {
@@ -130,7 +151,7 @@ int uz__grant_memory_take(struct uz_server *s, struct uz_mem_grant *g, uint64_t 
 	if (err)
 		return err;
 	emptied = uz__now_ns();
-	err = make(g->bytes, &g->fd, e);
+	err = uz__grant_in_place(g) ? copy(g->region, &g->fd, e) : make(g->bytes, &g->fd, e);
 	if (err)
 		drop_budget(s, g);
 	g->evacuate_ns = emptied - g->since_ns;
@@ -140,7 +161,8 @@ int uz__grant_memory_take(struct uz_server *s, struct uz_mem_grant *g, uint64_t 
 
 void uz__grant_memory_drop(struct uz_server *s, struct uz_mem_grant *g)
 {
-	fallocate(g->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)g->bytes);
+	if (!uz__grant_in_place(g))
+		fallocate(g->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)g->bytes);
 	close(g->fd);
 	drop_budget(s, g);
 }

@@ -58,9 +58,11 @@ const struct uz_option uz__options[OPT_NR] = {
 				  "write no more than that to the backing from now on: to spare flash" },
 	[OPT_READ_ONLY] = FLAG("read-only", 'r', UZ_SCOPE_DISK, FOR_DISKS, "clients may not write"),
 	[OPT_REGION] = { "region", 0, UZ_KIND_REGION, UZ_SCOPE_SERVER, FOR_SERVER,
-			 "NAME:SIZE[,evac=SIZE][,policy=guaranteed|gcma|cma][,spread]", NULL,
+			 "NAME:SIZE[,fd=N|,path=FILE][,offset=SIZE][,evac=SIZE][,policy=guaranteed|gcma|cma][,spread]",
+			 NULL,
 			 "promise so much of the RAM budget to 'uzram contig alloc NAME': the disks use it "
-			 "until then; in multiples of 2 MiB, may be repeated; evac is memory outside that is kept "
+			 "until then; in multiples of 2 MiB, may be repeated; with --private it can be memory of an "
+			 "inherited descriptor or a file, granted in place; evac is memory outside that is kept "
 			 "ready to move data to (2M); policies and spread are there to compare with" },
 	[OPT_NBD] = { "nbd", 0, UZ_KIND_ENDPOINT, UZ_SCOPE_SERVER, FOR_SERVER,
 		      "unix:PATH|tcp:HOST:PORT", NULL,

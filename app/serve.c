@@ -153,15 +153,20 @@ static void say_disks(struct serve *v)
 	}
 }
 
+static void say_region(const struct uz_region_spec *spec)
+{
+	char size[UZ_SIZE_TEXT], memory[UZ_REGION_MEMORY_TEXT];
+	bool in_place = uz__region_in_place(spec);
+
+	printf("region %s: %s%s%s, the disks use it until 'uzram contig alloc %s'\n", spec->name,
+	       uz__size_exact(spec->bytes, size), in_place ? " in place on " : "",
+	       in_place ? uz__region_memory(spec, memory) : "", spec->name);
+}
+
 static void say_regions(struct serve *v)
 {
-	char size[UZ_SIZE_TEXT];
-
 	for (unsigned int i = 0; i < v->server.nr_regions; i++)
-		printf("region %s: %s, the disks use it until 'uzram contig alloc %s'\n",
-		       v->server.region[i].spec.name,
-		       uz__size_exact(v->server.region[i].spec.bytes, size),
-		       v->server.region[i].spec.name);
+		say_region(&v->server.region[i].spec);
 }
 
 /* Clients are served already: what they can change is read under its lock. */

@@ -14,6 +14,7 @@
 struct uz_server_region {
 	struct uz_region_spec spec;
 	struct uz_region *region;
+	int fd; /* the memory that it is on, which grants are copies of; -1: the store's */
 };
 
 struct uz_server {

@@ -3,7 +3,8 @@
  * Regions of the server: promised after the disks of an adopted store are there and before new ones
  * are made, so that what cannot be kept together is refused at the start, not at the first grant.
  */
-#include "server.h"
+#include "cleanup.h"
+#include "region_memory.h"
 #include "size.h"
 
 #include <errno.h>
@@ -36,13 +37,16 @@ static int no_room(struct uz_server *s, const struct uz_region_spec *spec, struc
 		uz__size_human(st.ram_total_bytes, used));
 }
 
-static int create_error(struct uz_server *s, const struct uz_region_spec *spec, int err,
+static int create_error(struct uz_server *s, const struct uz_server_region *r, int err,
 			struct uz_error *e)
 {
+	const struct uz_region_spec *spec = &r->spec;
 	struct uz_dev *dev;
 
-	if (err == -ENOSPC || spec->bytes >= s->ram_bytes)
+	if ((err == -ENOSPC && !uz__region_memory_full(r)) || spec->bytes >= s->ram_bytes)
 		return no_room(s, spec, e);
+	if (err != -ENOTSUP && r->fd >= 0)
+		return uz__region_memory_error(r, err, e);
 	if (err != -ENOTSUP)
 		return uz__error(e, -err, "region %s cannot be made: %s", spec->name,
 				 strerror(-err));
@@ -55,6 +59,28 @@ static int create_error(struct uz_server *s, const struct uz_region_spec *spec, 
 			 dev ? uz_dev_name(dev) : "?", dev ? uz_dev_name(dev) : "NAME");
 }
 
+static int create(struct uz_server *s, struct uz_server_region *r, struct uz_error *e)
+{
+	struct uz_region_config c = { .name = r->spec.name,
+				      .bytes = r->spec.bytes,
+				      .policy = r->spec.policy,
+				      .evac_min_bytes = r->spec.evac_bytes,
+				      .spread = r->spec.spread };
+	int err = uz__region_memory_open(s, r, e);
+
+	if (err)
+		return err;
+	c.foreign = r->fd >= 0;
+	c.fd = r->fd;
+	c.fd_offset_bytes = r->spec.offset_bytes;
+	err = uz_store_region_create(s->store, &c, &r->region);
+	if (err) {
+		err = create_error(s, r, err, e);
+		uz__cleanup_close(&r->fd);
+	}
+	return err;
+}
+
 int uz__server_open_regions(struct uz_server *s, struct uz_error *e)
 {
 	struct uz_region_spec spec[UZ_REGION_MAX];
@@ -63,25 +89,22 @@ int uz__server_open_regions(struct uz_server *s, struct uz_error *e)
 
 	for (unsigned int i = 0; i < nr && !err; i++) {
 		struct uz_server_region *r = &s->region[s->nr_regions];
-		struct uz_region_config c = { .name = spec[i].name,
-					      .bytes = spec[i].bytes,
-					      .policy = spec[i].policy,
-					      .evac_min_bytes = spec[i].evac_bytes,
-					      .spread = spec[i].spread };
 
 		r->spec = spec[i];
-		err = uz_store_region_create(s->store, &c, &r->region);
-		if (err)
-			return create_error(s, &spec[i], err, e);
-		s->nr_regions++;
+		err = create(s, r, e);
+		s->nr_regions += !err;
 	}
 	return err;
 }
 
 void uz__server_close_regions(struct uz_server *s)
 {
-	while (s->nr_regions)
-		uz_store_region_destroy(s->store, s->region[--s->nr_regions].region);
+	while (s->nr_regions) {
+		struct uz_server_region *r = &s->region[--s->nr_regions];
+
+		uz_store_region_destroy(s->store, r->region);
+		uz__cleanup_close(&r->fd);
+	}
 }
 
 int uz__server_stuck(const char *disk, const char *pool, struct uz_error *e)

@@ -33,7 +33,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "grant_client: %s\n", why);
 		return 1;
 	}
-	frames = mmap(NULL, g.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, g.fd, 0);
+	frames = mmap(NULL, g.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, g.fd,
+		      (off_t)g.offset_bytes);
 	if (frames == MAP_FAILED) {
 		perror("grant_client: the grant cannot be mapped");
 		return 1;

@@ -148,6 +148,7 @@ static int ask(struct uz_client_grant *g, const char *request, char *why, size_t
 		return error_of(line, why, why_bytes);
 	g->id = (uint32_t)number(line, "\"grant\":");
 	g->bytes = number(line, "\"bytes\":");
+	g->offset_bytes = number(line, "\"offset\":");
 	if (g->fd < 0 || !g->id || !g->bytes)
 		return explain(why, why_bytes, -EPROTO, "the server's answer is not understood");
 	return 0;

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Memory out of the RAM budget of a running `uzram serve`, for another program: a memfd that is
- * committed, zero, and of fixed size.
+ * committed, zero, and of fixed size. A region that the server has on memory of its own (`,fd=N` or
+ * `,path=FILE`) is granted in place instead: the descriptor is of all of that memory, the grant is @bytes of
+ * it from @offset_bytes on, with what was left there, not zeros; the rest is in use by disks.
  *
  *	struct uz_client_grant g;
  *
  *	if (uz_client_grant_region(NULL, "cam0", 64 << 20, 50, &g, why, sizeof(why)) < 0)
  *		...
- *	p = mmap(NULL, g.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, g.fd, 0);
+ *	p = mmap(NULL, g.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, g.fd, (off_t)g.offset_bytes);
  *	uz_client_grant_free(&g);
  */
 #ifndef UZRAM_GRANT_H
@@ -25,6 +27,7 @@ struct uz_client_grant {
 	int connection; /* readable or hung up: the server or another client has freed the grant */
 	uint32_t id; /* as `uzram contig stat` names it */
 	uint64_t bytes; /* what was asked for, rounded up to 2 MiB of a region, else to 4 KiB */
+	uint64_t offset_bytes; /* of them in fd; 0 unless it is granted in place */
 };
 
 /*
@@ -54,7 +57,8 @@ int uz_client_grant(const char *control, uint64_t bytes, struct uz_client_grant 
 /*
  * Unmap first: the pages are taken away, a mapping that is left reads zeros. Does not wait for it: a
  * region's next grant does, one out of no region may meet -ENOSPC for a moment. A second call does
- * nothing. Any thread, one at a time for a grant.
+ * nothing. In place they are given back to disks as they are: stop what writes there first, also
+ * devices, or it writes into disks. Any thread, one at a time for a grant.
  */
 void uz_client_grant_free(struct uz_client_grant *g);
 

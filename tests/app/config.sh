@@ -70,6 +70,9 @@ round --config empty --ram 256M --region cam0:5M --region "x.y_z-1:min(4M, 8M),s
 is uzram region "cam0:6M
 x.y_z-1:4M,policy=cma,evac=6M,spread
 g:2M"
+round --config empty --private --region "cam0:4M,fd=7,spread,offset=min(1M, 4K)" --region "p:2M,path=/dev/some(memory)"
+is uzram region "cam0:4M,spread,fd=7,offset=4K
+p:2M,path=/dev/some(memory)"
 printf '[uzram]\nregion = a:2M\nregion=b:2M\n' >regions.conf
 dump --config regions.conf
 is uzram region "a:2M

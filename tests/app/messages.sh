@@ -67,6 +67,18 @@ check_table <<'END'
 2|--region: 'best' is none of guaranteed, gcma, cma|serve --region cam0:4M,policy=best
 2|--region: '' is not a size|serve --region cam0:,spread
 2|--region: 'x' is not a size|serve --region cam0:4M,evac=x
+2|--region: fd=x is not the number of a descriptor|serve --private --region cam0:4M,fd=x
+2|--region: fd=-1 is not the number of a descriptor|serve --private --region cam0:4M,fd=-1
+2|--region: path= is not a file: use 1 to 255 bytes|serve --private --region cam0:4M,path=
+2|0 is not a file: use 1 to 255 bytes|serve --private --region cam0:4M,path=$(printf '%0256d' 0)
+2|--region: fd= and path= exclude each other: give region cam0 one|serve --private --region cam0:4M,fd=3,path=f
+2|--region: offset= is for memory given with fd= or path=|serve --private --region cam0:4M,offset=2M
+2|--region: 'x' is not a size|serve --private --region cam0:4M,fd=3,offset=x
+2|--region: '8E' is not a size|serve --private --region cam0:4M,fd=3,offset=8E
+2|--region: '8388608T' is not a size|serve --private --region cam0:4M,fd=3,offset=8388608T
+2|--region: region cam0: policy=gcma is there to compare with, not for fd= or path=|serve --region cam0:4M,policy=gcma,fd=3
+2|--region: region cam0 is on memory of its own (path=), |serve --config empty --region cam0:4M,path=f
+1|region cam0: nofile: No such file or directory|serve --config empty --private --region cam0:4M,path=nofile
 2|--region: region cam0 is given twice|serve --region cam0:4M --region b:2M --region cam0:8M
 2|--region: a server has at most 8 regions|serve $(printf -- '--region r%s:2M ' 1 2 3 4 5 6 7 8 9)
 2|--region belongs to the server, not to disk d0|serve --name d0 --region cam0:4M

@@ -3,8 +3,10 @@
 # uz-test: timeout 120
 """Grants of regions beside disks: the memory is fresh and charged once, every page of the disk keeps
 its bytes under I/O, a client that dies leaves no grant, one that is too late learns who held what and
-makes nobody else wait, and after SIGKILL during grants every page is there."""
+makes nobody else wait, and after SIGKILL during grants every page is there. On memory that was made elsewhere,
+for which a sealed memfd stands, grants are windows of it, and what could end the server is refused."""
 
+import fcntl
 import json
 import os
 import random
@@ -24,6 +26,7 @@ SEED = int(os.environ.get("SEED") or time.time_ns() & 0xffffffff)
 ROUNDS = {"quick": 1, "check": 2, "long": 40}[os.environ.get("UZ_TEST_SIZE") or "quick"]
 PAGE = 4096
 DISK = 40 * MIB
+F_ADD_SEALS, SEAL_SHRINK, SEAL_GROW, SEAL_WRITE = 1033, 2, 4, 8
 HELD = os.path.join(BUILD, "tests/app/plugin/codec-held.so")
 
 
@@ -365,6 +368,192 @@ def check_killed(rng):
             os.unlink(store)
 
 
+class Memory:
+    """What a driver would have made: a memfd, 2 MiB of it before the region and 2 MiB behind it."""
+
+    def __init__(self, size=28 * MIB, seals=SEAL_SHRINK | SEAL_GROW, flags=0):
+        self.fd = os.memfd_create("caller", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING | flags)
+        os.ftruncate(self.fd, size)
+        fcntl.fcntl(self.fd, F_ADD_SEALS, seals)
+        self.size, self.path = size, f"/proc/{os.getpid()}/fd/{self.fd}"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        os.close(self.fd)
+
+    def bytes(self, at, n):
+        return os.pread(self.fd, n, at)
+
+
+def in_place(c, memory, region, first, **what):
+    """A grant out of the region that begins at byte first of memory, and its place there."""
+    answer, fd = c.alloc(region=region, deadline_ms=10000, **what)
+    mine, theirs = os.fstat(fd), os.fstat(memory.fd)
+    assert (mine.st_dev, mine.st_ino, mine.st_size) == (theirs.st_dev, theirs.st_ino, memory.size), answer
+    assert answer["in_place"] and answer["offset"] >= first and (answer["offset"] - first) % (2 * MIB) == 0, answer
+    return answer, fd
+
+
+def check_library(memory):
+    """The library's call tells the offset: its caller fills its window and nothing else."""
+    c = Client()
+    before, fd = in_place(c, memory, "cam0", 2 * MIB, size="4M")
+    os.close(fd)
+    done = subprocess.run([os.path.join(BUILD, "examples/grant_client"), "6", "cam0", "5000"], timeout=20,
+                          stdout=subprocess.PIPE, check=True, text=True)
+    assert f": {6 * MIB} bytes are ours" in done.stdout, done.stdout
+    wait_for("only ours is left", lambda: len(grants()) == 1)
+    data = memory.bytes(0, memory.size)
+    at = data.index(b"\x5a" * 4096)
+    assert data.count(b"\x5a") == 6 * MIB and data[at:at + 6 * MIB] == b"\x5a" * (6 * MIB), at
+    assert at != before["offset"] and at % (2 * MIB) == 0 and 2 * MIB <= at <= 20 * MIB, (at, before)
+    c.s.close()
+    wait_for("no grant is left", lambda: not grants())
+
+
+def check_command(memory):
+    script = "stat -Lc %i /proc/self/fd/$UZRAM_GRANT_FD; echo $UZRAM_GRANT_OFFSET $UZRAM_GRANT_BYTES"
+    for region, text in (("cam0", f"{os.fstat(memory.fd).st_ino}\n{2 * MIB} {24 * MIB}\n"), ("n", f"\n0 {4 * MIB}\n")):
+        done = subprocess.run([UZRAM, "contig", "alloc", region, "--deadline", "5s", "--", "sh", "-c", script],
+                              stdout=subprocess.PIPE, timeout=20, check=True, text=True)
+        assert done.stdout.endswith(text), (done.stdout, text)
+    wait_for("no grant is left", lambda: not grants())
+
+
+def check_windows(server, memory, rng):
+    """What clients write into their windows stays there, and no page of the disk changes for it."""
+    model, c = bytearray(DISK), Client()
+    writer = Writer(server, model, random.Random(rng.random()))
+    wait_for("data in the region", lambda: regions("lent_move")[0] > 256)
+    whole, fd = in_place(c, memory, "cam0", 2 * MIB)
+    assert (whole["offset"], whole["bytes"]) == (2 * MIB, 24 * MIB), whole
+    windows = [(whole, fd)]
+    for _ in range(8 * ROUNDS):
+        for answer, fd in windows:
+            mark = rng.randbytes(4096) * (answer["bytes"] // 4096)
+            assert os.pwrite(fd, mark, answer["offset"]) == len(mark)
+            answer["mark"] = mark
+        time.sleep(0.02)
+        for answer, fd in windows:
+            assert memory.bytes(answer["offset"], answer["bytes"]) == answer["mark"], "a window changed"
+            assert c.ask(cmd="contig-free", grant=answer["grant"])[0]["ok"]
+            os.close(fd)
+        windows = [in_place(c, memory, "cam0", 2 * MIB, size=rng.randrange(1, 12 * MIB)) for _ in range(2)]
+        (a, _), (b, _) = windows
+        assert a["offset"] + a["bytes"] <= b["offset"] or b["offset"] + b["bytes"] <= a["offset"], (a, b)
+    writer.stop()
+    for answer, fd in windows:
+        os.close(fd)
+    c.s.close()
+    wait_for("no grant is left", lambda: not grants())
+    disk = nbd(server)
+    assert read_all(disk, DISK) == model, "a page changed"
+    disk.disconnect()
+    assert os.fstat(memory.fd).st_blocks * 512 == memory.size, "memory was taken out"
+
+
+def check_lent_again(server, memory, rng):
+    """After the client has died the disks have the window again, and its content is no longer kept."""
+    held = subprocess.Popen([UZRAM, "contig", "alloc", "cam0", "--deadline", "5s"], stdout=subprocess.PIPE)
+    line = held.stdout.readline().decode()
+    assert re.match(r"grant \d+: 24M of region cam0, emptied in [\d.]+ ms, in place at byte 2097152, /proc/", line), line
+    with open(f"/proc/{held.pid}/fd/{line.split('/fd/')[1].split(',')[0]}", "r+b", buffering=0) as f:
+        f.seek(2 * MIB)
+        f.write(b"\x77" * (24 * MIB))
+    held.kill()
+    held.wait(10)
+    wait_for("the grant of the dead client is freed", lambda: not grants())
+    assert f"of 24M of region cam0: its client {held.pid} (uzram) is gone: freed" in server.log()
+    data = rng.randbytes(DISK)
+    disk = nbd(server)
+    write_all(disk, data)
+    assert regions("lent_move")[0] > 256, "nothing is lent"
+    assert memory.bytes(2 * MIB, 24 * MIB).count(b"\x77") < 23 * MIB, "the disks do not use it"
+    assert read_all(disk, DISK) == data, "a page changed"
+    disk.disconnect()
+
+
+def check_in_place(rng):
+    with Memory() as memory, Memory(8 * MIB) as other:
+        for at in (0, 26 * MIB):
+            os.pwrite(memory.fd, b"k" * 2 * MIB, at)
+        with Server("--private", "--ram", "112M", "--size", str(DISK), "--region",
+                    f"cam0:24M,spread,fd={memory.fd},offset=2M", "--region", f"p:4M,path={other.path}",
+                    "--region", "n:4M", pass_fds=[memory.fd]) as server:
+            assert f"region cam0: 24M in place on descriptor {memory.fd}, the disks use it" in server.log()
+            assert f"region p: 4M in place on {other.path}, the disks use it" in server.log()
+            assert regions("in_place") == [True, True, False]
+            fds = server.fds()
+            check_library(memory)
+            check_command(memory)
+            check_windows(server, memory, rng)
+            check_lent_again(server, memory, rng)
+            c = Client()
+            answer, fd = in_place(c, other, "p", 0)
+            assert grants()[0]["offset"] == answer["offset"] == 0 and answer["bytes"] == 4 * MIB, answer
+            os.close(fd)
+            answer, fd = c.alloc(region="n", deadline_ms=10000)
+            assert not answer["in_place"] and answer["offset"] == 0, answer
+            assert os.fstat(fd).st_size == 4 * MIB and not os.pread(fd, 4 * MIB, 0).strip(b"\0")
+            os.close(fd)
+            c.s.close()
+            wait_for("descriptors leak", lambda: server.fds() <= fds)
+            cannot(1, f"{other.path} is in use by a server", f"a:2M,path={other.path},offset=2M")
+        for at in (0, 26 * MIB):
+            assert memory.bytes(at, 2 * MIB) == b"k" * 2 * MIB, "what is not the region's changed"
+
+
+def cannot(status, text, *specs, fds=(), options=("--private",)):
+    args = [a for spec in specs for a in ("--region", spec)]
+    done = subprocess.run([UZRAM, "serve", "--config", "/dev/null", "--nbd", f"unix:{DIR}/n2", "--control",
+                           f"{DIR}/c2", "--ram", "64M", "--size", "8M", *options, *args], text=True, timeout=20,
+                          check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=fds)
+    assert done.returncode == status and text in done.stdout, (specs, done.returncode, done.stdout)
+
+
+def check_memory_refused():
+    """Memory that cannot be used, each with what to do about it."""
+    shm = f"/dev/shm/uz-test-{os.getpid()}-region"
+    files = [os.path.join(DIR, "file"), shm]
+    with Memory(8 * MIB) as good, Memory(8 * MIB, SEAL_GROW) as loose, \
+            Memory(8 * MIB, SEAL_SHRINK | SEAL_WRITE) as frozen, Memory(3 * MIB) as small:
+        for option in ((), ("--memfd",), ("--memory", shm)):
+            cannot(2, "region cam0 is on memory of its own (fd=), so part of the disks is lost with the server: say so "
+                      "with --private", f"cam0:4M,fd={good.fd}", fds=[good.fd], options=option)
+            assert not os.path.exists(shm)
+        for number in (*range(3, 12), 777, 9999999):
+            cannot(1, f"region cam0: descriptor {number} is not open in what started the server", f"cam0:4M,fd={number}")
+        for m, status, text in ((loose, 1, "whoever has it could make it smaller, which would end the server: use a memfd"),
+                                (frozen, 1, "it is sealed against writing: leave that seal out"),
+                                (small, 1, "region cam0: 4M from 0 on of descriptor "),
+                                (small, 1, ": it ends before that: make it larger, or the region or its offset= smaller")):
+            cannot(status, text, f"cam0:4M,fd={m.fd}", fds=[m.fd])
+        for offset, status, text in (("1", 2, "offset= has to be a multiple of 4K"), ("6M", 1, "it ends before that"),
+                                     ("4000000T", 1, "it ends before that")):
+            cannot(status, text, f"cam0:4M,fd={good.fd},offset={offset}", fds=[good.fd])
+        readable = os.open(good.path, os.O_RDONLY)
+        cannot(1, "it is not open for reading and writing: open it with O_RDWR", f"cam0:4M,fd={readable}", fds=[readable])
+        os.close(readable)
+        cannot(1, "regions a and b are on the same memory", f"a:4M,fd={good.fd}", f"b:2M,fd={good.fd},offset=3M", fds=[good.fd])
+        cannot(1, "regions a and b are on the same memory", f"a:4M,fd={good.fd}", f"b:4M,path={good.path}", fds=[good.fd])
+        cannot(1, f"region b: {good.path} is in use by a server", f"a:4M,path={good.path}", f"b:4M,path={good.path}")
+    with Memory(8 * MIB, flags=os.MFD_HUGETLB) as huge, open("/proc/meminfo", encoding="ascii") as f:
+        if "HugePages_Total:       0\n" in f.read():
+            cannot(1, "the system has not so many pages for it", f"cam0:4M,fd={huge.fd}", fds=[huge.fd])
+    for name in files:
+        with open(name, "wb") as f:
+            f.truncate(8 * MIB)
+        cannot(1, "whoever has it could make it smaller", f"cam0:4M,path={name}")
+        assert os.stat(name).st_size == 8 * MIB and not os.stat(name).st_blocks, "it was touched"
+        os.unlink(name)
+    for path in ("/dev/null", "/dev/zero"):
+        cannot(1, "it cannot be mapped as memory that is shared", f"cam0:4M,path={path}")
+    cannot(1, "No such file or directory: it has to be there", "cam0:4M,path=/nosuchfile")
+    cannot(1, "Is a directory: it has to be there", f"cam0:4M,path={DIR}")
+
+
 def main():
     print(f"SEED={SEED}", flush=True)
     rng = random.Random(SEED)
@@ -381,6 +570,8 @@ def main():
     check_busy(rng)
     check_gcma(rng)
     check_killed(rng)
+    check_in_place(rng)
+    check_memory_refused()
 
 
 main()

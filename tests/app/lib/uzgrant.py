@@ -50,7 +50,7 @@ class Client:
 class Server:
     """uzram serve with a log; killed with SIGKILL or ended, which must go well."""
 
-    def __init__(self, *args, seconds=80):
+    def __init__(self, *args, seconds=80, pass_fds=()):
         self.log_path = os.path.join(DIR, f"log{time.monotonic_ns()}")
         pid_path = os.path.join(DIR, "pid")
         if os.path.exists(pid_path):
@@ -60,7 +60,8 @@ class Server:
         with open(self.log_path, "wb") as out:
             self.process = subprocess.Popen(
                 ["timeout", str(seconds), UZRAM, "serve", "--config", "/dev/null", "--nbd", self.address,
-                 "--control", PATH, "--pid-file", pid_path, *args], stdout=out, stderr=out)
+                 "--control", PATH, "--pid-file", pid_path, *args],
+                stdout=out, stderr=out, pass_fds=pass_fds)
         wait_for("the server", lambda: self.process.poll() is not None or
                  os.path.exists(pid_path) and os.path.getsize(pid_path))
         assert self.process.poll() is None, self.log()
