@@ -220,6 +220,8 @@ static int64_t batch(struct uz_dev *d, struct pick *p)
 
 	if (d->wb_leaving)
 		return -UZ_EBUSY;
+	if (!d->backing) /* it was taken away while the caller waited for the lock */
+		return -UZ_ENOENT;
 	limit_to(d, p);
 	if (!p->max)
 		return -UZ_EAGAIN;
