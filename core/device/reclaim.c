@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Room: what a write does that found none, in the order of what it costs. Clean copies go first,
- * then blocks are compacted, then pages recompressed where a disk has a second codec, then
- * pages leave for a backing; the emergency reserve is last, for replacements only. Compaction runs in the
- * background too. Called inside a request, with no slot held.
+ * then blocks are compacted, then pages recompressed where a disk has a second codec (not by
+ * background work, which can wait), then pages leave for a backing; the emergency reserve is last,
+ * for replacements only. Compaction runs in the background too. Called inside a request, with no
+ * slot held.
  */
 #include "device_i.h"
 
@@ -65,7 +66,7 @@ bool uz__try_harder(struct uz_dev *d, struct uz__effort *e)
 
 	if (uz__clean_shrink(d->store, SHRINK_BYTES) || uz__reclaim(d->store))
 		return true;
-	if (e->squeezes < SQUEEZES && uz__squeeze(d->store, only)) {
+	if (!e->background && e->squeezes < SQUEEZES && uz__squeeze(d->store, only)) {
 		e->squeezes++;
 		return true;
 	}

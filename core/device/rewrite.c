@@ -77,7 +77,8 @@ int uz__page_rewrite(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uin
 		     unsigned int codec, unsigned int how)
 {
 	bool urgent = how & UZ__REWRITE_URGENT;
-	struct uz__effort e = { .flags = urgent ? UZ_ALLOC_URGENT | UZ_ALLOC_THRIFTY : 0 };
+	struct uz__effort e = { .flags = urgent ? UZ_ALLOC_URGENT | UZ_ALLOC_THRIFTY : 0,
+				.background = true };
 	uint32_t bytes, size;
 	const void *from;
 	uint64_t w = copy_out(d, st, slot, &bytes), neu;

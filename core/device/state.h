@@ -82,6 +82,7 @@ struct uz__seen {
 struct uz__effort {
 	unsigned int flags; /* UZ_ALLOC_ */
 	unsigned int squeezes;
+	bool background; /* with the background lock held, for which commands and grants wait */
 };
 
 /* Recompression by writes that found no room: recompress.c. */

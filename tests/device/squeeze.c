@@ -3,7 +3,7 @@
  * A disk with a second codec takes more when its budget is reached: for every pool, what a disk refuses
  * after N pages is written to one that recompresses, with no background work to help. What was there is
  * kept, and the disk can be adopted. The same where the disk's own mem_limit is what refuses, and with
- * two writers beside background work.
+ * two writers beside background work, which itself does not recompress for room.
  *
  * uz-test: timeout 120
  */
@@ -122,6 +122,53 @@ static void compare(const char *pool, uint64_t mem_limit)
 	dev_rig_close(&rig);
 }
 
+static void open_zstd(void)
+{
+	struct dev_rig_config c = { .size_bytes = SIZE, .limit_bytes = LIMIT };
+
+	dev_rig_open(&rig, &c);
+	CHECK_EQ(uz_dev_set_codec(rig.dev, dev_rig_codec(&rig, "zstd", 1, false)), 0);
+}
+
+/* Pages that fill a disk which has a second codec, without help by it. */
+static uint32_t zstd_pages(void)
+{
+	struct uz_stream *st;
+	uint32_t n;
+
+	open_zstd();
+	dev_rig_codec(&rig, "zstd", 9, false);
+	CHECK_EQ(uz_stream_open(rig.store, &st), 0);
+	n = fill();
+	uz_stream_close(st);
+	dev_rig_close(&rig);
+	return n;
+}
+
+/*
+ * Background work that finds no room leaves recompression to writes: it holds the lock that commands and
+ * grants wait for. No page is idle here, so one that is recompressed made room for another to grow.
+ */
+static void background(void)
+{
+	uint32_t n = zstd_pages() / 50 * 49;
+
+	open_zstd();
+	CHECK_EQ(uz_dev_set_recompress(rig.dev, (int)dev_rig_codec(&rig, "zstd", 9, false), HOUR, 0,
+				       1),
+		 0);
+	for (uint32_t i = 0; i < n; i++)
+		CHECK_EQ(put(i), 0);
+	CHECK_EQ(dev_rig_stats(&rig).recompressed, 0);
+	CHECK_EQ(uz_dev_set_codec(rig.dev, dev_rig_codec(&rig, "lz4", UZ_LEVEL_DEFAULT, false)), 0);
+	for (int i = 0; i < 8; i++)
+		uz_store_background(rig.store, 0, 5000000);
+	CHECK(dev_rig_stats(&rig).migrate_left && dev_rig_stats(&rig).migrate_left < n);
+	CHECK_EQ(dev_rig_stats(&rig).recompressed, 0);
+	check_all(n);
+	dev_rig_close(&rig);
+}
+
 /* Beside background work, which recompresses too, and a codec that comes and goes. */
 static void race(const char *pool)
 {
@@ -157,6 +204,7 @@ int main(void)
 	for (unsigned int p = 0; uz_pools[p]; p++)
 		compare(uz_pools[p]->name, 0);
 	compare(uz_pools[0]->name, LIMIT);
+	background();
 	race("zslot");
 	race("zsmalloc");
 	return 0;
