@@ -150,8 +150,8 @@ void uz__latency_add(struct uz_dev *d, struct uz_stream *st, enum uz_op op, uint
 
 /*
  * walk.c: the slots from w->page on that have a table; @visit returns false to stop before the
- * page (it is the next one then). True when the end of the disk was reached. One with an end in
- * time gives way to grants.
+ * page (it is the next one then). True when the end of the disk was reached. One of the background
+ * stream with an end in time gives way to grants.
  */
 typedef bool uz__visit(void *ctx, uint64_t *slot, uint64_t page);
 bool uz__walk(struct uz_dev *d, struct uz__walk *w, uint64_t end_ns, uz__visit *visit, void *ctx);

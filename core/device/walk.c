@@ -23,6 +23,7 @@ bool uz__walk_in(struct uz_dev *d, struct uz_stream *st, struct uz__walk *w, uin
 		 uz__visit *visit, void *ctx)
 {
 	struct uz_plat *pl = d->store->plat;
+	bool gives_way = st == d->store->bg && end_ns != UZ_FOREVER;
 
 	for (;;) {
 		uint64_t pages, end, at = w->page;
@@ -31,7 +32,7 @@ bool uz__walk_in(struct uz_dev *d, struct uz_stream *st, struct uz__walk *w, uin
 		pages = w->end ? w->end : uz_load_acquire(&d->size_bytes) >> UZ_PAGE_SHIFT;
 		end = UZ_MIN((at | (SLOTS_PER_TABLE - 1)) + 1, pages);
 		if (at < end)
-			w->page = walk_table(d, at, end, visit, ctx, end_ns != UZ_FOREVER);
+			w->page = walk_table(d, at, end, visit, ctx, gives_way);
 		uz__leave(st);
 		if (at >= end)
 			return true;
