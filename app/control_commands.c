@@ -163,7 +163,7 @@ static int cmd_writeback(struct uz_request *r, struct uz_error *e)
 		return (int)n;
 	if (!token || uz__json_copy(&r->json, token, what, sizeof(what)))
 		return uz__error(e, EINVAL, "writeback needs what=idle, huge, huge_idle or all");
-	n = uz__server_writeback(r->disk, what, max, e);
+	n = uz__server_writeback(r->server, r->disk, what, max, e);
 	if (n >= 0)
 		uz__json_put_i64(&r->out, "pages", n);
 	return n < 0 ? (int)n : 0;

@@ -51,8 +51,8 @@ int uz__server_set_backing(struct uz_server *s, struct uz_disk *d, const struct 
 int uz__server_check_backings(struct uz_server *s, struct uz_error *e);
 void uz__server_free_backing(struct uz_disk *d);
 void uz__server_close_backings(struct uz_server *s); /* the store is closed */
-int64_t uz__server_writeback(struct uz_disk *d, const char *what, uint64_t max_pages,
-			     struct uz_error *e);
+int64_t uz__server_writeback(struct uz_server *s, struct uz_disk *d, const char *what,
+			     uint64_t max_pages, struct uz_error *e);
 
 /* Promises what the configuration names. */
 int uz__server_open_regions(struct uz_server *s, struct uz_error *e);
