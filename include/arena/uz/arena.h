@@ -132,10 +132,7 @@ void uz_scratch_release(struct uz_arena *a, struct uz_area *area);
 int uz_scratch_alloc(struct uz_arena *a, uint64_t bytes, void **out);
 void uz_scratch_free(struct uz_arena *a, void *p, uint64_t bytes);
 
-/*
- * Charges @bytes taken elsewhere to the budget, whatever the limit; below 0 they are given back, which
- * never fails. 0, or -ENOSPC: a region was promised them. Any thread.
- */
+/* Charges @bytes taken elsewhere, whatever the limit (below 0: back); -ENOSPC: a region's. Any thread. */
 int uz_arena_charge(struct uz_arena *a, int64_t bytes);
 
 /*
@@ -172,8 +169,7 @@ void uz_ablock_undo(struct uz_arena *a, uint32_t ablock);
 
 /*
  * Isolates the arena block that is most worth emptying, so that its 2 MiB can go back: the others
- * have free frames for all that is in it and for half the reserve. *nr_used: frames in use. False
- * when there is none. Then uz_ablock_undo.
+ * have free frames for that and half the reserve. *nr_used: frames in use. False: none. Then undo.
  */
 bool uz_ablock_sparse(struct uz_arena *a, uint32_t *ablock, uint32_t *nr_used);
 
