@@ -51,9 +51,9 @@ round() { # POLICY METHOD OPTIONS...
 	wait_for 10 honest
 	wait_for 10 small
 	value return_method | grep -qxE "$method" || fail "$*: $(value return_method), not $method"
-	"$uzram" metrics >metrics
-	grep -qE "^uzram_return_info\{disk=\"d0\",policy=\"$want\",method=\"[a-z_]+\"\} 1$" metrics ||
-		fail "$(grep return metrics)"
+	"$uzram" metrics >prometheus
+	grep -qE "^uzram_return_info\{disk=\"d0\",policy=\"$want\",method=\"[a-z_]+\"\} 1$" prometheus ||
+		fail "$(grep return prometheus)"
 	kill "$(cat pid)"
 	wait "$server_pid" || fail "$want $*: the server ended with $?"
 }
