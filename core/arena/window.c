@@ -47,7 +47,7 @@ static enum outcome usable(const struct uz_region *r, const struct ablock *ab)
 {
 	if (ab->granted)
 		return NONE;
-	if (ab->isolated || ab->busy)
+	if (ab->isolated || ab->busy || ab->lazy) /* lazy: on its way when the region was made */
 		return LATER;
 	return r->policy == UZ_CONTIG_GCMA && uz__ablock_bearing(ab) ? MOVES : FOUND;
 }
