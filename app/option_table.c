@@ -85,7 +85,7 @@ const struct uz_option uz__options[OPT_NR] = {
 	[OPT_RETURN] = { "return", 0, UZ_KIND_RETURN, UZ_SCOPE_SERVER, FOR_SERVER,
 			 "auto|eager|lazy", "auto",
 			 "how free memory goes back to the system: eager frees it at once, lazy lets the "
-			 "system take it when it is short and frees it after 2 s (--private only), auto "
+			 "system take it when it is short and frees it after half a second (--private only), auto "
 			 "does what measures best" },
 	[OPT_CONTROL] = { "control", 0, UZ_KIND_TEXT, UZ_SCOPE_SERVER, FOR_SERVER | FOR_CLIENTS,
 			  "PATH", NULL,

@@ -3,7 +3,7 @@
  * The choice of the method by which free memory goes back. Which call is cheapest is a property
  * of kernel, backing, page size and threads, and changes with a kernel update, so it is measured and
  * watched. For each method the cost of a page has two parts, the call and what it costs to have
- * the page again, and two chances: p that it is wanted within the 2 s after which a lazy
+ * the page again, and two chances: p that it is wanted within the half second after which a lazy
  * page is taken by force, and q that it is wanted at all.
  *
  *   eager = advice + q * refault

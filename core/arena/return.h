@@ -6,7 +6,11 @@
 #include <uz/arena.h>
 
 #define UZ__METHODS_MAX 8u
-#define UZ__LAZY_MAX_NS 2000000000ull /* what went lazily is taken by force after that */
+/*
+ * What went lazily is taken by force after that. It counts as used until then: with 2 s what a client
+ * discarded would still be there 2 s later.
+ */
+#define UZ__LAZY_MAX_NS 500000000ull
 #define UZ__COMEBACK_STEPS 32u
 
 /* How an arena block goes: all 2 MiB of it, or pieces with what is in use between them. */

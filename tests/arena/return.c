@@ -11,6 +11,7 @@
 
 #define MS 1000000ull
 #define SECOND (1000 * MS)
+#define AWAY (SECOND / 4)
 #define FRAMES 512ull
 #define NONE UZ__METHODS_MAX
 
@@ -20,7 +21,7 @@ static const struct uz_return_method methods[NR] = {
 	{ "useless", false },  { "alien", false },
 };
 
-/* ns a page. What went lazily costs @refault[LAZY] within 2 s, then force, then as DONTNEED. */
+/* ns a page. What went lazily costs @refault[LAZY] within UZ__LAZY_MAX_NS, then force, then as DONTNEED. */
 struct world {
 	uint64_t advice[NR], refault[NR];
 	uint64_t noise_percent;
@@ -112,7 +113,7 @@ static void load(struct rig *g, unsigned int blocks, uint64_t away_ns, unsigned 
 		g->now_ns += away_ns;
 		for (unsigned int n = blocks; n-- > 0;)
 			want(g, by[n], away_ns);
-		g->now_ns += 100 * MS;
+		g->now_ns += 850 * MS;
 	}
 }
 
@@ -126,7 +127,7 @@ static void test_finds_best(struct test_rng *rng)
 	CHECK(!methods[g.r.chooser[SHAPE_WHOLE].current].lazy);
 	CHECK_EQ(g.r.switches, 0);
 	CHECK(!g.r.chooser[SHAPE_WHOLE].cost[USELESS].legal);
-	load(&g, 16, SECOND, 20);
+	load(&g, 16, AWAY, 20);
 	CHECK_EQ(g.r.chooser[SHAPE_WHOLE].current, LAZY);
 	CHECK_EQ(g.r.switches, 1);
 	CHECK_EQ(g.r.from, DONTNEED);
@@ -144,7 +145,7 @@ static void test_leaves_slow(struct test_rng *rng)
 	struct rig g;
 
 	open_rig(&g, &thp, rng);
-	load(&g, 16, SECOND, 30);
+	load(&g, 16, AWAY, 30);
 	CHECK_EQ(g.r.chooser[SHAPE_WHOLE].current, LAZY);
 	g.w.advice[LAZY] = 400;
 	start = g.now_ns;
@@ -156,7 +157,7 @@ static void test_leaves_slow(struct test_rng *rng)
 	test_count("switched_after_ms", (g.now_ns - start) / MS);
 	CHECK_EQ(g.r.from, LAZY);
 	g.w.advice[LAZY] = thp.advice[LAZY];
-	load(&g, 16, SECOND, 70);
+	load(&g, 16, AWAY, 70);
 	CHECK_MSG(g.r.chooser[SHAPE_WHOLE].current == LAZY,
 		  "a method that is good again is not found");
 }
@@ -167,12 +168,12 @@ static void test_slower_machine(struct test_rng *rng)
 	struct rig g;
 
 	open_rig(&g, &thp, rng);
-	load(&g, 16, SECOND, 30);
+	load(&g, 16, AWAY, 30);
 	for (unsigned int m = 0; m < NR; m++) {
 		g.w.advice[m] *= 3;
 		g.w.refault[m] *= 3;
 	}
-	load(&g, 16, SECOND, 100);
+	load(&g, 16, AWAY, 100);
 	CHECK_EQ(g.r.switches, 1);
 }
 
@@ -184,7 +185,7 @@ static void test_noise(struct test_rng *rng)
 	struct rig g;
 
 	open_rig(&g, &equal, rng);
-	load(&g, 16, SECOND, 2000);
+	load(&g, 16, AWAY, 2000);
 	CHECK_MSG(g.r.switches <= 1, "%llu switches", (unsigned long long)g.r.switches);
 	CHECK_MSG(g.probes <= 30, "%llu probes", (unsigned long long)g.probes);
 }
@@ -194,7 +195,7 @@ static void test_policy(struct test_rng *rng)
 	struct rig g;
 
 	open_rig(&g, &thp, rng);
-	load(&g, 16, SECOND, 20);
+	load(&g, 16, AWAY, 20);
 	g.r.policy = UZ_RETURN_EAGER;
 	CHECK(!methods[uz__return_pick(&g.r, SHAPE_WHOLE, true)].lazy);
 	g.r.policy = UZ_RETURN_LAZY;

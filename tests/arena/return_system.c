@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Memory return on the real system, for each backing: what the probe finds of each method, a
- * load that comes back within 2 s makes private memory go lazily and nothing else, after 2 s nothing
+ * load that comes back at once makes private memory go lazily and nothing else, after half a second nothing
  * is lazy any more, and at every step the arena says within 2% what is resident. When MADV_FREE then
  * spins, as it did in one version of Linux, it is left within a second, and is taken up again when it
  * is good again.
@@ -150,7 +150,7 @@ static void test_backing(struct rig *r, enum uz_host_backing b)
 	check_methods(&uz__arena(r->a)->ret.chooser[SHAPE_WHOLE], file);
 	uz_arena_stats(r->a, &st);
 	CHECK(st.returned_eager_bytes && !st.returned_lazy_bytes && st.refault_ns);
-	oscillate(r, 6, SECOND);
+	oscillate(r, 6, SECOND / 4);
 	shrink(r, RUNS / 4);
 	background(r);
 	uz_arena_stats(r->a, &st);
@@ -187,7 +187,7 @@ static void test_slow_free(struct rig *r)
 
 	open_rig(r, UZ_HOST_PRIVATE);
 	grow(r, RUNS);
-	oscillate(r, 8, SECOND);
+	oscillate(r, 8, SECOND / 4);
 	CHECK(goes_by(r, "free"));
 	spin_ns = 1000000;
 	ahead_ns += 20 * SECOND;
@@ -200,11 +200,11 @@ static void test_slow_free(struct rig *r)
 	ahead_ns += SECOND;
 	grow(r, RUNS);
 	calls = nr_free_calls;
-	oscillate(r, 4, SECOND);
+	oscillate(r, 4, SECOND / 4);
 	CHECK_MSG(nr_free_calls <= calls + 6, "%llu calls of what is slow",
 		  (unsigned long long)(nr_free_calls - calls));
 	spin_ns = 0;
-	oscillate(r, 40, SECOND);
+	oscillate(r, 40, SECOND / 4);
 	check_methods(&uz__arena(r->a)->ret.chooser[SHAPE_WHOLE], false);
 	CHECK(goes_by(r, "free"));
 	uz_arena_close(r->a);

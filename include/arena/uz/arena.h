@@ -144,7 +144,7 @@ bool uz_arena_background(struct uz_arena *a, uint64_t budget_ns);
 
 /*
  * How free memory goes back. EAGER: it is free at once. LAZY: whole arena blocks are offered to the
- * system, which takes them when it is short; after 2 s they are given back. AUTO: as is cheapest,
+ * system, which takes them when it is short; after half a second they are given back. AUTO: as is cheapest,
  * measured while it runs. When the system is short of memory all are EAGER. Any thread.
  */
 enum uz_return_policy { UZ_RETURN_AUTO, UZ_RETURN_EAGER, UZ_RETURN_LAZY };
