@@ -285,17 +285,21 @@ static uint32_t try_all(struct clearing *c, uint64_t patience_ns)
 static int clear(struct clearing *c)
 {
 	uint64_t patience_ns = 0, deadline_ns = c->ev.w->deadline_ns;
-	uint32_t left;
+	uint32_t left, named;
 
 	map_read(c);
 	for (;;) {
+		named = c->why->nr_culprits;
 		c->why->nr_culprits = 0;
 		c->ev.no_place = false;
 		left = try_all(c, patience_ns);
 		if (!left)
 			return 0;
-		if (past(c, deadline_ns))
+		if (past(c, deadline_ns)) {
+			if (!c->why->nr_culprits) /* the time was up before it came to them again */
+				c->why->nr_culprits = named;
 			return c->ev.no_place ? -UZ_ENOMEM : -UZ_EBUSY;
+		}
 		rest(c);
 		patience_ns = UZ_MIN(UZ_MAX(patience_ns * 2, HOLD_MIN_NS), HOLD_MAX_NS);
 		if (c->unknown)
