@@ -14,19 +14,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define PAGE 4096ul
-#define NR_ALIASES 64
 #define WINDOW (1ul << KMSAN__WINDOW_SHIFT)
 
-struct alias {
-	uintptr_t from, to;
-	size_t size_bytes; /* 0: free */
-};
-
 static bool is_ready;
-static struct alias aliases[NR_ALIASES];
-static uint32_t nr_aliases; /* high-water mark */
-static uint32_t alias_lock;
 
 static _Noreturn void refuse(const char *why)
 {
@@ -115,65 +105,32 @@ static bool join(uintptr_t from, uintptr_t to, size_t n)
 	return map_again(b.shadow, a.shadow, n) && map_again(b.origin, a.origin, n);
 }
 
+static bool is_part(uintptr_t a, size_t n, uintptr_t of, size_t size_bytes)
+{
+	return a - of < size_bytes && a - of + n <= size_bytes;
+}
+
 static bool is_shared(uintptr_t a, size_t n)
 {
 	uint32_t i;
 
-	for (i = 0; i < nr_aliases; i++)
-		if ((a - aliases[i].to < aliases[i].size_bytes &&
-		     a - aliases[i].to + n <= aliases[i].size_bytes) ||
-		    (a - aliases[i].from < aliases[i].size_bytes &&
-		     a - aliases[i].from + n <= aliases[i].size_bytes))
+	for (i = 0; i < kmsan__nr_aliases; i++) {
+		const struct kmsan__alias *l = &kmsan__aliases[i];
+
+		if (is_part(a, n, l->to, l->size_bytes) || is_part(a, n, l->from, l->size_bytes))
 			return true;
+	}
 	return false;
 }
 
-static int alias_add(uintptr_t from, uintptr_t to, size_t n)
+bool kmsan__alias_begin(uintptr_t from, uintptr_t to, size_t n)
 {
-	uint32_t i = 0;
-
-	while (i < NR_ALIASES && aliases[i].size_bytes)
-		i++;
-	if (i == NR_ALIASES || !is_ready || !kmsan__is_mapped(from) || !kmsan__is_mapped(to))
-		return -ENOSPC;
-	if (!(is_shared(to, n) && join(from, to, n)) && !(share(to, n) && join(from, to, n)))
-		return -ENOSPC;
-	aliases[i] = (struct alias){ from, to, n };
-	if (i >= nr_aliases)
-		kmsan__store(&nr_aliases, i + 1);
-	return 0;
+	if (!is_ready || !kmsan__is_mapped(from) || !kmsan__is_mapped(to))
+		return false;
+	return (is_shared(to, n) && join(from, to, n)) || (share(to, n) && join(from, to, n));
 }
 
-static int alias_end(uintptr_t from)
+void kmsan__alias_end(uintptr_t from, size_t n)
 {
-	uint32_t i;
-
-	for (i = 0; i < nr_aliases; i++)
-		if (aliases[i].from == from && aliases[i].size_bytes) {
-			kmsan__shadow_release(from, aliases[i].size_bytes);
-			aliases[i].size_bytes = 0;
-			return 0;
-		}
-	return -EINVAL;
-}
-
-bool kmsan__shadow_is_plain(void)
-{
-	return !kmsan__load(&nr_aliases);
-}
-
-int kmsan__shadow_alias(uintptr_t from, uintptr_t to, size_t n)
-{
-	uint64_t signals;
-	int err;
-
-	if ((from | to | n) & (PAGE - 1) || from == to)
-		return -EINVAL;
-	kmsan__sys_block_signals(&signals);
-	while (kmsan__swap(&alias_lock, 1))
-		kmsan__sys_yield();
-	err = n ? alias_add(from, to, n) : alias_end(from);
-	kmsan__store_release(&alias_lock, 0);
-	kmsan__sys_restore_signals(&signals);
-	return err;
+	kmsan__shadow_release(from, n);
 }

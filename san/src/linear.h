@@ -52,6 +52,9 @@ static inline void kmsan__settle(uintptr_t a, size_t n)
 	(void)a, (void)n;
 }
 
+/* Its metadata is its own again, all written. */
+void kmsan__alias_end(uintptr_t from, size_t n);
+
 static inline void kmsan__bounce_merge(void)
 {
 }

@@ -7,7 +7,7 @@
  *	kmsan__meta_load, kmsan__meta_store	the pointers that instrumented code gets
  *	kmsan__segment				a range, in parts whose metadata is contiguous
  *	kmsan__settle				before a range is looked at
- *	kmsan__shadow_alias			two ranges with the same metadata
+ *	kmsan__alias_begin, kmsan__alias_end	two ranges with the same metadata
  */
 #ifndef KMSAN_SHADOW_H
 #define KMSAN_SHADOW_H
@@ -45,11 +45,28 @@ static inline struct kmsan__meta kmsan__meta_sink(void)
 	return (struct kmsan__meta){ kmsan__sink.shadow, kmsan__sink.origin };
 }
 
+/* from has the metadata of to. Changed under the lock; size_bytes last, which readers look at. */
+struct kmsan__alias {
+	uintptr_t from, to;
+	size_t size_bytes; /* 0: free */
+};
+
+#define KMSAN__ALIASES 64
+extern struct kmsan__alias kmsan__aliases[KMSAN__ALIASES];
+extern uint32_t kmsan__nr_aliases; /* high-water mark */
+
+/* Signals are blocked until the unlock. */
+void kmsan__shadow_lock(uint64_t *signals);
+void kmsan__shadow_unlock(const uint64_t *signals);
+
 #ifdef KMSAN_LINEAR
 #include "linear.h"
 #else
 #include "table.h"
 #endif
+
+/* Under the lock, before from becomes an alias; false: it cannot be one. */
+bool kmsan__alias_begin(uintptr_t from, uintptr_t to, size_t n);
 
 /* The first part of [a, a + n); create: makes its metadata unless the memory is short. */
 struct kmsan__segment kmsan__segment(uintptr_t a, size_t n, bool create);

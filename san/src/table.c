@@ -18,17 +18,8 @@
  */
 #include "shadow.h"
 
-#if __STDC_HOSTED__
-#include <errno.h>
-#else
-#define EINVAL 22
-#define ENOSPC 28
-#endif
-
 #define NR_BOUNCES 256
-#define NR_ALIASES 64
 #define NR_HIDDEN 1024
-#define PAGE 4096ul
 
 struct kmsan__bounce {
 	uintptr_t a;
@@ -37,11 +28,6 @@ struct kmsan__bounce {
 	/* Compared by words of 8 bytes. */
 	uint8_t now[KMSAN__MARGIN] __attribute__((aligned(8))), before[KMSAN__MARGIN];
 	uint32_t now_origin[KMSAN__MARGIN / 4 + 2], before_origin[KMSAN__MARGIN / 4 + 2];
-};
-
-struct alias {
-	uintptr_t from, to;
-	size_t size_bytes;
 };
 
 /* A chunk with an aliased page: not in the directory, so that each access is a slow one. */
@@ -54,9 +40,6 @@ struct kmsan__leaf *kmsan__root[KMSAN__ROOT_SIZE];
 
 static struct kmsan__bounce bounces[NR_BOUNCES];
 static uint32_t nr_bounces; /* high-water mark */
-static uint32_t bounce_lock;
-static struct alias aliases[NR_ALIASES];
-static uint32_t nr_aliases; /* high-water mark */
 static struct hidden hidden[NR_HIDDEN];
 static uint32_t nr_hidden;
 
@@ -109,10 +92,10 @@ static uint8_t *chunk_make(uintptr_t a)
 /* The address that a's metadata is kept under; *n is cut at the end of an alias. */
 static uintptr_t canonical(uintptr_t a, size_t *n)
 {
-	uint32_t i, nr = kmsan__load_acquire(&nr_aliases);
+	uint32_t i, nr = kmsan__load_acquire(&kmsan__nr_aliases);
 
 	for (i = 0; i < nr; i++) {
-		const struct alias *l = &aliases[i];
+		const struct kmsan__alias *l = &kmsan__aliases[i];
 		size_t size = kmsan__load_acquire(&l->size_bytes);
 
 		if (a - l->from < size) {
@@ -132,7 +115,7 @@ struct kmsan__segment kmsan__segment(uintptr_t a, size_t n, bool create)
 	struct kmsan__meta m;
 	uint8_t *chunk;
 
-	if (kmsan_unlikely(kmsan__load(&nr_aliases)))
+	if (kmsan_unlikely(kmsan__load(&kmsan__nr_aliases)))
 		a = canonical(a, &s.size_bytes);
 	if (s.size_bytes > KMSAN__CHUNK - (a & KMSAN__CHUNK_MASK))
 		s.size_bytes = KMSAN__CHUNK - (a & KMSAN__CHUNK_MASK);
@@ -149,19 +132,6 @@ struct kmsan__segment kmsan__segment(uintptr_t a, size_t n, bool create)
 		s.origin = m.origin;
 	}
 	return s;
-}
-
-static void lock(uint64_t *signals)
-{
-	kmsan__sys_block_signals(signals);
-	while (kmsan__swap(&bounce_lock, 1))
-		kmsan__sys_yield();
-}
-
-static void unlock(const uint64_t *signals)
-{
-	kmsan__store_release(&bounce_lock, 0);
-	kmsan__sys_restore_signals(signals);
 }
 
 static void merge_byte(uintptr_t a, uint8_t bits)
@@ -244,9 +214,9 @@ void kmsan__bounce_merge(void)
 
 	if (!any_changed())
 		return;
-	lock(&signals);
+	kmsan__shadow_lock(&signals);
 	merge_all();
-	unlock(&signals);
+	kmsan__shadow_unlock(&signals);
 }
 
 static struct kmsan__bounce *bounce_take(void)
@@ -270,11 +240,11 @@ void kmsan__bounce_release(struct kmsan__bounce *b)
 
 	if (!b)
 		return;
-	lock(&signals);
+	kmsan__shadow_lock(&signals);
 	merge_one(b);
 	b->size_bytes = 0;
 	b->taken = 0;
-	unlock(&signals);
+	kmsan__shadow_unlock(&signals);
 }
 
 static void read_shadow(uintptr_t a, size_t n, uint8_t *to)
@@ -325,7 +295,7 @@ static struct kmsan__meta bounce(uintptr_t a, size_t n)
 	struct kmsan__meta m = kmsan__meta_sink();
 	uint64_t signals;
 
-	lock(&signals);
+	kmsan__shadow_lock(&signals);
 	merge_all();
 	if (!level->bounce)
 		level->bounce = bounce_take();
@@ -333,7 +303,7 @@ static struct kmsan__meta bounce(uintptr_t a, size_t n)
 		bounce_fill(level->bounce, a, n);
 		m = (struct kmsan__meta){ level->bounce->now, level->bounce->now_origin };
 	}
-	unlock(&signals);
+	kmsan__shadow_unlock(&signals);
 	return m;
 }
 
@@ -391,69 +361,30 @@ struct kmsan__meta kmsan__store_slow(uintptr_t a, size_t n)
 	return (struct kmsan__meta){ s.shadow, s.origin };
 }
 
-static int alias_end(uintptr_t a)
-{
-	uint32_t i;
-
-	for (i = 0; i < kmsan__load(&nr_aliases); i++)
-		if (aliases[i].from == a && aliases[i].size_bytes) {
-			kmsan__store_release(&aliases[i].size_bytes, 0);
-			return 0;
-		}
-	return -EINVAL;
-}
-
-static int chunk_hide(uintptr_t a)
+static bool chunk_hide(uintptr_t a)
 {
 	uint8_t *chunk = chunk_make(a);
 	struct kmsan__leaf *leaf;
 
 	if (hidden_chunk(a))
-		return 0;
+		return true;
 	if (!chunk || nr_hidden == NR_HIDDEN)
-		return -ENOSPC;
+		return false;
 	hidden[nr_hidden] = (struct hidden){ a >> KMSAN__CHUNK_SHIFT, chunk };
 	kmsan__store_release(&nr_hidden, nr_hidden + 1);
 	leaf = *kmsan__leaf_place(a);
 	kmsan__store_release(&leaf->chunks[(a >> KMSAN__CHUNK_SHIFT) & (KMSAN__LEAF_SIZE - 1)],
 			     NULL);
-	return 0;
+	return true;
 }
 
-static int alias_add(uintptr_t from, uintptr_t to, size_t n)
+bool kmsan__alias_begin(uintptr_t from, uintptr_t to, size_t n)
 {
-	uint32_t i = 0;
 	uintptr_t a;
 
-	while (i < NR_ALIASES && aliases[i].size_bytes)
-		i++;
-	if (i == NR_ALIASES)
-		return -ENOSPC;
+	(void)to;
 	for (a = from & ~KMSAN__CHUNK_MASK; a < from + n; a += KMSAN__CHUNK)
-		if (chunk_hide(a))
-			return -ENOSPC;
-	aliases[i].from = from;
-	aliases[i].to = to;
-	kmsan__store_release(&aliases[i].size_bytes, n);
-	if (i >= nr_aliases)
-		kmsan__store_release(&nr_aliases, i + 1);
-	return 0;
-}
-
-bool kmsan__shadow_is_plain(void)
-{
-	return !kmsan__load(&nr_aliases);
-}
-
-int kmsan__shadow_alias(uintptr_t from, uintptr_t to, size_t n)
-{
-	uint64_t signals;
-	int err;
-
-	if ((from | to | n) & (PAGE - 1) || from == to)
-		return -EINVAL;
-	lock(&signals);
-	err = n ? alias_add(from, to, n) : alias_end(from);
-	unlock(&signals);
-	return err;
+		if (!chunk_hide(a))
+			return false;
+	return true;
 }
