@@ -27,11 +27,6 @@ struct kmsan__conversion {
 
 struct kmsan__conversion kmsan__next_conversion(const char *format, bool scanning);
 
-/* A va_list in a struct: a pointer to it means the same on every machine. */
-struct kmsan__args {
-	va_list ap;
-};
-
 static inline int kmsan__resolve(int at, int *next)
 {
 	return at < 0 ? ++*next : at;
@@ -42,8 +37,8 @@ void kmsan__narrow(const wchar_t *format, char *to, size_t size);
 
 /* printf.c: checks the strings among the arguments of a printf; done: marks what %n wrote. */
 struct kmsan_caller;
-void kmsan__printf_arguments(struct kmsan_caller at, const char *format, struct kmsan__args *a,
-			     bool is_wide, bool done);
+void kmsan__printf_arguments(struct kmsan_caller at, const char *format, va_list ap, bool is_wide,
+			     bool done);
 /* scan.c: marks what the first nr conversions of a scanf wrote. */
 void kmsan__scanf_arguments(const char *format, va_list ap, int nr);
 

@@ -39,18 +39,21 @@ static long value(const struct arguments *a, int at)
 	return at > 0 && at <= a->nr ? a->values[at] : 0;
 }
 
-static void fetch(struct arguments *a, struct kmsan__args *from)
+static void fetch(struct arguments *a, va_list ap)
 {
+	va_list from;
 	int i;
 
+	va_copy(from, ap);
 	for (i = 1; i <= a->nr; i++) {
 		if (a->types[i] == WORD)
-			a->values[i] = va_arg(from->ap, long);
+			a->values[i] = va_arg(from, long);
 		else if (a->types[i] == DOUBLE)
-			(void)va_arg(from->ap, double);
+			(void)va_arg(from, double);
 		else
-			(void)va_arg(from->ap, long double);
+			(void)va_arg(from, long double);
 	}
+	va_end(from);
 }
 
 static struct kmsan__conversion next(const char *format, int *nr)
@@ -94,8 +97,8 @@ static void check(struct kmsan_caller at, struct kmsan__conversion *c, const str
 		K_OUT(p, c->size_bytes);
 }
 
-void kmsan__printf_arguments(struct kmsan_caller at, const char *format, struct kmsan__args *from,
-			     bool is_wide, bool done)
+void kmsan__printf_arguments(struct kmsan_caller at, const char *format, va_list ap, bool is_wide,
+			     bool done)
 {
 	struct arguments a = { 0 };
 	struct kmsan__conversion c;
@@ -106,7 +109,7 @@ void kmsan__printf_arguments(struct kmsan_caller at, const char *format, struct 
 		note(&a, c.precision_at, WORD);
 		note(&a, c.argument_at, type_of(&c));
 	}
-	fetch(&a, from);
+	fetch(&a, ap);
 	nr = 0;
 	for (c = next(format, &nr); c.letter; c = next(c.rest, &nr))
 		check(at, &c, &a, is_wide, done);

@@ -64,12 +64,12 @@ void kmsan__scanf_arguments(const char *format, va_list ap, int nr)
 {
 	void *pointers[KMSAN__POSITIONS + 1];
 	int i, last = nr > 0 ? last_position(format) : 0;
-	struct kmsan__args a;
+	va_list from;
 
-	va_copy(a.ap, ap);
+	va_copy(from, ap);
 	for (i = 1; i <= last; i++)
-		pointers[i] = va_arg(a.ap, void *);
-	va_end(a.ap);
+		pointers[i] = va_arg(from, void *);
+	va_end(from);
 	if (last > 0)
 		mark(format, pointers, last, nr);
 }

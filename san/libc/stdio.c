@@ -9,13 +9,9 @@
 
 static void check_format(struct kmsan_caller at, const char *format, va_list ap, bool done)
 {
-	struct kmsan__args a;
-
 	if (!done)
 		K_STR(format);
-	va_copy(a.ap, ap);
-	kmsan__printf_arguments(at, format, &a, false, done);
-	va_end(a.ap);
+	kmsan__printf_arguments(at, format, ap, false, done);
 }
 
 static int to_file(struct kmsan_caller at, FILE *f, const char *format, va_list ap)

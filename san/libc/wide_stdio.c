@@ -9,14 +9,11 @@
 static void check_format(struct kmsan_caller at, const wchar_t *format, va_list ap, bool done)
 {
 	char plain[KMSAN__FORMAT];
-	struct kmsan__args a;
 
 	if (!done)
 		K_IN(format, kmsan__wide_size(format));
 	kmsan__narrow(format, plain, sizeof(plain));
-	va_copy(a.ap, ap);
-	kmsan__printf_arguments(at, plain, &a, true, done);
-	va_end(a.ap);
+	kmsan__printf_arguments(at, plain, ap, true, done);
 }
 
 static int to_file(struct kmsan_caller at, FILE *f, const wchar_t *format, va_list ap)
