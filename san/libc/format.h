@@ -42,4 +42,26 @@ void kmsan__printf_arguments(struct kmsan_caller at, const char *format, va_list
 /* scan.c: marks what the first nr conversions of a scanf wrote. */
 void kmsan__scanf_arguments(const char *format, va_list ap, int nr);
 
+/* Wraps a function and its variant with a va_list. call may use at, and ap behind format. */
+#define K_VARIADIC(name, v_name, call, ...) \
+	int __wrap_##name(__VA_ARGS__, ...); \
+	int __wrap_##v_name(__VA_ARGS__, va_list ap); \
+	int __wrap_##name(__VA_ARGS__, ...) \
+	{ \
+		va_list ap; \
+		int ret; \
+		K_ENTER; \
+\
+		va_start(ap, format); \
+		ret = call; \
+		va_end(ap); \
+		return ret; \
+	} \
+	int __wrap_##v_name(__VA_ARGS__, va_list ap) \
+	{ \
+		K_ENTER; \
+\
+		return call; \
+	}
+
 #endif

@@ -99,55 +99,10 @@ static int from_string(struct kmsan_caller at, const char *s, const char *format
 	return ret;
 }
 
-#define SCANF(prefix) \
-	int __wrap_##prefix##scanf(const char *format, ...); \
-	int __wrap_##prefix##fscanf(FILE *f, const char *format, ...); \
-	int __wrap_##prefix##sscanf(const char *s, const char *format, ...); \
-	int __wrap_##prefix##vscanf(const char *format, va_list ap); \
-	int __wrap_##prefix##vfscanf(FILE *f, const char *format, va_list ap); \
-	int __wrap_##prefix##vsscanf(const char *s, const char *format, va_list ap); \
-	int __wrap_##prefix##scanf(const char *format, ...) \
-	{ \
-		va_list ap; \
-		int ret; \
-\
-		va_start(ap, format); \
-		ret = from_file(stdin, format, ap); \
-		va_end(ap); \
-		return ret; \
-	} \
-	int __wrap_##prefix##fscanf(FILE *f, const char *format, ...) \
-	{ \
-		va_list ap; \
-		int ret; \
-\
-		va_start(ap, format); \
-		ret = from_file(f, format, ap); \
-		va_end(ap); \
-		return ret; \
-	} \
-	int __wrap_##prefix##sscanf(const char *s, const char *format, ...) \
-	{ \
-		va_list ap; \
-		int ret; \
-\
-		va_start(ap, format); \
-		ret = from_string(KMSAN_CALLER, s, format, ap); \
-		va_end(ap); \
-		return ret; \
-	} \
-	int __wrap_##prefix##vscanf(const char *format, va_list ap) \
-	{ \
-		return from_file(stdin, format, ap); \
-	} \
-	int __wrap_##prefix##vfscanf(FILE *f, const char *format, va_list ap) \
-	{ \
-		return from_file(f, format, ap); \
-	} \
-	int __wrap_##prefix##vsscanf(const char *s, const char *format, va_list ap) \
-	{ \
-		return from_string(KMSAN_CALLER, s, format, ap); \
-	}
-
-SCANF()
-SCANF(__isoc99_)
+K_VARIADIC(scanf, vscanf, from_file(stdin, format, ap), const char *format)
+K_VARIADIC(fscanf, vfscanf, from_file(f, format, ap), FILE *f, const char *format)
+K_VARIADIC(sscanf, vsscanf, from_string(at, s, format, ap), const char *s, const char *format)
+K_VARIADIC(__isoc99_scanf, __isoc99_vscanf, from_file(stdin, format, ap), const char *format)
+K_VARIADIC(__isoc99_fscanf, __isoc99_vfscanf, from_file(f, format, ap), FILE *f, const char *format)
+K_VARIADIC(__isoc99_sscanf, __isoc99_vsscanf, from_string(at, s, format, ap), const char *s,
+	   const char *format)

@@ -55,87 +55,11 @@ static int to_fd(struct kmsan_caller at, int fd, const char *format, va_list ap)
 	return vdprintf(fd, format, ap);
 }
 
-int __wrap_printf(const char *format, ...);
-int __wrap_fprintf(FILE *f, const char *format, ...);
-int __wrap_sprintf(char *buf, const char *format, ...);
-int __wrap_snprintf(char *buf, size_t n, const char *format, ...);
-int __wrap_asprintf(char **p, const char *format, ...);
-int __wrap_dprintf(int fd, const char *format, ...);
-int __wrap_vprintf(const char *format, va_list ap);
-int __wrap_vfprintf(FILE *f, const char *format, va_list ap);
-int __wrap_vsprintf(char *buf, const char *format, va_list ap);
-int __wrap_vsnprintf(char *buf, size_t n, const char *format, va_list ap);
-int __wrap_vasprintf(char **p, const char *format, va_list ap);
-int __wrap_vdprintf(int fd, const char *format, va_list ap);
-
-#define WITH_ARGUMENTS(last, call) \
-	do { \
-		struct kmsan_caller at = KMSAN_CALLER; \
-		va_list ap; \
-		int ret; \
-\
-		va_start(ap, last); \
-		ret = call; \
-		va_end(ap); \
-		return ret; \
-	} while (0)
-
-int __wrap_printf(const char *format, ...)
-{
-	WITH_ARGUMENTS(format, to_file(at, stdout, format, ap));
-}
-
-int __wrap_fprintf(FILE *f, const char *format, ...)
-{
-	WITH_ARGUMENTS(format, to_file(at, f, format, ap));
-}
-
-int __wrap_sprintf(char *buf, const char *format, ...)
-{
-	WITH_ARGUMENTS(format, to_buffer(at, buf, (size_t)INT32_MAX, format, ap));
-}
-
-int __wrap_snprintf(char *buf, size_t n, const char *format, ...)
-{
-	WITH_ARGUMENTS(format, to_buffer(at, buf, n, format, ap));
-}
-
-int __wrap_asprintf(char **p, const char *format, ...)
-{
-	WITH_ARGUMENTS(format, to_memory(at, p, format, ap));
-}
-
-int __wrap_dprintf(int fd, const char *format, ...)
-{
-	WITH_ARGUMENTS(format, to_fd(at, fd, format, ap));
-}
-
-int __wrap_vprintf(const char *format, va_list ap)
-{
-	return to_file(KMSAN_CALLER, stdout, format, ap);
-}
-
-int __wrap_vfprintf(FILE *f, const char *format, va_list ap)
-{
-	return to_file(KMSAN_CALLER, f, format, ap);
-}
-
-int __wrap_vsprintf(char *buf, const char *format, va_list ap)
-{
-	return to_buffer(KMSAN_CALLER, buf, (size_t)INT32_MAX, format, ap);
-}
-
-int __wrap_vsnprintf(char *buf, size_t n, const char *format, va_list ap)
-{
-	return to_buffer(KMSAN_CALLER, buf, n, format, ap);
-}
-
-int __wrap_vasprintf(char **p, const char *format, va_list ap)
-{
-	return to_memory(KMSAN_CALLER, p, format, ap);
-}
-
-int __wrap_vdprintf(int fd, const char *format, va_list ap)
-{
-	return to_fd(KMSAN_CALLER, fd, format, ap);
-}
+K_VARIADIC(printf, vprintf, to_file(at, stdout, format, ap), const char *format)
+K_VARIADIC(fprintf, vfprintf, to_file(at, f, format, ap), FILE *f, const char *format)
+K_VARIADIC(sprintf, vsprintf, to_buffer(at, buf, (size_t)INT32_MAX, format, ap), char *buf,
+	   const char *format)
+K_VARIADIC(snprintf, vsnprintf, to_buffer(at, buf, n, format, ap), char *buf, size_t n,
+	   const char *format)
+K_VARIADIC(asprintf, vasprintf, to_memory(at, p, format, ap), char **p, const char *format)
+K_VARIADIC(dprintf, vdprintf, to_fd(at, fd, format, ap), int fd, const char *format)

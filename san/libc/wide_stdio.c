@@ -76,39 +76,17 @@ static int from_string(struct kmsan_caller at, const wchar_t *s, const wchar_t *
 	return scanned(format, ap, ret);
 }
 
-/* A function and its variant with a va_list; what the first parameter is, the call names. */
-#define PAIR(name, v_name, call, ...) \
-	int __wrap_##name(__VA_ARGS__, ...); \
-	int __wrap_##v_name(__VA_ARGS__, va_list ap); \
-	int __wrap_##name(__VA_ARGS__, ...) \
-	{ \
-		struct kmsan_caller at = KMSAN_CALLER; \
-		va_list ap; \
-		int ret; \
-\
-		(void)at; \
-		va_start(ap, format); \
-		ret = call; \
-		va_end(ap); \
-		return ret; \
-	} \
-	int __wrap_##v_name(__VA_ARGS__, va_list ap) \
-	{ \
-		struct kmsan_caller at = KMSAN_CALLER; \
-\
-		(void)at; \
-		return call; \
-	}
+K_VARIADIC(wprintf, vwprintf, to_file(at, stdout, format, ap), const wchar_t *format)
+K_VARIADIC(fwprintf, vfwprintf, to_file(at, f, format, ap), FILE *f, const wchar_t *format)
+K_VARIADIC(swprintf, vswprintf, to_buffer(at, buf, n, format, ap), wchar_t *buf, size_t n,
+	   const wchar_t *format)
 
-PAIR(wprintf, vwprintf, to_file(at, stdout, format, ap), const wchar_t *format)
-PAIR(fwprintf, vfwprintf, to_file(at, f, format, ap), FILE *f, const wchar_t *format)
-PAIR(swprintf, vswprintf, to_buffer(at, buf, n, format, ap), wchar_t *buf, size_t n,
-     const wchar_t *format)
-
-PAIR(wscanf, vwscanf, from_file(stdin, format, ap), const wchar_t *format)
-PAIR(fwscanf, vfwscanf, from_file(f, format, ap), FILE *f, const wchar_t *format)
-PAIR(swscanf, vswscanf, from_string(at, s, format, ap), const wchar_t *s, const wchar_t *format)
-PAIR(__isoc99_wscanf, __isoc99_vwscanf, from_file(stdin, format, ap), const wchar_t *format)
-PAIR(__isoc99_fwscanf, __isoc99_vfwscanf, from_file(f, format, ap), FILE *f, const wchar_t *format)
-PAIR(__isoc99_swscanf, __isoc99_vswscanf, from_string(at, s, format, ap), const wchar_t *s,
-     const wchar_t *format)
+K_VARIADIC(wscanf, vwscanf, from_file(stdin, format, ap), const wchar_t *format)
+K_VARIADIC(fwscanf, vfwscanf, from_file(f, format, ap), FILE *f, const wchar_t *format)
+K_VARIADIC(swscanf, vswscanf, from_string(at, s, format, ap), const wchar_t *s,
+	   const wchar_t *format)
+K_VARIADIC(__isoc99_wscanf, __isoc99_vwscanf, from_file(stdin, format, ap), const wchar_t *format)
+K_VARIADIC(__isoc99_fwscanf, __isoc99_vfwscanf, from_file(f, format, ap), FILE *f,
+	   const wchar_t *format)
+K_VARIADIC(__isoc99_swscanf, __isoc99_vswscanf, from_string(at, s, format, ap), const wchar_t *s,
+	   const wchar_t *format)
