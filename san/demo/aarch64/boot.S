@@ -36,6 +36,19 @@ start:
 1:	wfi
 	b	1b
 
+	/* What a call may change. */
+	.macro	registers op
+	\op	x0, x1, [sp, #16]
+	\op	x2, x3, [sp, #32]
+	\op	x4, x5, [sp, #48]
+	\op	x6, x7, [sp, #64]
+	\op	x8, x9, [sp, #80]
+	\op	x10, x11, [sp, #96]
+	\op	x12, x13, [sp, #112]
+	\op	x14, x15, [sp, #128]
+	\op	x16, x17, [sp, #144]
+	.endm
+
 	/* An exception that is none of ours ends the machine with status 9. */
 	.balign 2048
 vectors:
@@ -47,15 +60,7 @@ vectors:
 	.balign	128				/* an interrupt, on this stack */
 	stp	x29, x30, [sp, #-192]!
 	mov	x29, sp
-	stp	x0, x1, [sp, #16]
-	stp	x2, x3, [sp, #32]
-	stp	x4, x5, [sp, #48]
-	stp	x6, x7, [sp, #64]
-	stp	x8, x9, [sp, #80]
-	stp	x10, x11, [sp, #96]
-	stp	x12, x13, [sp, #112]
-	stp	x14, x15, [sp, #128]
-	stp	x16, x17, [sp, #144]
+	registers stp
 	mrs	x0, elr_el1
 	mrs	x1, spsr_el1
 	stp	x0, x1, [sp, #160]
@@ -72,15 +77,7 @@ vectors:
 	ldp	x0, x1, [sp, #160]
 	msr	elr_el1, x0
 	msr	spsr_el1, x1
-	ldp	x16, x17, [sp, #144]
-	ldp	x14, x15, [sp, #128]
-	ldp	x12, x13, [sp, #112]
-	ldp	x10, x11, [sp, #96]
-	ldp	x8, x9, [sp, #80]
-	ldp	x6, x7, [sp, #64]
-	ldp	x4, x5, [sp, #48]
-	ldp	x2, x3, [sp, #32]
-	ldp	x0, x1, [sp, #16]
+	registers ldp
 	ldp	x29, x30, [sp], #192
 	eret
 
