@@ -30,14 +30,12 @@ static _Noreturn void refuse(const char *why)
 
 static void window_take(uintptr_t a)
 {
-	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
-	long p = kmsan__sys(SYS_mmap, (long)a, (long)WINDOW, PROT_READ | PROT_WRITE, flags, -1, 0);
+	long p = kmsan__sys_map(a, WINDOW, MAP_FIXED_NOREPLACE);
 
 	if (p == -EEXIST || (p > 0 && p != (long)a))
 		refuse("other memory is where metadata belongs (try setarch -R)");
 	if (p < 0)
 		refuse("64 TiB of addresses cannot be had (ulimit -v, or vm.overcommit_memory=2)");
-	kmsan__sys(SYS_madvise, p, (long)WINDOW, MADV_NOHUGEPAGE, 0, 0, 0);
 	kmsan__sys(SYS_madvise, p, (long)WINDOW, MADV_DONTDUMP, 0, 0, 0);
 }
 

@@ -53,9 +53,9 @@ static bool is_error(long ret)
 	return ret < 0 && ret > -4096;
 }
 
-static long map(long at, size_t size_bytes, int flags)
+long kmsan__sys_map(uintptr_t at, size_t size_bytes, int flags)
 {
-	long p = kmsan__sys(SYS_mmap, at, (long)size_bytes, PROT_READ | PROT_WRITE,
+	long p = kmsan__sys(SYS_mmap, (long)at, (long)size_bytes, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
 
 	if (!is_error(p))
@@ -71,7 +71,7 @@ static long map(long at, size_t size_bytes, int flags)
 void *kmsan__sys_reserve(size_t size_bytes)
 {
 	static uint64_t hint = 0x200000000000;
-	long p = map((long)kmsan__add(&hint, size_bytes), size_bytes, 0);
+	long p = kmsan__sys_map(kmsan__add(&hint, size_bytes), size_bytes, 0);
 
 	return is_error(p) ? NULL : (void *)p;
 }
@@ -81,7 +81,7 @@ void kmsan__sys_give_back(void *p, size_t size_bytes)
 {
 	if (!kmsan__load(&has_files))
 		kmsan__sys(SYS_madvise, (long)p, (long)size_bytes, MADV_DONTNEED, 0, 0, 0);
-	else if (is_error(map((long)p, size_bytes, MAP_FIXED)))
+	else if (is_error(kmsan__sys_map((uintptr_t)p, size_bytes, MAP_FIXED)))
 		kmsan__memset(p, 0, size_bytes);
 }
 

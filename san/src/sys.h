@@ -8,6 +8,8 @@
 #include <stdint.h>
 
 long kmsan__sys(long nr, long a, long b, long c, long d, long e, long f);
+/* Memory for metadata, with MAP_ flags beside the usual ones: the address or -errno. */
+long kmsan__sys_map(uintptr_t at, size_t size_bytes, int flags);
 void *kmsan__sys_reserve(size_t size_bytes);
 /* Zeroed again, and without memory behind it, whatever was mapped there. */
 void kmsan__sys_give_back(void *p, size_t size_bytes);
