@@ -307,18 +307,6 @@ static struct kmsan__meta bounce(uintptr_t a, size_t n)
 	return m;
 }
 
-static void write_all(uintptr_t a, size_t n)
-{
-	while (n > 0) {
-		struct kmsan__segment s = kmsan__segment(a, n, false);
-
-		if (s.shadow)
-			kmsan__memset(s.shadow, 0, s.size_bytes);
-		a += s.size_bytes;
-		n -= s.size_bytes;
-	}
-}
-
 static size_t reach(size_t n)
 {
 	return n == 1 ? KMSAN__REACH : n;
@@ -353,7 +341,7 @@ struct kmsan__meta kmsan__store_slow(uintptr_t a, size_t n)
 	if (s.size_bytes < n && n <= KMSAN__MARGIN)
 		return bounce(a, n);
 	if (s.size_bytes < n) {
-		write_all(a, n);
+		kmsan__fill((const void *)a, n, 0, 0);
 		s.shadow = NULL;
 	}
 	if (!s.shadow)
