@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* The figures as a table; cells without figures are gathered below it by their reason. */
-#include "cleanup.h"
 #include "madvise.h"
 #include "size.h"
+#include "table.h"
 
-#include <errno.h>
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
-#include <uz/bits.h>
 
-#define CELL 64
+#define CELL UZ_TABLE_CELL
 
 static void text_of_ps(uint64_t ps, char cell[CELL])
 {
@@ -127,110 +126,63 @@ static void note(const struct uz_madvise_row *row, char cell[CELL])
 }
 
 static const struct column {
-	const char *name;
-	bool text;
+	struct uz_table_column is;
 	void (*cell)(const struct uz_madvise_row *row, char cell[CELL]);
-	const char *help;
 } columns[] = {
-	{ "BACKING", true, backing, "what the memory is" },
-	{ "METHOD", true, method, "how the system is told that it is not needed" },
-	{ "PIECE", false, piece, "bytes a call, or an entry of a batch" },
-	{ "THREADS", false, threads, "each in its own part of one mapping" },
-	{ "PRESSURE", true, pressure, "memcg: a hog fills the cgroup after the advice" },
-	{ "TOUCH", false, touch, "ns a page: the first write" },
-	{ "ADVICE", false, advice, "ns a page: the calls" },
-	{ "RETOUCH", false, retouch, "ns a page: a write after the advice, and after the hog" },
-	{ "BOTH", false, both, "ADVICE + RETOUCH" },
-	{ "SPREAD", false, spread, "largest / smallest sample of BOTH" },
-	{ "HOG", false, hog, "ns a page: what the hog paid, of fresh memory" },
-	{ "FREES", true, frees, "measured: yes, lazily, partly, no" },
-	{ "FREED", false, freed,
-	  "percent freed at once: Rss less LazyFree, or blocks of the file" },
-	{ "LAZY", false, lazy, "percent left as LazyFree" },
-	{ "UNMAPPED", false, unmapped, "percent by which Rss fell" },
-	{ "NOTE", true, note, "what to watch out for" },
+	{ { "BACKING", "what the memory is", true }, backing },
+	{ { "METHOD", "how the system is told that it is not needed", true }, method },
+	{ { "PIECE", "bytes a call, or an entry of a batch", false }, piece },
+	{ { "THREADS", "each in its own part of one mapping", false }, threads },
+	{ { "PRESSURE", "memcg: a hog fills the cgroup after the advice", true }, pressure },
+	{ { "TOUCH", "ns a page: the first write", false }, touch },
+	{ { "ADVICE", "ns a page: the calls", false }, advice },
+	{ { "RETOUCH", "ns a page: a write after the advice, and after the hog", false }, retouch },
+	{ { "BOTH", "ADVICE + RETOUCH", false }, both },
+	{ { "SPREAD", "largest / smallest sample of BOTH", false }, spread },
+	{ { "HOG", "ns a page: what the hog paid, of fresh memory", false }, hog },
+	{ { "FREES", "measured: yes, lazily, partly, no", true }, frees },
+	{ { "FREED", "percent freed at once: Rss less LazyFree, or blocks of the file", false },
+	  freed },
+	{ { "LAZY", "percent left as LazyFree", false }, lazy },
+	{ { "UNMAPPED", "percent by which Rss fell", false }, unmapped },
+	{ { "NOTE", "what to watch out for", true }, note },
 };
 
 #define NR_COLUMNS (sizeof(columns) / sizeof(*columns))
 
-static const char default_columns[] =
-	"BACKING,METHOD,PIECE,THREADS,PRESSURE,TOUCH,ADVICE,RETOUCH,BOTH,SPREAD,HOG,FREES,NOTE";
+static_assert(NR_COLUMNS <= UZ_TABLE_COLUMNS, "a table has room for all of them");
 
-struct table {
-	const struct uz_madvise_report *report;
-	const struct column *column[NR_COLUMNS * 2];
-	unsigned int nr;
+static const struct uz_table_column *column_at(size_t i)
+{
+	return &columns[i].is;
+}
+
+static void cell_of(const void *report, size_t row, size_t column, char cell[CELL])
+{
+	const struct uz_madvise_report *r = report;
+
+	columns[column].cell(&r->row[row], cell);
+}
+
+static bool has_figures(const void *report, size_t row)
+{
+	const struct uz_madvise_report *r = report;
+
+	return !r->row[row].reason[0];
+}
+
+static const struct uz_table_kind kind = {
+	.column = column_at,
+	.nr_columns = NR_COLUMNS,
+	.usual = "BACKING,METHOD,PIECE,THREADS,PRESSURE,TOUCH,ADVICE,RETOUCH,BOTH,SPREAD,HOG,FREES,"
+		 "NOTE",
+	.cell = cell_of,
+	.has = has_figures,
 };
 
 void uz__madvise_table_help(void)
 {
-	printf("\nColumns:\n");
-	for (size_t i = 0; i < NR_COLUMNS; i++)
-		printf("  %-10s  %s\n", columns[i].name, columns[i].help);
-}
-
-static int add_column(struct table *t, const char *name, struct uz_error *e)
-{
-	char all[256] = "";
-	size_t used = 0;
-
-	for (size_t i = 0; i < NR_COLUMNS; i++) {
-		if (!strcasecmp(columns[i].name, name) && t->nr < NR_COLUMNS * 2) {
-			t->column[t->nr++] = &columns[i];
-			return 0;
-		}
-		used += (size_t)snprintf(all + used, sizeof(all) - used, " %s", columns[i].name);
-	}
-	return uz__error(e, EINVAL, "--output: no column '%s'; there are:%s", name, all);
-}
-
-static bool has_text(const struct uz_madvise_row *row)
-{
-	return !row->reason[0];
-}
-
-static int width_of(const struct table *t, const struct column *c)
-{
-	size_t width = strlen(c->name);
-	char cell[CELL];
-
-	for (size_t i = 0; i < t->report->nr; i++)
-		if (has_text(&t->report->row[i])) {
-			c->cell(&t->report->row[i], cell);
-			width = UZ_MAX(width, strlen(cell));
-		}
-	return (int)width;
-}
-
-static void print_cell(const struct table *t, unsigned int i, const char *cell, int width)
-{
-	if (i)
-		putchar(' ');
-	if (t->column[i]->text)
-		printf("%-*s", i + 1 == t->nr ? 0 : width, cell);
-	else
-		printf("%*s", width, cell);
-}
-
-static void print_rows(const struct table *t)
-{
-	int width[NR_COLUMNS * 2];
-	char cell[CELL];
-
-	for (unsigned int i = 0; i < t->nr; i++) {
-		width[i] = width_of(t, t->column[i]);
-		print_cell(t, i, t->column[i]->name, width[i]);
-	}
-	putchar('\n');
-	for (size_t row = 0; row < t->report->nr; row++) {
-		if (!has_text(&t->report->row[row]))
-			continue;
-		for (unsigned int i = 0; i < t->nr; i++) {
-			t->column[i]->cell(&t->report->row[row], cell);
-			print_cell(t, i, cell, width[i]);
-		}
-		putchar('\n');
-	}
+	uz__table_help(&kind);
 }
 
 const char *uz__madvise_cell_text(const struct uz_madvise_cell *c, char text[96])
@@ -306,34 +258,22 @@ static void print_head(const struct uz_madvise_report *r)
 	       r->date, uz__size_exact(r->footprint_bytes, exact), r->repeats, r->page_bytes);
 }
 
-static int choose(struct table *t, const char *list, struct uz_error *e)
-{
-	UZ_FREE char *copy = strdup(list ? list : default_columns);
-	char *rest = copy;
-	const char *name;
-	int err = copy ? 0 : uz__error(e, ENOMEM, "out of memory");
-
-	while (!err && (name = strsep(&rest, ",")))
-		err = add_column(t, name, e);
-	return err;
-}
-
 int uz__madvise_table_check(const char *list, struct uz_error *e)
 {
-	struct table t = { .nr = 0 };
+	struct uz_table t = { .kind = &kind };
 
-	return choose(&t, list, e);
+	return uz__table_choose(&t, list, e);
 }
 
 int uz__madvise_table(const struct uz_madvise_report *r, const char *list, struct uz_error *e)
 {
-	struct table t = { .report = r };
-	int err = choose(&t, list, e);
+	struct uz_table t = { .kind = &kind, .of = r, .nr_rows = r->nr, .headings = true };
+	int err = uz__table_choose(&t, list, e);
 
 	if (err)
 		return err;
 	print_head(r);
-	print_rows(&t);
+	uz__table_print(&t);
 	print_disturbed(r);
 	for (size_t i = 0; i < r->nr; i++)
 		if (r->row[i].reason[0] && is_first(r, i, same_reason))
