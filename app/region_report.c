@@ -48,10 +48,7 @@ static void report(struct uz_json_out *o, const struct uz_server_region *r)
 	uz__json_put_text(o, "policy", uz__policy_name(r->spec.policy));
 	uz__json_put_bool(o, "spread", r->spec.spread);
 	uz__json_put_bool(o, "in_place", r->fd >= 0);
-	for (const struct uz_stat *row = uz__region_stats; row->name; row++)
-		uz__json_put_u64(
-			o, row->name,
-			*(const uint64_t *)(const void *)((const char *)&st + row->offset));
+	uz__report_stats(o, uz__region_stats, &st);
 	put_bitmap(o, r);
 	uz__json_close(o, '}');
 }

@@ -69,6 +69,14 @@ static void put_return(struct uz_json_out *o, struct uz_server *s)
 	uz__json_put_text(o, "return_method", st.return_method);
 }
 
+void uz__report_stats(struct uz_json_out *o, const struct uz_stat *table, const void *stats)
+{
+	for (const struct uz_stat *row = table; row->name; row++)
+		uz__json_put_u64(
+			o, row->name,
+			*(const uint64_t *)(const void *)((const char *)stats + row->offset));
+}
+
 void uz__report_disk(struct uz_json_out *o, struct uz_server *s, struct uz_disk *d, bool latency)
 {
 	struct uz_dev_stats st;
@@ -81,10 +89,7 @@ void uz__report_disk(struct uz_json_out *o, struct uz_server *s, struct uz_disk 
 	put_codec(o, s, d->dev);
 	put_record(o, s, d);
 	put_return(o, s);
-	for (const struct uz_stat *row = uz__stats; row->name; row++)
-		uz__json_put_u64(
-			o, row->name,
-			*(const uint64_t *)(const void *)((const char *)&st + row->offset));
+	uz__report_stats(o, uz__stats, &st);
 	if (resident >= 0)
 		uz__json_put_i64(o, "resident", resident);
 	if (latency)

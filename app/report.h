@@ -23,6 +23,9 @@ extern const char *const uz__op_names[UZ_OP_NR];
 /* Values of struct uz_latency: "count", "p50_ns" ...; NULL ends. */
 extern const char *const uz__latency_names[];
 
+/* Members of an object: all of @table from @stats, of the type that its offsets are in. */
+void uz__report_stats(struct uz_json_out *o, const struct uz_stat *table, const void *stats);
+
 void uz__report_disk(struct uz_json_out *o, struct uz_server *s, struct uz_disk *d, bool latency);
 
 #endif
