@@ -76,14 +76,13 @@ static unsigned int next_bit(const uint64_t *words, unsigned int i, unsigned int
 /* Stretches that are not granted: pages@bit, a bit is 2 MiB. */
 static void put_areas(FILE *f, const struct uz_server_region *r)
 {
-	unsigned int nr = (unsigned int)(r->spec.bytes / UZ_WINDOW_BYTES), i, end;
-	UZ_FREE uint64_t *words = calloc(uz__region_words(r), sizeof(*words));
+	unsigned int nr, i, end;
+	UZ_FREE uint64_t *words = uz__region_bitmap(r, &nr);
 	const char *plus = "";
 
 	fprintf(f, "number of available pages: ");
 	if (!words)
 		return;
-	uz_region_bitmap(r->region, words, uz__region_words(r));
 	for (i = next_bit(words, 0, nr, false); i < nr; i = next_bit(words, end, nr, false)) {
 		end = next_bit(words, i, nr, true);
 		fprintf(f, "%s%llu@%u", plus, (end - i) * (UZ_WINDOW_BYTES >> UZ_PAGE_SHIFT), i);

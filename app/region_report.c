@@ -15,13 +15,12 @@ const struct uz_stat uz__region_stats[] = { UZ_REGION_STATS(ROW, STAGE_ROW){ .na
 /* As the kernel's file: words of 32 bits in decimal, lowest first. */
 static void print_bitmap(FILE *f, const struct uz_server_region *r)
 {
-	unsigned int nr = uz__region_words(r);
-	UZ_FREE uint64_t *words = calloc(nr, sizeof(*words));
+	unsigned int nr;
+	UZ_FREE uint64_t *words = uz__region_bitmap(r, &nr);
 
 	if (!words)
 		return;
-	uz_region_bitmap(r->region, words, nr);
-	for (unsigned int i = 0; i < 2 * nr; i++)
+	for (unsigned int i = 0; i < 2 * UZ_DIV_UP(nr, 64); i++)
 		fprintf(f, "%s%u", i ? " " : "", (uint32_t)(words[i / 2] >> (i % 2 * 32)));
 }
 

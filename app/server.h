@@ -58,8 +58,8 @@ int64_t uz__server_writeback(struct uz_server *s, struct uz_disk *d, const char 
 int uz__server_open_regions(struct uz_server *s, struct uz_error *e);
 void uz__server_close_regions(struct uz_server *s);
 uint64_t uz__server_promised(const struct uz_server *s); /* bytes of all regions */
-/* Words of 64 bits of its uz_region_bitmap. */
-unsigned int uz__region_words(const struct uz_server_region *r);
+/* Its uz_region_bitmap, the caller's to free, of *nr bits. NULL: no memory. */
+uint64_t *uz__region_bitmap(const struct uz_server_region *r, unsigned int *nr);
 /* A disk that cannot have a pool because regions need one that moves. */
 int uz__server_stuck(const char *disk, const char *pool, struct uz_error *e);
 /* NULL: there is none of that name, and @e says which there are. */

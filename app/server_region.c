@@ -124,9 +124,15 @@ uint64_t uz__server_promised(const struct uz_server *s)
 	return bytes;
 }
 
-unsigned int uz__region_words(const struct uz_server_region *r)
+uint64_t *uz__region_bitmap(const struct uz_server_region *r, unsigned int *nr)
 {
-	return (unsigned int)UZ_DIV_UP(r->spec.bytes / UZ_WINDOW_BYTES, 64);
+	unsigned int bits = (unsigned int)(r->spec.bytes / UZ_WINDOW_BYTES);
+	uint64_t *words = calloc(UZ_DIV_UP(bits, 64), sizeof(*words));
+
+	*nr = bits;
+	if (words)
+		uz_region_bitmap(r->region, words, UZ_DIV_UP(bits, 64));
+	return words;
 }
 
 static void names(const struct uz_server *s, char *text, size_t bytes)
