@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "disks.h"
 
+#include "clock.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 void uz__disks_init(struct uz_disks *t)
 {
-	pthread_condattr_t attr;
-
 	memset(t, 0, sizeof(*t));
 	pthread_mutex_init(&t->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&t->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	uz__clock_cond_init(&t->changed);
 }
 
 static void free_disk(struct uz_disk *d)
@@ -142,17 +138,13 @@ bool uz__disks_retire(struct uz_disks *t, struct uz_disk *d)
 
 bool uz__disks_wait_unused(struct uz_disks *t, struct uz_disk *d, unsigned int timeout_ms)
 {
-	struct timespec end;
+	uint64_t until_ns = uz__now_ns() + (uint64_t)timeout_ms * 1000000;
 	bool unused;
 	int err = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-	end.tv_sec += (time_t)(timeout_ms / 1000 + (unsigned int)(end.tv_nsec / 1000000000));
-	end.tv_nsec %= 1000000000;
 	pthread_mutex_lock(&t->lock);
 	while (d->users > 1 && !err)
-		err = pthread_cond_timedwait(&t->changed, &t->lock, &end);
+		err = uz__clock_wait(&t->changed, &t->lock, until_ns);
 	unused = d->users <= 1;
 	pthread_mutex_unlock(&t->lock);
 	return unused;

@@ -6,6 +6,7 @@
  */
 #include "grant.h"
 
+#include "clock.h"
 #include "server.h"
 #include "size.h"
 #include "wire.h"
@@ -15,25 +16,11 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
-
-uint64_t uz__now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 void uz__grants_init(struct uz_grants *t)
 {
-	pthread_condattr_t attr;
-
 	pthread_mutex_init(&t->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&t->ended, &attr);
-	pthread_condattr_destroy(&attr);
+	uz__clock_cond_init(&t->ended);
 }
 
 void uz__grants_fini(struct uz_grants *t)
@@ -91,14 +78,12 @@ static bool has_room(const struct uz_mem_grant *g)
 /* Others may free what they have: a client that is started again meets what it had a moment ago. */
 static bool wait_for_room(struct uz_grants *t, const struct uz_mem_grant *g, uint64_t until_ns)
 {
-	struct timespec until = { .tv_sec = (time_t)(until_ns / 1000000000),
-				  .tv_nsec = (long)(until_ns % 1000000000) };
 	int err = 0;
 	bool room;
 
 	pthread_mutex_lock(&t->lock);
 	while (!(room = has_room(g)) && !err)
-		err = pthread_cond_timedwait(&t->ended, &t->lock, &until);
+		err = uz__clock_wait(&t->ended, &t->lock, until_ns);
 	pthread_mutex_unlock(&t->lock);
 	return room;
 }

@@ -70,6 +70,4 @@ int uz__grant_no_room(const struct uz_mem_grant *g, uint64_t until_ns, struct uz
 bool uz__grant_in_place(const struct uz_mem_grant *g);
 void uz__grant_memory_drop(struct uz_server *s, struct uz_mem_grant *g);
 
-uint64_t uz__now_ns(void);
-
 #endif

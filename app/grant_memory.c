@@ -14,6 +14,7 @@
 #include "grant.h"
 
 #include "cleanup.h"
+#include "clock.h"
 #include "cma_text.h"
 #include "server.h"
 #include "size.h"

@@ -8,6 +8,7 @@
  * that is what is measured.
  */
 #include "cleanup.h"
+#include "clock.h"
 #include "madvise.h"
 
 #include <errno.h>
@@ -16,7 +17,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <uz/bits.h>
 
 #ifndef MADV_POPULATE_WRITE
@@ -46,14 +46,6 @@ struct worker {
 	pthread_t thread;
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
 static uint64_t less(uint64_t a, uint64_t b)
 {
 	return a > b ? a - b : 0;
@@ -80,9 +72,9 @@ static uint64_t start_ns(int fd, uint64_t *waited)
 	int tries = 0;
 
 	do {
-		before = now_ns();
+		before = uz__now_ns();
 		*waited = waited_ns(fd);
-		after = now_ns();
+		after = uz__now_ns();
 	} while (after - before > READING_NS && ++tries < 10);
 	return after;
 }
@@ -119,7 +111,7 @@ static void *work(void *argument)
 	w->err = c->advice ? uz__madvise_advise(c->memory, c->cell->method, p, c->slice_bytes,
 						c->cell->piece_bytes)
 			   : touch(c, p);
-	w->ns = now_ns() - from;
+	w->ns = uz__now_ns() - from;
 	waited = waited_ns(fd) - waited;
 	w->ns = less(w->ns, waited);
 	w->switches = switches() - w->switches;
