@@ -33,7 +33,7 @@ struct crew {
 	const struct uz_madvise_cell *cell;
 	const struct uz_madvise_memory *memory;
 	size_t slice_bytes, page_bytes;
-	bool advice; /* else touch */
+	enum uz_madvise_phase phase;
 	uint64_t switches;
 	pthread_barrier_t start;
 };
@@ -108,9 +108,10 @@ static void *work(void *argument)
 	w->switches = switches();
 	pthread_barrier_wait(&c->start);
 	from = start_ns(fd, &waited);
-	w->err = c->advice ? uz__madvise_advise(c->memory, c->cell->method, p, c->slice_bytes,
-						c->cell->piece_bytes)
-			   : touch(c, p);
+	w->err = c->phase == UZ_MADVISE_ADVICE
+			 ? uz__madvise_advise(c->memory, c->cell->method, p, c->slice_bytes,
+					      c->cell->piece_bytes)
+			 : touch(c, p);
 	w->ns = uz__now_ns() - from;
 	waited = waited_ns(fd) - waited;
 	w->ns = less(w->ns, waited);
@@ -124,13 +125,16 @@ static uint64_t ps_a_page(const struct crew *c, uint64_t ns)
 }
 
 /* The calling thread is the first worker. If one cannot be had, the process ends with those that wait. */
-static int run_phase(struct crew *c, uint64_t *ps)
+static int run_phase(struct crew *c, const struct uz_madvise_memory *m, enum uz_madvise_phase phase,
+		     struct uz_madvise_sample *s)
 {
 	struct worker w[UZ_MADVISE_THREADS_MAX];
 	unsigned int nr = 1;
 	uint64_t ns = 0;
 	int err = 0;
 
+	c->memory = m;
+	c->phase = phase;
 	pthread_barrier_init(&c->start, NULL, c->cell->threads);
 	for (unsigned int i = 0; i < c->cell->threads; i++)
 		w[i] = (struct worker){ .crew = c, .index = i };
@@ -147,22 +151,8 @@ static int run_phase(struct crew *c, uint64_t *ps)
 		err = err ? err : w[i].err;
 	}
 	pthread_barrier_destroy(&c->start);
-	*ps = ps_a_page(c, ns);
+	s->ps[phase] = ps_a_page(c, ns);
 	return err;
-}
-
-static int touch_all(struct crew *c, const struct uz_madvise_memory *m, uint64_t *ps)
-{
-	c->memory = m;
-	c->advice = false;
-	return run_phase(c, ps);
-}
-
-static int advise_all(struct crew *c, const struct uz_madvise_memory *m, uint64_t *ps)
-{
-	c->memory = m;
-	c->advice = true;
-	return run_phase(c, ps);
 }
 
 static int stop(struct uz_madvise_sample *s, const char *what, int err)
@@ -225,7 +215,7 @@ static int take_hog(struct crew *c, struct uz_madvise_sample *s)
 	err = uz__madvise_map(&hog, huge ? UZ_MADVISE_PRIVATE_THP : UZ_MADVISE_PRIVATE_4K,
 			      c->slice_bytes * c->cell->threads, s->reason);
 	if (!err) {
-		err = touch_all(c, &hog, &s->ps[UZ_MADVISE_HOG]);
+		err = run_phase(c, &hog, UZ_MADVISE_HOG, s);
 		uz__madvise_unmap(&hog);
 	}
 	c->slice_bytes = slice_bytes;
@@ -247,7 +237,7 @@ static int check_huge(const struct uz_madvise_memory *m, const struct uz_madvise
 static int phases(struct crew *c, const struct uz_madvise_memory *m, struct uz_madvise_sample *s)
 {
 	struct uz_madvise_usage before, after;
-	int err = touch_all(c, m, &s->ps[UZ_MADVISE_TOUCH]);
+	int err = run_phase(c, m, UZ_MADVISE_TOUCH, s);
 
 	if (err)
 		return stop(s, "touch", err);
@@ -256,7 +246,7 @@ static int phases(struct crew *c, const struct uz_madvise_memory *m, struct uz_m
 		return stop(s, "/proc/self/smaps", err);
 	if (check_huge(m, &before, s))
 		return -ENOMEM;
-	err = advise_all(c, m, &s->ps[UZ_MADVISE_ADVICE]);
+	err = run_phase(c, m, UZ_MADVISE_ADVICE, s);
 	if (err)
 		return stop(s, "advice", err);
 	err = uz__madvise_usage(m, &after);
@@ -267,7 +257,7 @@ static int phases(struct crew *c, const struct uz_madvise_memory *m, struct uz_m
 		err = take_hog(c, s);
 	if (err)
 		return err;
-	err = touch_all(c, m, &s->ps[UZ_MADVISE_RETOUCH]);
+	err = run_phase(c, m, UZ_MADVISE_RETOUCH, s);
 	return err ? stop(s, "touch", err) : 0;
 }
 
