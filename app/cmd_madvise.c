@@ -177,26 +177,18 @@ static int make_plan(struct uz_madvise_plan *plan, const struct uz_section *o, s
 	return err ? err : plan_footprint(plan, uz__option_value(NULL, o, OPT_FOOTPRINT), e);
 }
 
-static int compare(const struct uz_madvise_report *now, const char *path, bool json,
-		   struct uz_error *e)
+static int compare(const struct uz_madvise_report *old, const struct uz_madvise_report *now,
+		   const char *path, bool json, struct uz_error *e)
 {
-	struct uz_madvise_report old = { .nr = 0 };
+	FILE *f = json ? stderr : stdout;
 	size_t worse = 0, same = 0;
-	int err = uz__madvise_json_read(&old, path, e);
 
-	if (!err) {
-		FILE *f = json ? stderr : stdout;
-
-		fprintf(f, json ? "" : "\n");
-		uz__madvise_compare(&old, now, f, &worse, &same);
-		fprintf(f, "compared with %s: %zu rows worse, %zu not\n", path, worse, same);
-		if (worse)
-			err = uz__error(e, EREMOTEIO, "%zu rows are worse than in %s", worse, path);
-		else if (!same)
-			err = uz__error(e, ENODATA, "%s has no row that was measured now", path);
-	}
-	uz__madvise_report_fini(&old);
-	return err;
+	fprintf(f, json ? "" : "\n");
+	uz__madvise_compare(old, now, f, &worse, &same);
+	fprintf(f, "compared with %s: %zu rows worse, %zu not\n", path, worse, same);
+	if (worse)
+		return uz__error(e, EREMOTEIO, "%zu rows are worse than in %s", worse, path);
+	return same ? 0 : uz__error(e, ENODATA, "%s has no row that was measured now", path);
 }
 
 static int get_figures(const struct uz_section *o, struct uz_madvise_report *now,
@@ -237,14 +229,13 @@ static int check_from(const struct uz_section *o, struct uz_error *e)
 	return 0;
 }
 
-/* The old figures are read before a minute is spent on new ones, and again when they are needed. */
-static int check_first(const struct uz_section *o, struct uz_error *e)
+/* Before a minute is spent on new figures; @old: those of --compare. */
+static int check_first(const struct uz_section *o, struct uz_madvise_report *old,
+		       struct uz_error *e)
 {
-	struct uz_madvise_report old = { .nr = 0 };
 	const char *path = o->value[OPT_COMPARE];
-	int err = path ? uz__madvise_json_read(&old, path, e) : 0;
+	int err = path ? uz__madvise_json_read(old, path, e) : 0;
 
-	uz__madvise_report_fini(&old);
 	if (!err)
 		err = check_from(o, e);
 	return err ? err : uz__madvise_table_check(o->value[OPT_OUTPUT], e);
@@ -254,8 +245,8 @@ int uz__cmd_madvise_bench(const struct uz_command_line *cl, struct uz_error *e)
 {
 	const struct uz_section *o = &cl->server;
 	bool json = uz__option_is_on(NULL, o, OPT_JSON);
-	struct uz_madvise_report now = { .nr = 0 };
-	int err = check_first(o, e);
+	struct uz_madvise_report old = { .nr = 0 }, now = { .nr = 0 };
+	int err = check_first(o, &old, e);
 
 	if (!err)
 		err = get_figures(o, &now, e);
@@ -264,7 +255,8 @@ int uz__cmd_madvise_bench(const struct uz_command_line *cl, struct uz_error *e)
 	if (!err && o->value[OPT_PLOT])
 		err = uz__madvise_plot(&now, o->value[OPT_PLOT], e);
 	if (!err && o->value[OPT_COMPARE])
-		err = compare(&now, o->value[OPT_COMPARE], json, e);
+		err = compare(&old, &now, o->value[OPT_COMPARE], json, e);
 	uz__madvise_report_fini(&now);
+	uz__madvise_report_fini(&old);
 	return err;
 }
