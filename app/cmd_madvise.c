@@ -195,13 +195,12 @@ static int get_figures(const struct uz_section *o, struct uz_madvise_report *now
 		       struct uz_error *e)
 {
 	struct uz_madvise_plan plan;
-	int err = make_plan(&plan, o, e);
+	int err;
 
-	if (err)
-		return err;
 	if (o->value[OPT_FROM])
 		return uz__madvise_json_read(now, o->value[OPT_FROM], e);
-	return uz__madvise_run(&plan, now, e);
+	err = make_plan(&plan, o, e);
+	return err ? err : uz__madvise_run(&plan, now, e);
 }
 
 static int show(const struct uz_madvise_report *now, const struct uz_section *o, bool json,
