@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <string.h>
 #include <uz/bits.h>
 #include <uz/host.h>
@@ -100,15 +99,14 @@ static int add_threads(struct uz_madvise_plan *plan, const char *where, const ch
 
 static int plan_threads(struct uz_madvise_plan *plan, const char *list, struct uz_error *e)
 {
-	cpu_set_t set;
-	int cpus = sched_getaffinity(0, sizeof(set), &set) ? 1 : CPU_COUNT(&set);
+	uint64_t cpus = uz__madvise_cpus();
 
 	if (list)
 		return each("--threads", list, plan, add_threads, e);
 	plan->threads[plan->nr_threads++] = 1;
 	if (cpus > 1)
 		plan->threads[plan->nr_threads++] =
-			(unsigned int)UZ_MIN(cpus, UZ_MADVISE_THREADS_MAX);
+			(unsigned int)UZ_MIN(cpus, (uint64_t)UZ_MADVISE_THREADS_MAX);
 	return 0;
 }
 

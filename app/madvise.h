@@ -163,6 +163,7 @@ void uz__madvise_report_fini(struct uz_madvise_report *r);
 
 /* system: kernel, machine, date, settings. */
 void uz__madvise_system(struct uz_madvise_report *r);
+uint64_t uz__madvise_cpus(void); /* that this process may use */
 
 bool uz__madvise_same_cell(const struct uz_madvise_cell *a, const struct uz_madvise_cell *b);
 

@@ -43,13 +43,19 @@ static void cpu_name(char *text, size_t bytes)
 	}
 }
 
+uint64_t uz__madvise_cpus(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) ? 1 : (uint64_t)CPU_COUNT(&set);
+}
+
 void uz__madvise_system(struct uz_madvise_report *r)
 {
 	time_t now = time(NULL);
 	struct utsname u = { 0 };
 	struct sysinfo si = { 0 };
 	struct tm tm;
-	cpu_set_t set;
 
 	strftime(r->date, sizeof(r->date), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
 	uname(&u);
@@ -59,7 +65,7 @@ void uz__madvise_system(struct uz_madvise_report *r)
 	chosen(THP "enabled", r->thp, sizeof(r->thp));
 	chosen(THP "defrag", r->thp_defrag, sizeof(r->thp_defrag));
 	chosen(THP "shmem_enabled", r->thp_shmem, sizeof(r->thp_shmem));
-	r->cpus = sched_getaffinity(0, sizeof(set), &set) ? 1 : (uint64_t)CPU_COUNT(&set);
+	r->cpus = uz__madvise_cpus();
 	r->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 	sysinfo(&si);
 	r->swap_bytes = (uint64_t)si.totalswap * si.mem_unit;
