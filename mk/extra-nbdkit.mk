@@ -5,12 +5,18 @@
 
 NBDKIT_SRC := front/nbdkit/uzram-nbdkit.c
 NBDKIT_SO := $(BUILD)/nbdkit/uzram-nbdkit.so
+# nbdkit finds a plugin by its bare name in its own folder only; elsewhere it takes the path.
+NBDKIT_PLUGINDIR ?= $(LIBDIR)/nbdkit/plugins
 
 .PHONY: nbdkit
 ifneq ($(wildcard /usr/include/nbdkit-plugin.h /usr/local/include/nbdkit-plugin.h),)
 nbdkit: $(NBDKIT_SO)
 ifeq ($(SAN),)
 all: nbdkit
+.PHONY: install-nbdkit
+install: install-nbdkit
+install-nbdkit: $(NBDKIT_SO)
+	install -D -m 755 $(NBDKIT_SO) $(D)$(NBDKIT_PLUGINDIR)/nbdkit-uzram-plugin.so
 endif
 ALL_OBJ += $(call objects,$(NBDKIT_SRC))
 else
@@ -23,15 +29,3 @@ $(NBDKIT_SO): $(call objects,$(NBDKIT_SRC)) $(LIB_A)
 	@echo "  LD    $@"
 	@$(CC) $(LDFLAGS_ALL) $(LDFLAGS) -shared -o $@ $(filter %.o,$^) \
 		-Wl,--whole-archive $(LIB_A) -Wl,--no-whole-archive -Wl,--exclude-libs,ALL $(LIBS)
-
-# nbdkit finds a plugin by its bare name in its own folder only; elsewhere it takes the path.
-NBDKIT_PLUGINDIR ?= $(LIBDIR)/nbdkit/plugins
-
-ifneq ($(wildcard /usr/include/nbdkit-plugin.h /usr/local/include/nbdkit-plugin.h),)
-ifeq ($(SAN),)
-.PHONY: install-nbdkit
-install: install-nbdkit
-install-nbdkit: $(NBDKIT_SO)
-	install -D -m 755 $(NBDKIT_SO) $(D)$(NBDKIT_PLUGINDIR)/nbdkit-uzram-plugin.so
-endif
-endif
