@@ -196,7 +196,7 @@ void uz_ablock_undo(struct uz_arena *pub, uint32_t ablock)
  */
 static bool worth_emptying(const struct uz__arena *a, const struct ablock *ab)
 {
-	uint32_t resident = uz_popcount(ab->resident) * PIECE_FRAMES;
+	uint64_t resident = uz__mask_frames(ab->resident);
 	uint64_t reserve = uz__reserve_frames(a);
 
 	return ab->kind == MOVABLE && !ab->isolated && !ab->busy && !ab->foreign && ab->nr_used &&

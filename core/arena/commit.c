@@ -20,16 +20,6 @@ char *uz__piece_addr(const struct uz__arena *a, uint32_t ablock, uint32_t piece)
 	return uz_frame_addr(&a->pub, ablock * UZ_ABLOCK_FRAMES + piece * PIECE_FRAMES);
 }
 
-static uint64_t mask_bytes(uint32_t mask)
-{
-	return uz_popcount(mask) * (uint64_t)PIECE_BYTES;
-}
-
-static uint64_t mask_frames(uint32_t mask)
-{
-	return uz_popcount(mask) * (uint64_t)PIECE_FRAMES;
-}
-
 /* The lowest @max bits. */
 static uint32_t lowest(uint32_t bits, uint32_t max)
 {
@@ -43,9 +33,7 @@ static uint32_t lowest(uint32_t bits, uint32_t max)
 /* The first stretch of set bits, at most @max long. */
 static uint32_t first_stretch(uint32_t bits, uint32_t max)
 {
-	uint32_t behind = bits + (bits & -bits);
-
-	return lowest(bits & ~behind, max);
+	return lowest(uz__mask_stretch(bits), max);
 }
 
 void uz__mark_busy(struct uz__arena *a, uint32_t ablock, uint32_t mask, bool busy)
@@ -107,14 +95,14 @@ static uint32_t take_pieces(struct uz__arena *a, uint32_t max)
 
 void uz__transit_begin(struct uz__arena *a, uint32_t mask)
 {
-	a->transit_bytes += mask_bytes(mask);
+	a->transit_bytes += uz__mask_bytes(mask);
 	uz_unlock(a->pub.plat, &a->lock);
 }
 
 void uz__transit_end(struct uz__arena *a, uint32_t mask)
 {
 	uz_lock(a->pub.plat, &a->lock);
-	a->transit_bytes -= mask_bytes(mask);
+	a->transit_bytes -= uz__mask_bytes(mask);
 }
 
 /* @call from the first piece of @mask to the last, without the lock; the pieces are under way then. */
@@ -151,16 +139,16 @@ int uz__mask_commit(struct uz__arena *a, uint32_t ablock, uint32_t mask)
 	uz__lazy_remove(a, ablock, lazy);
 	r = pass(a, ablock, mask, pl->ops->commit, &spent);
 	if (r < 0) {
-		uz_fetch_sub(&a->total_bytes, mask_bytes(mask & ~lazy));
+		uz_fetch_sub(&a->total_bytes, uz__mask_bytes(mask & ~lazy));
 		a->commit_failures++;
 		if (lazy)
 			uz__lazy_add(a, ablock, lazy, pl->ops->now(pl));
 	} else {
 		ab->resident |= mask;
-		uz__free_frames_add(a, (int64_t)mask_frames(mask));
+		uz__free_frames_add(a, (int64_t)uz__mask_frames(mask));
 		uz__return_came(&a->ret, shape_of(mask),
 				ab->gone_by ? ab->gone_by - 1u : UZ__METHODS_MAX, pl->ops->now(pl),
-				mask_frames(mask), spent);
+				uz__mask_frames(mask), spent);
 	}
 	return r;
 }
@@ -170,13 +158,13 @@ int uz__mask_decommit(struct uz__arena *a, uint32_t ablock, uint32_t mask)
 	uint64_t spent;
 	int r;
 
-	uz__free_frames_add(a, -(int64_t)mask_frames(mask));
+	uz__free_frames_add(a, -(int64_t)uz__mask_frames(mask));
 	r = pass(a, ablock, mask, a->pub.plat->ops->decommit, &spent);
 	if (r < 0) {
-		uz__free_frames_add(a, (int64_t)mask_frames(mask));
+		uz__free_frames_add(a, (int64_t)uz__mask_frames(mask));
 	} else {
 		uz__ablock(a, ablock)->resident &= ~mask;
-		a->returned_bytes += mask_bytes(mask);
+		a->returned_bytes += uz__mask_bytes(mask);
 	}
 	return r;
 }
@@ -282,7 +270,7 @@ static uint64_t return_pieces(struct uz__arena *a, struct transit t, uint32_t bu
 	unsigned int method;
 	int r;
 
-	uz__free_frames_add(a, -(int64_t)mask_frames(t.mask));
+	uz__free_frames_add(a, -(int64_t)uz__mask_frames(t.mask));
 	if (how != RETURN_NOW && !choose(a, t))
 		lazy = false;
 	method = uz__return_pick(&a->ret, shape, lazy && !a->nr_lent);
@@ -293,14 +281,14 @@ static uint64_t return_pieces(struct uz__arena *a, struct transit t, uint32_t bu
 		uz__lazy_add(a, t.ablock, t.mask, now);
 		return 0;
 	}
-	uz__return_gone(&a->ret, shape, method, now, mask_frames(t.mask), spent);
+	uz__return_gone(&a->ret, shape, method, now, uz__mask_frames(t.mask), spent);
 	ab->gone_by = (uint8_t)(method + 1);
-	a->returned_bytes += mask_bytes(t.mask);
+	a->returned_bytes += uz__mask_bytes(t.mask);
 	if (a->ret.nr_methods && a->ret.method[method].lazy)
 		uz__lazy_add(a, t.ablock, t.mask, now);
 	else
-		uz_fetch_sub(&a->total_bytes, mask_bytes(t.mask));
-	return mask_bytes(t.mask);
+		uz_fetch_sub(&a->total_bytes, uz__mask_bytes(t.mask));
+	return uz__mask_bytes(t.mask);
 }
 
 uint64_t uz__piece_return(struct uz__arena *a, uint32_t max_pieces, enum return_how how)

@@ -31,7 +31,7 @@ static int clear_place(struct uz_region *r)
 		rc = uz__mask_decommit(a, i, pieces);
 		ab->busy = 0;
 		if (rc == 0)
-			uz_fetch_sub(&a->total_bytes, uz_popcount(pieces) * (uint64_t)PIECE_BYTES);
+			uz_fetch_sub(&a->total_bytes, uz__mask_bytes(pieces));
 	}
 	return rc;
 }
@@ -56,17 +56,17 @@ static int charge(struct uz_region *r)
 void uz__foreign_lend(struct uz__arena *a, uint32_t i)
 {
 	struct ablock *ab = uz__ablock(a, i);
-	uint32_t missing = uz_popcount(~ab->resident) * PIECE_FRAMES;
+	uint64_t missing = uz__mask_frames(~ab->resident);
 
 	ab->resident = UINT32_MAX;
-	uz__free_frames_add(a, missing);
+	uz__free_frames_add(a, (int64_t)missing);
 	uz_store(&a->foreign_free, a->foreign_free + missing);
 }
 
 void uz__foreign_take(struct uz__arena *a, uint32_t i)
 {
 	struct ablock *ab = uz__ablock(a, i);
-	uint32_t frames = uz_popcount(ab->resident) * PIECE_FRAMES;
+	uint64_t frames = uz__mask_frames(ab->resident);
 
 	ab->resident = 0;
 	uz__free_frames_add(a, -(int64_t)frames);

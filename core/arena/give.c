@@ -25,14 +25,12 @@ static unsigned int ranges(const struct uz__arena *a, uint32_t ablock, uint32_t 
 	unsigned int nr = 0;
 
 	while (mask) {
-		uint32_t first = (uint32_t)__builtin_ctz(mask);
-		uint32_t rest = ~(mask >> first);
-		uint32_t len = rest ? (uint32_t)__builtin_ctz(rest) : 32;
+		uint32_t stretch = uz__mask_stretch(mask);
+		uint32_t first = (uint32_t)__builtin_ctz(stretch);
 
-		len = UZ_MIN(len, 32 - first);
 		v[nr++] = (struct uz_range){ uz__piece_addr(a, ablock, first),
-					     (size_t)len * PIECE_BYTES };
-		mask &= len == 32 ? 0 : ~(((1u << len) - 1) << first);
+					     (size_t)uz__mask_bytes(stretch) };
+		mask &= ~stretch;
 	}
 	return nr;
 }
@@ -81,7 +79,7 @@ static bool frees(struct uz__arena *a, uint32_t ablock, uint32_t mask)
 
 		held += n < 0 ? v[i].len : (uint64_t)n;
 	}
-	return held * LEFT_PART <= uz_popcount(mask) * (uint64_t)PIECE_BYTES;
+	return held * LEFT_PART <= uz__mask_bytes(mask);
 }
 
 static uint64_t median(const uint64_t *v)
@@ -146,7 +144,7 @@ static int try_all(struct uz__arena *a, uint32_t ablock, uint32_t mask, struct t
 int uz__probe(struct uz__arena *a, uint32_t ablock, uint32_t mask, enum uz__shape shape)
 {
 	struct trial t[UZ__METHODS_MAX];
-	uint64_t frames = uz_popcount(mask) * PIECE_FRAMES, now, start, cost;
+	uint64_t frames = uz__mask_frames(mask), now, start, cost;
 	int r;
 
 	uz__transit_begin(a, mask);

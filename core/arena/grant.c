@@ -38,7 +38,7 @@ static int charge_cold(struct uz__arena *a, const struct uz_window *w, uint64_t 
 
 	uz_lock(a->pub.plat, &a->lock);
 	for (uint32_t i = w->first; i < w->first + w->nr; i++)
-		cold += uz_popcount(~uz__ablock(a, i)->resident) * (uint64_t)PIECE_BYTES;
+		cold += uz__mask_bytes(~uz__ablock(a, i)->resident);
 	if (uz__budget_make(a, cold))
 		a->due_bytes -= *charged = cold;
 	else
@@ -73,8 +73,7 @@ static int target_commit(struct uz__arena *a, uint32_t i)
 
 	if (!cold)
 		return 0;
-	if (!uz__budget_make(a, uz_popcount(cold) * (uint64_t)PIECE_BYTES) ||
-	    uz__mask_commit(a, i, cold) < 0)
+	if (!uz__budget_make(a, uz__mask_bytes(cold)) || uz__mask_commit(a, i, cold) < 0)
 		return -UZ_ENOMEM;
 	return 0;
 }
@@ -191,7 +190,7 @@ void uz_window_done(struct uz_window *w, uint32_t i)
 	close_target(a);
 	pieces = ab->nr_used ? 0 : ab->resident;
 	if (pieces && give_back(a, i, pieces) == 0)
-		a->due_bytes -= uz_popcount(pieces) * (uint64_t)PIECE_BYTES;
+		a->due_bytes -= uz__mask_bytes(pieces);
 	uz_unlock(a->pub.plat, &a->lock);
 	w->stage_ns[UZ_STAGE_RETURN] += now_ns(a) - start;
 }
@@ -257,7 +256,7 @@ static void undo(struct uz_region *r, struct uz_window *w, bool charged)
 
 	uz_lock(a->pub.plat, &a->lock);
 	for (uint32_t i = w->first; i < w->first + w->nr; i++)
-		cold += uz_popcount(~uz__ablock(a, i)->resident) * (uint64_t)PIECE_BYTES;
+		cold += uz__mask_bytes(~uz__ablock(a, i)->resident);
 	if (!charged)
 		cold = 0;
 	if (!r->foreign)

@@ -43,7 +43,7 @@ static void link_block(struct uz__arena *a, uint32_t i)
 
 static void frames_add(struct uz__arena *a, uint32_t mask, bool add)
 {
-	uint64_t frames = (uint64_t)uz_popcount(mask) * PIECE_FRAMES;
+	uint64_t frames = uz__mask_frames(mask);
 
 	uz_store(&a->lazy_frames, add ? a->lazy_frames + frames : a->lazy_frames - frames);
 }
@@ -114,7 +114,7 @@ uint64_t uz__lazy_force(struct uz__arena *a, uint64_t before_ns)
 		uz__lazy_add(a, i, mask, a->pub.plat->ops->now(a->pub.plat));
 		return 0;
 	}
-	uz_fetch_sub(&a->total_bytes, uz_popcount(mask) * (uint64_t)PIECE_BYTES);
+	uz_fetch_sub(&a->total_bytes, uz__mask_bytes(mask));
 	uz__ablock(a, i)->gone_by = (uint8_t)(method + 1);
-	return uz_popcount(mask) * (uint64_t)PIECE_BYTES;
+	return uz__mask_bytes(mask);
 }

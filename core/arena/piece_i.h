@@ -3,6 +3,22 @@
 #ifndef UZ_ARENA_PIECE_I_H
 #define UZ_ARENA_PIECE_I_H
 
+static inline uint64_t uz__mask_bytes(uint32_t mask)
+{
+	return uz_popcount(mask) * (uint64_t)PIECE_BYTES;
+}
+
+static inline uint64_t uz__mask_frames(uint32_t mask)
+{
+	return uz_popcount(mask) * (uint64_t)PIECE_FRAMES;
+}
+
+/* The first stretch of set bits. */
+static inline uint32_t uz__mask_stretch(uint32_t mask)
+{
+	return mask & ~(mask + (mask & -mask));
+}
+
 /* commit.c: pieces to and from the system. Lock held; dropped during the system call. */
 int uz__piece_commit(struct uz__arena *a, struct uz__place p, uint32_t max_pieces);
 /*

@@ -236,7 +236,7 @@ static int settle_ablock(struct uz__arena *a, uint32_t i)
 	}
 	uz__ablock_file(a, i);
 	uz__free_frames_add(a, uz__ablock_free_frames(ab));
-	uz_fetch_add(&a->total_bytes, (uint64_t)uz_popcount(ab->resident) * PIECE_BYTES);
+	uz_fetch_add(&a->total_bytes, uz__mask_bytes(ab->resident));
 	return 0;
 }
 
