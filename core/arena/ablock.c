@@ -274,3 +274,15 @@ void uz__ablock_unfile(struct uz__arena *a, uint32_t i)
 	bin_remove(a, i);
 	cold_remove(a, i);
 }
+
+void uz__ablock_isolate(struct uz__arena *a, uint32_t i)
+{
+	uz__ablock_unfile(a, i);
+	uz__ablock(a, i)->isolated = true;
+}
+
+void uz__ablock_rejoin(struct uz__arena *a, uint32_t i)
+{
+	uz__ablock(a, i)->isolated = false;
+	uz__ablock_file(a, i);
+}

@@ -171,8 +171,7 @@ int uz_ablock_isolate(struct uz_arena *pub, uint32_t ablock, uint32_t *nr_used)
 		struct ablock *ab = uz__ablock(a, ablock);
 
 		r = ab->isolated ? -UZ_EBUSY : 0;
-		uz__ablock_unfile(a, ablock);
-		ab->isolated = true;
+		uz__ablock_isolate(a, ablock);
 		*nr_used = ab->nr_used;
 	}
 	uz_unlock(pub->plat, &a->lock);
@@ -184,8 +183,7 @@ void uz_ablock_undo(struct uz_arena *pub, uint32_t ablock)
 	struct uz__arena *a = uz__arena(pub);
 
 	uz_lock(pub->plat, &a->lock);
-	uz__ablock(a, ablock)->isolated = false;
-	uz__ablock_file(a, ablock);
+	uz__ablock_rejoin(a, ablock);
 	uz_unlock(pub->plat, &a->lock);
 }
 
@@ -217,8 +215,7 @@ bool uz_ablock_sparse(struct uz_arena *pub, uint32_t *ablock, uint32_t *nr_used)
 			best = i;
 	}
 	if (best != NO_ABLOCK) {
-		uz__ablock_unfile(a, best);
-		uz__ablock(a, best)->isolated = true;
+		uz__ablock_isolate(a, best);
 		*ablock = best;
 		*nr_used = uz__ablock(a, best)->nr_used;
 	}

@@ -162,6 +162,8 @@ uint32_t uz__ablock_cold_pieces(const struct ablock *ab);
 uint32_t uz__ablock_free_frames(const struct ablock *ab);
 void uz__ablock_file(struct uz__arena *a, uint32_t i); /* puts it in the right lists */
 void uz__ablock_unfile(struct uz__arena *a, uint32_t i);
+void uz__ablock_isolate(struct uz__arena *a, uint32_t i); /* takes it out of all lists */
+void uz__ablock_rejoin(struct uz__arena *a, uint32_t i); /* and puts it back */
 
 /* region.c: arena blocks outside of regions that are free and resident. Lock held. */
 uint32_t uz__evac_ready(const struct uz__arena *a);

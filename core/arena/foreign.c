@@ -82,8 +82,7 @@ static void open_place(struct uz_region *r, bool mapped)
 		uz__ablock(a, i)->foreign = mapped;
 		if (mapped)
 			uz__foreign_lend(a, i);
-		uz__ablock(a, i)->isolated = false;
-		uz__ablock_file(a, i);
+		uz__ablock_rejoin(a, i);
 	}
 }
 

@@ -89,15 +89,13 @@ static int target_open(struct uz__arena *a, uint32_t from)
 	i = target_find(a);
 	if (i == NO_ABLOCK)
 		return -UZ_ENOMEM;
-	uz__ablock_unfile(a, i);
-	uz__ablock(a, i)->isolated = true;
+	uz__ablock_isolate(a, i);
 	r = target_commit(a, i);
 	if (r == 0) {
 		uz__ablock(a, from)->target = i;
 		a->half = from;
 	} else {
-		uz__ablock(a, i)->isolated = false;
-		uz__ablock_file(a, i);
+		uz__ablock_rejoin(a, i);
 	}
 	return r;
 }
@@ -140,13 +138,10 @@ static void close_target(struct uz__arena *a)
 
 	if (!from || (uz__ablock(a, from)->nr_used && uz__ablock(a, to)->nr_used))
 		return;
-	uz__ablock(a, to)->isolated = false;
-	uz__ablock_file(a, to);
+	uz__ablock_rejoin(a, to);
 	uz__ablock(a, from)->target = 0;
-	if (a->half_left) {
-		uz__ablock(a, from)->isolated = false;
-		uz__ablock_file(a, from);
-	}
+	if (a->half_left)
+		uz__ablock_rejoin(a, from);
 	a->half = 0;
 	a->half_left = false;
 }
@@ -241,8 +236,7 @@ static void close_window(struct uz_region *r, struct uz_window *w)
 			continue;
 		if (uz__ablock(a, i)->foreign)
 			uz__foreign_lend(a, i);
-		uz__ablock(a, i)->isolated = false;
-		uz__ablock_file(a, i);
+		uz__ablock_rejoin(a, i);
 	}
 	r->nr_used -= w->nr;
 	a->nr_reserved += uz__promises(r) ? w->nr : 0;

@@ -162,10 +162,8 @@ static int mark_place(struct uz__arena *a, struct uz_region *r)
 		rc = uz__ablock_fresh(a, &fresh);
 	for (uint32_t i = r->first; i < r->first + r->nr && rc == 0; i++)
 		uz__ablock_lend(a, i, true);
-	for (uint32_t i = r->first; i < r->first + r->nr && rc == 0 && r->foreign; i++) {
-		uz__ablock_unfile(a, i); /* until the caller's memory is there */
-		uz__ablock(a, i)->isolated = true;
-	}
+	for (uint32_t i = r->first; i < r->first + r->nr && rc == 0 && r->foreign; i++)
+		uz__ablock_isolate(a, i); /* until the caller's memory is there */
 	return rc;
 }
 

@@ -100,10 +100,8 @@ static void isolate(struct uz_region *r, const struct uz_window *w)
 {
 	struct uz__arena *a = r->a;
 
-	for (uint32_t i = w->first; i < w->first + w->nr; i++) {
-		uz__ablock_unfile(a, i);
-		uz__ablock(a, i)->isolated = true;
-	}
+	for (uint32_t i = w->first; i < w->first + w->nr; i++)
+		uz__ablock_isolate(a, i);
 	r->nr_used += w->nr;
 	a->nr_reserved -= uz__promises(r) ? w->nr : 0;
 	a->due_bytes += w->nr * ABLOCK_BYTES;
