@@ -155,15 +155,18 @@ int uz__mask_commit(struct uz__arena *a, uint32_t ablock, uint32_t mask)
 
 int uz__mask_decommit(struct uz__arena *a, uint32_t ablock, uint32_t mask)
 {
+	struct ablock *ab = uz__ablock(a, ablock);
 	uint64_t spent;
 	int r;
 
 	uz__free_frames_add(a, -(int64_t)uz__mask_frames(mask));
+	ab->busy = mask;
 	r = pass(a, ablock, mask, a->pub.plat->ops->decommit, &spent);
+	ab->busy = 0;
 	if (r < 0) {
 		uz__free_frames_add(a, (int64_t)uz__mask_frames(mask));
 	} else {
-		uz__ablock(a, ablock)->resident &= ~mask;
+		ab->resident &= ~mask;
 		a->returned_bytes += uz__mask_bytes(mask);
 	}
 	return r;

@@ -22,14 +22,11 @@ static int clear_place(struct uz_region *r)
 	int rc = 0;
 
 	for (uint32_t i = r->first; i < r->first + r->nr && rc == 0; i++) {
-		struct ablock *ab = uz__ablock(a, i);
-		uint32_t pieces = ab->resident;
+		uint32_t pieces = uz__ablock(a, i)->resident;
 
 		if (!pieces)
 			continue;
-		ab->busy = pieces;
 		rc = uz__mask_decommit(a, i, pieces);
-		ab->busy = 0;
 		if (rc == 0)
 			uz_fetch_sub(&a->total_bytes, uz__mask_bytes(pieces));
 	}

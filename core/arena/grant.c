@@ -160,17 +160,10 @@ bool uz_window_half(struct uz_arena *pub, uint32_t *from, uint32_t *to)
 
 static int give_back(struct uz__arena *a, uint32_t i, uint32_t pieces)
 {
-	struct ablock *ab = uz__ablock(a, i);
-	int r = 0;
-
-	if (ab->foreign) {
-		uz__foreign_take(a, i);
-	} else {
-		ab->busy = pieces;
-		r = uz__mask_decommit(a, i, pieces);
-		ab->busy = 0;
-	}
-	return r;
+	if (!uz__ablock(a, i)->foreign)
+		return uz__mask_decommit(a, i, pieces);
+	uz__foreign_take(a, i);
+	return 0;
 }
 
 /* An isolated arena block that is empty goes back, its bytes stay charged. */

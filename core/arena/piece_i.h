@@ -29,8 +29,9 @@ int uz__piece_commit(struct uz__arena *a, struct uz__place p, uint32_t max_piece
 enum return_how { RETURN_NOW, RETURN_WHOLE, RETURN_TRIM };
 uint64_t uz__piece_return(struct uz__arena *a, uint32_t max_pieces, enum return_how how);
 /*
- * All pieces of @mask at once, which nobody else may meet: busy, or of an isolated block. Their bytes
- * have been charged; a commit that fails takes that back, after a decommit it is up to the caller.
+ * All pieces of @mask at once, which nobody else may meet: of an isolated block, or for a commit, busy.
+ * Their bytes have been charged; a commit that fails takes that back, after a decommit it is up to the
+ * caller.
  */
 int uz__mask_commit(struct uz__arena *a, uint32_t ablock, uint32_t mask);
 int uz__mask_decommit(struct uz__arena *a, uint32_t ablock, uint32_t mask);
