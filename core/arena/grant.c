@@ -30,17 +30,26 @@ bool uz__budget_make(struct uz__arena *a, uint64_t bytes)
 	return true;
 }
 
-/* What the window does not have yet is charged, so that nobody else can take it. */
-static int charge_cold(struct uz__arena *a, const struct uz_window *w, uint64_t *charged)
+/* Lock held. */
+static uint64_t cold_bytes(struct uz__arena *a, const struct uz_window *w)
 {
 	uint64_t cold = 0;
+
+	for (uint32_t i = w->first; i < w->first + w->nr; i++)
+		cold += uz__mask_bytes(~uz__ablock(a, i)->resident);
+	return cold;
+}
+
+/* What the window does not have yet is charged, so that nobody else can take it. */
+static int charge_cold(struct uz__arena *a, const struct uz_window *w)
+{
+	uint64_t cold;
 	int r = 0;
 
 	uz_lock(a->pub.plat, &a->lock);
-	for (uint32_t i = w->first; i < w->first + w->nr; i++)
-		cold += uz__mask_bytes(~uz__ablock(a, i)->resident);
+	cold = cold_bytes(a, w);
 	if (uz__budget_make(a, cold))
-		a->due_bytes -= *charged = cold;
+		a->due_bytes -= cold;
 	else
 		r = -UZ_ENOMEM;
 	uz_unlock(a->pub.plat, &a->lock);
@@ -239,13 +248,10 @@ static void close_window(struct uz_region *r, struct uz_window *w)
 static void undo(struct uz_region *r, struct uz_window *w, bool charged)
 {
 	struct uz__arena *a = r->a;
-	uint64_t cold = 0;
+	uint64_t cold;
 
 	uz_lock(a->pub.plat, &a->lock);
-	for (uint32_t i = w->first; i < w->first + w->nr; i++)
-		cold += uz__mask_bytes(~uz__ablock(a, i)->resident);
-	if (!charged)
-		cold = 0;
+	cold = charged ? cold_bytes(a, w) : 0;
 	if (!r->foreign)
 		uz_fetch_sub(&a->total_bytes, cold);
 	a->due_bytes -= w->nr * ABLOCK_BYTES - cold;
@@ -276,11 +282,11 @@ static void record(struct uz_region *r, const struct uz_window *w, struct uz_gra
 static int charge(struct uz_region *r, struct uz_window *w)
 {
 	bool waits = r->policy != UZ_CONTIG_CMA;
-	uint64_t charged = 0, start = now_ns(r->a);
+	uint64_t start = now_ns(r->a);
 	int rc;
 
 	do /* pieces on their way back are missing for a moment */
-		rc = charge_cold(r->a, w, &charged);
+		rc = charge_cold(r->a, w);
 	while (rc < 0 && (r->borrower->drop(r->borrower, ABLOCK_BYTES) ||
 			  (waits && uz__nap(r->a, w->deadline_ns))));
 	w->stage_ns[UZ_STAGE_DROP] += now_ns(r->a) - start;
