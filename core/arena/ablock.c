@@ -9,7 +9,7 @@
 
 #define WORDS (UZ_ABLOCK_FRAMES / 64)
 
-struct ablock *uz__ablock(struct uz__arena *a, uint32_t i)
+struct ablock *uz__ablock(const struct uz__arena *a, uint32_t i)
 {
 	return &a->ab[i - a->first_ablock];
 }

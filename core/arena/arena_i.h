@@ -147,7 +147,7 @@ int uz__super_write(struct uz__arena *a);
 int uz__super_raise_epoch(struct uz__arena *a);
 
 /* ablock.c: the bitmaps of one arena block, and its place in the lists. Lock held. */
-struct ablock *uz__ablock(struct uz__arena *a, uint32_t i);
+struct ablock *uz__ablock(const struct uz__arena *a, uint32_t i);
 uint64_t uz__ablock_fresh_bytes(const struct uz__arena *a); /* what the next fresh one costs */
 int uz__ablock_prepare(struct uz__arena *a, uint32_t nr); /* bookkeeping of @nr, -ENOSPC */
 int uz__ablock_fresh(struct uz__arena *a, uint32_t *i);

@@ -16,8 +16,8 @@ static uint64_t bearing(const struct uz__arena *a)
 
 	if (!a->half)
 		return a->nr_bearing;
-	from = &a->ab[a->half - a->first_ablock];
-	return a->nr_bearing - (from->nr_used && a->ab[from->target - a->first_ablock].nr_used);
+	from = uz__ablock(a, a->half);
+	return a->nr_bearing - (from->nr_used && uz__ablock(a, from->target)->nr_used);
 }
 
 /* Above the limit only when that was lowered. */
@@ -69,7 +69,7 @@ uint32_t uz__evac_ready(const struct uz__arena *a)
 	uint32_t nr = 0;
 
 	for (uint32_t i = a->bin[EMPTY][UZ_RUN_MAX]; i != NO_ABLOCK;) {
-		const struct ablock *ab = &a->ab[i - a->first_ablock];
+		const struct ablock *ab = uz__ablock(a, i);
 
 		nr += ab->resident == UINT32_MAX && !ab->busy;
 		i = ab->next;
