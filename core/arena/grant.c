@@ -93,8 +93,7 @@ static int target_open(struct uz__arena *a, uint32_t from)
 	uint32_t i;
 	int r;
 
-	while (uz__lazy_force(a, UINT64_MAX)) /* charged already, and taken by any thread */
-		;
+	uz__lazy_force_all(a); /* charged already, and taken by any thread */
 	i = target_find(a);
 	if (i == NO_ABLOCK)
 		return -UZ_ENOMEM;

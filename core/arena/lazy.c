@@ -118,3 +118,9 @@ uint64_t uz__lazy_force(struct uz__arena *a, uint64_t before_ns)
 	uz__ablock(a, i)->gone_by = (uint8_t)(method + 1);
 	return uz__mask_bytes(mask);
 }
+
+void uz__lazy_force_all(struct uz__arena *a)
+{
+	while (uz__lazy_force(a, UINT64_MAX))
+		;
+}

@@ -57,5 +57,6 @@ void uz__lazy_remove(struct uz__arena *a, uint32_t ablock, uint32_t mask);
 uint32_t uz__lazy_find(struct uz__arena *a, struct uz__place p); /* to commit; NO_ABLOCK */
 /* Those that went at @before_ns or earlier, of one arena block, are given back: bytes. */
 uint64_t uz__lazy_force(struct uz__arena *a, uint64_t before_ns);
+void uz__lazy_force_all(struct uz__arena *a);
 
 #endif

@@ -262,8 +262,7 @@ int uz_region_create(struct uz_arena *pub, const struct uz_region_config *c, str
 	rc = name_copy(r, c->name);
 	if (rc == 0) {
 		uz_lock(pub->plat, &a->lock);
-		while (uz__lazy_force(a, UINT64_MAX)) /* what is granted must be there at once */
-			;
+		uz__lazy_force_all(a); /* what is granted must be there at once */
 		rc = join(a, r);
 		uz_unlock(pub->plat, &a->lock);
 	}

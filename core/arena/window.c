@@ -114,8 +114,7 @@ int uz__window_open(struct uz_region *r, struct uz_window *w, uint32_t from)
 
 	do {
 		uz_lock(a->pub.plat, &a->lock);
-		while (uz__lazy_force(a, UINT64_MAX)) /* as in region.c, for what went meanwhile */
-			;
+		uz__lazy_force_all(a); /* as in region.c, for what went meanwhile */
 		o = r->policy == UZ_CONTIG_CMA ? first_fit(r, w, from) : cheapest(r, w);
 		if (o == FOUND && !affordable(r, w->nr))
 			o = NONE;
