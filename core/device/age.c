@@ -12,7 +12,6 @@
 
 #define TICK_NS 1000000000ull
 #define DUTY 100
-#define SLICE_NS 5000000ull /* background work waits no longer than this for a command */
 
 /* The age that proves @idle_s seconds without access; at most UZ_AGE_MAX (4096 s). */
 unsigned int uz__age_bucket(uint32_t idle_s)
@@ -82,14 +81,10 @@ uint64_t uz_dev_idle(struct uz_dev *d, uint32_t age_s)
 	struct uz_store *s = d->store;
 	struct marking m = { .d = d, .min_age = uz__age_bucket(age_s) };
 	struct uz__walk w = { 0 };
-	bool end;
 
 	uz_lock(s->plat, &d->control);
-	do {
-		uz__claim_background(s);
-		end = uz__walk(d, &w, s->plat->ops->now(s->plat) + SLICE_NS, mark, &m);
-		uz_unlock(s->plat, &s->background);
-	} while (!end);
+	while (!uz__walk_slice(d, &w, mark, &m))
+		;
 	uz_unlock(s->plat, &d->control);
 	return m.nr;
 }

@@ -157,6 +157,8 @@ typedef bool uz__visit(void *ctx, uint64_t *slot, uint64_t page);
 bool uz__walk(struct uz_dev *d, struct uz__walk *w, uint64_t end_ns, uz__visit *visit, void *ctx);
 bool uz__walk_in(struct uz_dev *d, struct uz_stream *st, struct uz__walk *w, uint64_t end_ns,
 		 uz__visit *visit, void *ctx); /* uz__walk: with the background stream */
+/* uz__walk for a command: 5 ms of it, with the background lock, which it takes and lets go. */
+bool uz__walk_slice(struct uz_dev *d, struct uz__walk *w, uz__visit *visit, void *ctx);
 
 /* clean.c: copies in memory of pages that are on the backing. The page's slot is locked in keep. */
 int uz__clean_init(struct uz_dev *d);

@@ -7,7 +7,6 @@
  */
 #include "device_i.h"
 
-#define SLICE_NS 5000000ull /* background work waits no longer than this for a command */
 #define PERIOD_NS 1000000000ull /* pause between two passes over the disk */
 #define SQUEEZE_PAGES 32 /* between two compactions */
 #define SQUEEZE_NS 20000000ull
@@ -89,11 +88,8 @@ int64_t uz_dev_recompress(struct uz_dev *d, const struct uz_recompress *r)
 
 	uz_lock(s->plat, &d->control);
 	p.error = hold_codec(d, r->codec);
-	while (!end && !finished(&p)) {
-		uz__claim_background(s);
-		end = uz__walk(d, &w, s->plat->ops->now(s->plat) + SLICE_NS, visit, &p);
-		uz_unlock(s->plat, &s->background);
-	}
+	while (!end && !finished(&p))
+		end = uz__walk_slice(d, &w, visit, &p);
 	release_codec(d);
 	uz_unlock(s->plat, &d->control);
 	return p.done || !p.error ? (int64_t)p.done : p.error;

@@ -5,6 +5,8 @@
  */
 #include "device_i.h"
 
+#define SLICE_NS 5000000ull /* background work waits no longer than this for a command */
+
 /* Slots [page, end) of one table; where it stopped. */
 static uint64_t walk_table(struct uz_dev *d, uint64_t page, uint64_t end, uz__visit *visit,
 			   void *ctx, bool gives_way)
@@ -44,4 +46,15 @@ bool uz__walk_in(struct uz_dev *d, struct uz_stream *st, struct uz__walk *w, uin
 bool uz__walk(struct uz_dev *d, struct uz__walk *w, uint64_t end_ns, uz__visit *visit, void *ctx)
 {
 	return uz__walk_in(d, d->store->bg, w, end_ns, visit, ctx);
+}
+
+bool uz__walk_slice(struct uz_dev *d, struct uz__walk *w, uz__visit *visit, void *ctx)
+{
+	struct uz_store *s = d->store;
+	bool end;
+
+	uz__claim_background(s);
+	end = uz__walk(d, w, s->plat->ops->now(s->plat) + SLICE_NS, visit, ctx);
+	uz_unlock(s->plat, &s->background);
+	return end;
 }
