@@ -49,8 +49,8 @@ static void punch_chunk(struct uz_dev *d, uint64_t chunk)
 	uint64_t page = chunk << SLOTS_SHIFT, run = 0;
 	uint64_t end = UZ_MIN(page + SLOTS_PER_TABLE, (b->size_bytes >> UZ_PAGE_SHIFT) - 1);
 
-	for (; page < end; page++) {
-		if (!is_there(d, page)) {
+	for (; page <= end; page++) {
+		if (page < end && !is_there(d, page)) {
 			run++;
 			continue;
 		}
@@ -58,8 +58,6 @@ static void punch_chunk(struct uz_dev *d, uint64_t chunk)
 			b->ops->discard(b, uz__backing_off(page - run), run << UZ_PAGE_SHIFT);
 		run = 0;
 	}
-	if (run)
-		b->ops->discard(b, uz__backing_off(page - run), run << UZ_PAGE_SHIFT);
 }
 
 /* Takes the mark of the first marked chunk from @chunk on; where it is, or the end. */
