@@ -59,6 +59,8 @@ int uz__backing_peek(const struct uz_host *h, void *buf, size_t len);
 
 /* As uz_host_ram_bytes, for a system whose /proc and /sys are found under @root. */
 uint64_t uz__ram_bytes_at(const char *root);
+/* Our group there, v2's or the v1 one that limits memory, cut off at @bytes; false: there is none. */
+bool uz__group_find(const char *root, bool v2, char *group, size_t bytes);
 
 #define UZ_CLEANUP(fn) __attribute__((cleanup(fn)))
 

@@ -14,36 +14,11 @@
 
 enum source { PSI_SYSTEM, PSI_GROUP, EVENTS, FAILCNT };
 
-/* The path of our group in one line of /proc/self/cgroup, NULL: another hierarchy. */
-static char *group_of(char *line, bool v2)
-{
-	char *list = strchr(line, ':'), *path = list ? strchr(list + 1, ':') : NULL;
-
-	if (!path)
-		return NULL;
-	*path++ = 0;
-	path[strcspn(path, "\n")] = 0;
-	list++;
-	if (v2)
-		return *list ? NULL : path;
-	return strstr(list, "memory") ? path : NULL;
-}
-
+/* The root has no name of its own in a path, and neither has what is not there. */
 static void find_group(const char *root, bool v2, char *group, size_t bytes)
 {
-	char name[PATH_MAX], *path;
-	UZ_CLEANUP(uz__close_file) FILE *f = NULL;
-	UZ_CLEANUP(uz__free_str) char *line = NULL;
-	size_t size = 0;
-
-	group[0] = 0;
-	snprintf(name, sizeof(name), "%s/proc/self/cgroup", root);
-	f = fopen(name, "re");
-	while (f && !group[0] && getline(&line, &size, f) > 0) {
-		path = group_of(line, v2);
-		if (path)
-			snprintf(group, bytes, "%s", strcmp(path, "/") ? path : "");
-	}
+	if (!uz__group_find(root, v2, group, bytes) || strcmp(group, "/") == 0)
+		group[0] = 0;
 }
 
 /* The number behind @key ("total=", "high "), of each line that has it; behind nothing with "". */

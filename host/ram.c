@@ -49,13 +49,13 @@ static bool has_word(const char *list, const char *word)
 }
 
 /* "4:memory:/path" is the v1 hierarchy that limits memory, "0::/path" the v2 one. */
-static void find_group(const char *root, bool v2, struct hierarchy *h)
+bool uz__group_find(const char *root, bool v2, char *group, size_t bytes)
 {
 	UZ_CLEANUP(uz__close_file) FILE *f = open_under(root, "/proc/self/cgroup");
 	UZ_CLEANUP(uz__free_str) char *line = NULL;
 	size_t size = 0;
 
-	while (f && !h->found && getline(&line, &size, f) > 0) {
+	while (f && getline(&line, &size, f) > 0) {
 		char *list = strchr(line, ':');
 		char *path = list ? strchr(list + 1, ':') : NULL;
 
@@ -66,9 +66,10 @@ static void find_group(const char *root, bool v2, struct hierarchy *h)
 		list++;
 		if (v2 ? *list != 0 : !has_word(list, "memory"))
 			continue;
-		snprintf(h->path, sizeof(h->path), "%s", path);
-		h->found = true;
+		snprintf(group, bytes, "%s", path);
+		return true;
 	}
+	return false;
 }
 
 static uint64_t read_limit(const char *root, const char *dir, const char *name)
@@ -142,8 +143,8 @@ uint64_t uz__ram_bytes_at(const char *root)
 	uint64_t min = mem_total(root);
 	size_t size = 0;
 
-	find_group(root, false, &v1);
-	find_group(root, true, &v2);
+	v1.found = uz__group_find(root, false, v1.path, sizeof(v1.path));
+	v2.found = uz__group_find(root, true, v2.path, sizeof(v2.path));
 	while (f && getline(&line, &size, f) > 0)
 		min = UZ_MIN(min, limit_of_mount(root, line, &v1, &v2));
 	return min;
