@@ -12,8 +12,6 @@
  */
 #include "host_i.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <uz/return_method.h>
 

@@ -10,7 +10,6 @@
  */
 #include "why.h"
 
-#include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
@@ -70,8 +69,8 @@ static void backing_discard(struct uz_backing_dev *b, uint64_t off, uint64_t len
 {
 	const int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
 
-	while (!self(b)->no_holes && fallocate(self(b)->fd, mode, (off_t)off, (off_t)len) < 0)
-		self(b)->no_holes = errno != EINTR;
+	if (!self(b)->no_holes)
+		self(b)->no_holes = uz__fallocate(self(b)->fd, mode, (off_t)off, len) < 0;
 }
 
 static const struct uz_backing_ops backing_ops = {

@@ -9,12 +9,18 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <uz/host.h>
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
 /* What was read of each source of pressure the last time; see pressure.c. */
 struct uz__pressure {
@@ -46,6 +52,20 @@ struct uz_host {
 };
 
 extern const struct uz_plat_ops uz__plat_linux_ops;
+
+static inline struct uz_host *uz__host(struct uz_plat *pl)
+{
+	return UZ_CONTAINER_OF(pl, struct uz_host, plat);
+}
+
+/* Goes on after a signal; 0 or -errno. */
+static inline int uz__fallocate(int fd, int mode, off_t off, size_t len)
+{
+	while (fallocate(fd, mode, off, (off_t)len) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
 
 /* map_fd.c: slots of uz_plat_ops */
 int uz__map_fd(struct uz_plat *pl, void *p, size_t len, int fd, uint64_t off);

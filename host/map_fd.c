@@ -6,18 +6,7 @@
  */
 #include "host_i.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
-
-static struct uz_host *to_host(struct uz_plat *pl)
-{
-	return UZ_CONTAINER_OF(pl, struct uz_host, plat);
-}
 
 /*
  * A file that somebody could make smaller would be SIGBUS one day, also on a file system that
@@ -69,10 +58,7 @@ static int allocate(int fd, uint64_t off, size_t len)
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	while (S_ISREG(st.st_mode) && fallocate(fd, 0, (off_t)off, (off_t)len) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return 0;
+	return S_ISREG(st.st_mode) ? uz__fallocate(fd, 0, (off_t)off, len) : 0;
 }
 
 /*
@@ -98,14 +84,14 @@ int uz__unmap_fd(struct uz_plat *pl, void *p, size_t len)
 
 	if (at == MAP_FAILED)
 		return -errno;
-	if (to_host(pl)->huge)
+	if (uz__host(pl)->huge)
 		madvise(p, len, MADV_NOHUGEPAGE);
 	return 0;
 }
 
 int uz__map_fd(struct uz_plat *pl, void *p, size_t len, int fd, uint64_t off)
 {
-	int rc = check(to_host(pl), len, fd, off);
+	int rc = check(uz__host(pl), len, fd, off);
 	void *trial;
 
 	if (rc < 0)

@@ -18,16 +18,10 @@
  */
 #include "host_i.h"
 
-#include <fcntl.h>
 #include <linux/futex.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <uz/return_method.h>
-
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
 
 #define HUGE_BYTES ((uintptr_t)2 << 20)
 #define NS_PER_S 1000000000ull
@@ -39,11 +33,6 @@ static_assert(UZ_EBADMSG == EBADMSG && UZ_EOVERFLOW == EOVERFLOW, "errno");
 static_assert(UZ_ENOTSUP == EOPNOTSUPP && UZ_ESTALE == ESTALE, "errno");
 static_assert(ENOTSUP == EOPNOTSUPP, "errno");
 
-static struct uz_host *to_host(struct uz_plat *pl)
-{
-	return UZ_CONTAINER_OF(pl, struct uz_host, plat);
-}
-
 /* True if @p is in the store and the store is a file: its offset. */
 static bool in_file(const struct uz_host *h, const void *p, off_t *off)
 {
@@ -53,15 +42,6 @@ static bool in_file(const struct uz_host *h, const void *p, off_t *off)
 		return false;
 	*off = (off_t)(at - base);
 	return true;
-}
-
-static int do_fallocate(int fd, int mode, off_t off, size_t len)
-{
-	while (fallocate(fd, mode, off, (off_t)len) < 0) {
-		if (errno != EINTR)
-			return -errno;
-	}
-	return 0;
 }
 
 /* Maps @len bytes at an aligned address, with a guard page on both sides. */
@@ -133,7 +113,7 @@ static int reserve_file(struct uz_host *h, size_t len, size_t align, char **base
 static int linux_reserve(struct uz_plat *pl, enum uz_backing kind, size_t len, size_t align,
 			 void **base)
 {
-	struct uz_host *h = to_host(pl);
+	struct uz_host *h = uz__host(pl);
 	char *p = NULL;
 	int rc;
 
@@ -156,7 +136,7 @@ static int linux_reserve(struct uz_plat *pl, enum uz_backing kind, size_t len, s
 
 static void linux_release(struct uz_plat *pl, void *base, size_t len)
 {
-	struct uz_host *h = to_host(pl);
+	struct uz_host *h = uz__host(pl);
 
 	unmap_range(base, len, pl->page_bytes);
 	if (base == h->store)
@@ -210,12 +190,12 @@ static void advise_huge(struct uz_host *h, char *p, size_t len)
 
 static int linux_commit(struct uz_plat *pl, void *p, size_t len)
 {
-	struct uz_host *h = to_host(pl);
+	struct uz_host *h = uz__host(pl);
 	off_t off;
 	int rc;
 
 	if (in_file(h, p, &off)) {
-		rc = do_fallocate(h->fd, 0, off, len);
+		rc = uz__fallocate(h->fd, 0, off, len);
 		if (rc < 0)
 			return rc;
 	} else {
@@ -242,17 +222,17 @@ static bool has_data(struct uz_host *h, off_t off, size_t len)
 
 static int linux_adopt(struct uz_plat *pl, void *p, size_t len)
 {
-	struct uz_host *h = to_host(pl);
+	struct uz_host *h = uz__host(pl);
 	off_t off;
 
 	if (!in_file(h, p, &off))
 		return linux_commit(pl, p, len);
-	return has_data(h, off, len) ? 0 : do_fallocate(h->fd, 0, off, len);
+	return has_data(h, off, len) ? 0 : uz__fallocate(h->fd, 0, off, len);
 }
 
 static int linux_decommit(struct uz_plat *pl, void *p, size_t len)
 {
-	struct uz_host *h = to_host(pl);
+	struct uz_host *h = uz__host(pl);
 	struct uz_host_map map = { -1, NULL };
 	struct uz_range r = { p, len };
 	off_t off;
@@ -270,7 +250,7 @@ static int linux_decommit(struct uz_plat *pl, void *p, size_t len)
 static int linux_give_back(struct uz_plat *pl, unsigned int method, const struct uz_range *v,
 			   unsigned int nr)
 {
-	struct uz_host *h = to_host(pl);
+	struct uz_host *h = uz__host(pl);
 	struct uz_host_map map = { h->fd, h->store };
 
 	uz_store(&h->data_end, 0);
@@ -288,12 +268,12 @@ static int64_t linux_held(struct uz_plat *pl, const void *p, size_t len)
 
 static uint64_t linux_store_bytes(struct uz_plat *pl)
 {
-	return uz__backing_bytes(to_host(pl));
+	return uz__backing_bytes(uz__host(pl));
 }
 
 static int linux_store_peek(struct uz_plat *pl, void *buf, size_t len)
 {
-	return uz__backing_peek(to_host(pl), buf, len);
+	return uz__backing_peek(uz__host(pl), buf, len);
 }
 
 static void linux_wait(struct uz_plat *pl, const uint32_t *addr, uint32_t value,
@@ -337,7 +317,7 @@ static uint64_t linux_cpu(struct uz_plat *pl)
 
 static bool linux_pressed(struct uz_plat *pl)
 {
-	struct uz_host *h = to_host(pl);
+	struct uz_host *h = uz__host(pl);
 
 	if (h->pressure.looked_ns)
 		return uz__pressure_rose(&h->pressure, linux_now(pl));
@@ -347,7 +327,7 @@ static bool linux_pressed(struct uz_plat *pl)
 
 static void linux_switched(struct uz_plat *pl, const char *from, const char *to, uint32_t percent)
 {
-	struct uz_host *h = to_host(pl);
+	struct uz_host *h = uz__host(pl);
 
 	if (h->on_switch)
 		h->on_switch(h->on_switch_arg, from, to, percent);

@@ -5,8 +5,6 @@
  */
 #include "host_i.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
@@ -50,11 +48,7 @@ static int punch(const struct uz_host_map *map, const struct uz_range *r)
 {
 	off_t off = (const char *)r->p - map->base;
 
-	while (fallocate(map->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, off, (off_t)r->len) <
-	       0)
-		if (errno != EINTR)
-			return -errno;
-	return 0;
+	return uz__fallocate(map->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, off, r->len);
 }
 
 /* May take a part of the vector, down to a part of a range: the rest is passed again. */
