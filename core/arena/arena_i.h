@@ -165,8 +165,8 @@ void uz__ablock_unfile(struct uz__arena *a, uint32_t i);
 void uz__ablock_isolate(struct uz__arena *a, uint32_t i); /* takes it out of all lists */
 void uz__ablock_rejoin(struct uz__arena *a, uint32_t i); /* and puts it back */
 
-/* region.c: arena blocks outside of regions that are free and resident. Lock held. */
-uint32_t uz__evac_ready(const struct uz__arena *a);
+/* region.c: arena blocks outside of regions that are free and resident, up to @enough. Lock held. */
+uint32_t uz__evac_ready(const struct uz__arena *a, uint32_t enough);
 
 /* region.c: moves the arena block into a region or out of it. Lock held. */
 void uz__ablock_lend(struct uz__arena *a, uint32_t i, bool lent);

@@ -69,7 +69,8 @@ static bool step(struct uz__arena *a)
 		return true;
 	if (uz__spare_frames(a) < target / 2 && after <= target)
 		return fill(a, chunk);
-	if (uz__evac_ready(a) < a->nr_evac && uz__piece_commit(a, evac, ABLOCK_PIECES) == 0)
+	if (uz__evac_ready(a, a->nr_evac) < a->nr_evac &&
+	    uz__piece_commit(a, evac, ABLOCK_PIECES) == 0)
 		return true;
 	return return_some(a, RETURN_WHOLE);
 }

@@ -208,7 +208,8 @@ static bool free_pieces(struct uz__arena *a, unsigned int shelf, uint32_t max, s
 
 static bool any_pieces(struct uz__arena *a, uint32_t max, enum return_how how, struct transit *t)
 {
-	bool empty = how == RETURN_NOW || !a->nr_evac || uz__evac_ready(a) > a->nr_evac;
+	bool empty =
+		how == RETURN_NOW || !a->nr_evac || uz__evac_ready(a, a->nr_evac + 1) > a->nr_evac;
 	bool found =
 		free_pieces(a, LENT + EMPTY, max, t) || (empty && free_pieces(a, EMPTY, max, t));
 

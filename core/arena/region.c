@@ -64,11 +64,11 @@ uint64_t uz__promise_frames(const struct uz__arena *a)
 	       (limit > promised ? (limit - promised) / ABLOCK_BYTES : 0) * UZ_ABLOCK_FRAMES;
 }
 
-uint32_t uz__evac_ready(const struct uz__arena *a)
+uint32_t uz__evac_ready(const struct uz__arena *a, uint32_t enough)
 {
 	uint32_t nr = 0;
 
-	for (uint32_t i = a->bin[EMPTY][UZ_RUN_MAX]; i != NO_ABLOCK;) {
+	for (uint32_t i = a->bin[EMPTY][UZ_RUN_MAX]; i != NO_ABLOCK && nr < enough;) {
 		const struct ablock *ab = uz__ablock(a, i);
 
 		nr += ab->resident == UINT32_MAX && !ab->busy;

@@ -62,7 +62,7 @@ void uz_region_stats(struct uz_region *r, struct uz_region_stats *out)
 		.pgmigrate_success = r->moved,
 		.pgmigrate_fail = r->failed,
 		.lend_refused = a->lend_refused,
-		.evac_avail = (uint64_t)uz__evac_ready(a) * UZ_ABLOCK_FRAMES,
+		.evac_avail = (uint64_t)uz__evac_ready(a, UINT32_MAX) * UZ_ABLOCK_FRAMES,
 		.evac_min = (uint64_t)a->nr_evac * UZ_ABLOCK_FRAMES,
 	};
 	memcpy(out->stage_ns, r->stage_ns, sizeof(out->stage_ns));
