@@ -288,7 +288,7 @@ static uint64_t return_pieces(struct uz__arena *a, struct transit t, uint32_t bu
 	uz__return_gone(&a->ret, shape, method, now, uz__mask_frames(t.mask), spent);
 	ab->gone_by = (uint8_t)(method + 1);
 	a->returned_bytes += uz__mask_bytes(t.mask);
-	if (a->ret.nr_methods && a->ret.method[method].lazy)
+	if (uz__return_is_lazy(&a->ret, method))
 		uz__lazy_add(a, t.ablock, t.mask, now);
 	else
 		uz_fetch_sub(&a->total_bytes, uz__mask_bytes(t.mask));

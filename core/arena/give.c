@@ -95,7 +95,8 @@ static int try_once(struct uz__arena *a, uint32_t ablock, uint32_t mask, unsigne
 {
 	int r = uz__give(a, ablock, mask, method, &t->advice_ns[round]);
 
-	t->legal = r == 0 && (round || a->ret.method[method].lazy || frees(a, ablock, mask));
+	t->legal =
+		r == 0 && (round || uz__return_is_lazy(&a->ret, method) || frees(a, ablock, mask));
 	return commit(a, ablock, mask, &t->refault_ns[round]);
 }
 

@@ -51,11 +51,6 @@ void uz__return_init(struct uz__return *r, const struct uz_plat *pl)
 	}
 }
 
-static bool is_lazy(const struct uz__return *r, unsigned int method)
-{
-	return method < r->nr_methods && r->method[method].lazy;
-}
-
 /* @sample into @average, 0 being none yet. */
 static void follow(uint64_t *average, uint64_t sample)
 {
@@ -146,10 +141,10 @@ static unsigned int best_eager(const struct uz__return *r, enum uz__shape shape)
 	const struct uz__chooser *c = &r->chooser[shape];
 	unsigned int best = r->fallback;
 
-	if (!is_lazy(r, c->current))
+	if (!uz__return_is_lazy(r, c->current))
 		return c->current;
 	for (unsigned int m = 0; m < r->nr_methods; m++)
-		if (c->cost[m].legal && !is_lazy(r, m) &&
+		if (c->cost[m].legal && !uz__return_is_lazy(r, m) &&
 		    uz__return_cost(r, shape, m) < uz__return_cost(r, shape, best))
 			best = m;
 	return best;
@@ -161,7 +156,7 @@ uint64_t uz__return_cost(const struct uz__return *r, enum uz__shape shape, unsig
 	uint64_t p = chance(&r->comeback, r->comeback.soon);
 	uint64_t q = chance(&r->comeback, r->comeback.soon + r->comeback.late);
 
-	if (!is_lazy(r, method))
+	if (!uz__return_is_lazy(r, method))
 		return f.advice_ps + q * f.refault_ps / ONE;
 	eager = figures(r, shape, best_eager(r, shape));
 	return f.advice_ps + p * f.refault_ps / ONE + (ONE - p) * eager.advice_ps / ONE +
@@ -173,7 +168,7 @@ static bool allowed(const struct uz__return *r, enum uz__shape shape, unsigned i
 	if (!r->chooser[shape].cost[method].legal)
 		return false;
 	if (shape == SHAPE_PART || r->policy == UZ_RETURN_EAGER || r->pressed)
-		return !is_lazy(r, method);
+		return !uz__return_is_lazy(r, method);
 	return true;
 }
 
@@ -184,7 +179,7 @@ unsigned int uz__return_pick(const struct uz__return *r, enum uz__shape shape, b
 	lazy = lazy && shape == SHAPE_WHOLE && !r->pressed;
 	if (lazy && r->policy == UZ_RETURN_LAZY)
 		for (unsigned int m = 0; m < r->nr_methods; m++)
-			if (c->cost[m].legal && is_lazy(r, m))
+			if (c->cost[m].legal && uz__return_is_lazy(r, m))
 				return m;
 	if (lazy && r->policy == UZ_RETURN_AUTO)
 		return c->current;
@@ -242,7 +237,7 @@ void uz__return_gone(struct uz__return *r, enum uz__shape shape, unsigned int me
 	r->chooser[shape].spent_ns += spent_ns;
 	watch(&c->live.advice_ps, &c->calm.advice_ps, &c->nr_advice, c->probe.advice_ps,
 	      ps_a_frame(spent_ns, frames));
-	if (is_lazy(r, method))
+	if (uz__return_is_lazy(r, method))
 		r->lazy_frames += frames;
 	else
 		r->eager_frames += frames;
@@ -340,7 +335,7 @@ bool uz__return_decide(struct uz__return *r, enum uz__shape shape, uint64_t now_
 bool uz__return_look_due(struct uz__return *r, uint64_t now_ns)
 {
 	const struct uz__chooser *c = &r->chooser[SHAPE_WHOLE];
-	bool lazy = r->policy == UZ_RETURN_LAZY || is_lazy(r, c->current);
+	bool lazy = r->policy == UZ_RETURN_LAZY || uz__return_is_lazy(r, c->current);
 
 	if (!lazy || r->policy == UZ_RETURN_EAGER || now_ns < r->look_ns)
 		return false;

@@ -70,6 +70,11 @@ struct uz__return {
 
 void uz__return_init(struct uz__return *r, const struct uz_plat *pl);
 
+static inline bool uz__return_is_lazy(const struct uz__return *r, unsigned int method)
+{
+	return method < r->nr_methods && r->method[method].lazy;
+}
+
 /* The method for memory of that shape; @lazy: one that frees later will do. */
 unsigned int uz__return_pick(const struct uz__return *r, enum uz__shape shape, bool lazy);
 
