@@ -54,9 +54,14 @@ enum ablock_kind { MOVABLE, PINNED, CLEAN, EMPTY, NR_KINDS };
 #define LENT NR_KINDS
 #define NR_SHELVES (2 * NR_KINDS)
 
+static inline unsigned int uz__shelf_of(enum ablock_kind kind, bool lent)
+{
+	return kind + (lent ? LENT : 0);
+}
+
 static inline unsigned int uz__shelf(const struct ablock *ab)
 {
-	return ab->kind + (ab->in_region ? LENT : 0);
+	return uz__shelf_of(ab->kind, ab->in_region);
 }
 
 /* Where runs of a kind may go: into regions or outside; @begin: where nothing is yet, too. */

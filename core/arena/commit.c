@@ -50,10 +50,9 @@ void uz__mark_busy(struct uz__arena *a, uint32_t ablock, uint32_t mask, bool bus
 
 static uint32_t cold_of(const struct uz__arena *a, struct uz__place p)
 {
-	unsigned int shelf = p.lent ? LENT : 0;
-	uint32_t i = a->cold[shelf + p.kind];
+	uint32_t i = a->cold[uz__shelf_of(p.kind, p.lent)];
 
-	return i == NO_ABLOCK && p.begin ? a->cold[shelf + EMPTY] : i;
+	return i == NO_ABLOCK && p.begin ? a->cold[uz__shelf_of(EMPTY, p.lent)] : i;
 }
 
 /* Lazy pieces first, which are charged already, and cost little if the system let them be. */

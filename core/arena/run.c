@@ -30,11 +30,10 @@ static uint32_t tightest(const struct uz__arena *a, unsigned int shelf, uint32_t
 /* An empty block changes its kind only when no other of the kind has room. */
 static bool take_resident(struct uz__arena *a, struct uz__place p, uint32_t nr, uint32_t *first)
 {
-	unsigned int shelf = p.lent ? LENT : 0;
-	uint32_t i = tightest(a, shelf + p.kind, nr);
+	uint32_t i = tightest(a, uz__shelf_of(p.kind, p.lent), nr);
 
 	if (i == NO_ABLOCK && p.begin)
-		i = tightest(a, shelf + EMPTY, nr);
+		i = tightest(a, uz__shelf_of(EMPTY, p.lent), nr);
 	if (i == NO_ABLOCK)
 		return false;
 	*first = (uint32_t)uz__ablock_find(uz__ablock(a, i), nr);
@@ -94,7 +93,7 @@ static int on_side(struct uz__arena *a, struct uz__place p, uint32_t nr, unsigne
 	if (take_resident(a, p, nr, first))
 		return 0;
 	if (flags & UZ_ALLOC_RESIDENT ||
-	    (!p.begin && a->cold[p.kind + (p.lent ? LENT : 0)] == NO_ABLOCK))
+	    (!p.begin && a->cold[uz__shelf_of(p.kind, p.lent)] == NO_ABLOCK))
 		return -UZ_ENOSPC;
 	a->commit_stalls++;
 	r = uz__piece_commit(a, p, a->pub.plat->commit_bytes / PIECE_BYTES);
