@@ -84,20 +84,28 @@ static bool step(struct uz_dev *d, uint64_t now_ns, uint64_t end)
 	return more;
 }
 
+/* The last step. Background lock held, and let go of. */
+static bool evacuate(struct uz_store *s)
+{
+	bool trim = false, more = uz__evacuate_step(s, &trim);
+
+	uz_unlock(s->plat, &s->background);
+	if (trim)
+		uz_arena_trim(s->arena);
+	return more;
+}
+
 bool uz_dev_background(struct uz_dev *d, uint64_t now_ns, uint64_t budget_ns)
 {
 	struct uz_store *s = d->store;
 	struct uz_plat *pl = s->plat;
 	uint64_t end = pl->ops->now(pl) + budget_ns;
-	bool more = uz_arena_background(s->arena, budget_ns / 4), trim = false;
+	bool more = uz_arena_background(s->arena, budget_ns / 4);
 
 	more |= uz__wb_step(s, now_ns, end);
 	lock_behind(s);
 	more |= step(d, now_ns, end);
-	more |= uz__evacuate_step(s, &trim);
-	uz_unlock(pl, &s->background);
-	if (trim)
-		uz_arena_trim(s->arena);
+	more |= evacuate(s);
 	return more;
 }
 
@@ -105,7 +113,7 @@ bool uz_dev_background(struct uz_dev *d, uint64_t now_ns, uint64_t budget_ns)
 bool uz_store_background(struct uz_store *s, uint64_t now_ns, uint64_t budget_ns)
 {
 	struct uz_plat *pl = s->plat;
-	bool more = uz_arena_background(s->arena, budget_ns), trim = false;
+	bool more = uz_arena_background(s->arena, budget_ns);
 
 	more |= uz__wb_step(s, now_ns, pl->ops->now(pl) + budget_ns);
 	for (unsigned int i = 0; i < UZ_DISK_MAX; i++) {
@@ -120,10 +128,7 @@ bool uz_store_background(struct uz_store *s, uint64_t now_ns, uint64_t budget_ns
 		uz_unlock(pl, &s->background);
 	}
 	lock_behind(s);
-	more |= uz__evacuate_step(s, &trim);
-	uz_unlock(pl, &s->background);
-	if (trim)
-		uz_arena_trim(s->arena);
+	more |= evacuate(s);
 	return more;
 }
 
