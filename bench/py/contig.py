@@ -6,7 +6,7 @@ import os
 import random
 
 import tools
-from result import median
+from result import median, paired
 
 
 def quantiles(values, unit="ms"):
@@ -44,9 +44,8 @@ def move(c, grants, memory):
     latency(c, f"{memory}: 32,000 pages to move, p99", found, 25, 125, moved=mean(found, "moved"))
     rate = [x["moved"] * 4096 / x["ms"] for x in found]
     copy = [x["copied"] * 4096 / x["copy_ms"] for x in found]
-    ratio = median(a / b for a, b in zip(rate, copy))
     c.results.add("contig", f"{memory}: moved / bare memcpy", None, median(rate) / 1e6,
-                  median(copy) / 1e6, "memcpy, warm", ratio, 0.6, "GB/s")
+                  median(copy) / 1e6, "memcpy, warm", paired(rate, copy), 0.6, "GB/s")
 
 
 def trace(policy, grants, **more):
@@ -93,9 +92,8 @@ def beside(c, rounds):
     found = tools.lines("contig", what="io", rounds=rounds)
     recall, quiet = (tools.pick(found, case=k) for k in ("recall", "quiet"))
     rates = [[x["kiops"] for x in rows] for rows in (recall, quiet)]
-    ratio = median(a / b for a, b in zip(*rates))
     c.results.add("contig", "requests, a grant in each second", None, median(rates[0]),
-                  median(rates[1]), "without a grant", ratio, 0.98, "kIOPS",
+                  median(rates[1]), "without a grant", paired(*rates), 0.98, "kIOPS",
                   grant_p50_ms=median(x["grant_ms"] for x in recall))
     c.results.limit("contig", "longest request beside a grant", None,
                     max(x["worst_ms"] for x in recall), 1, "ms",
@@ -108,7 +106,7 @@ def lending(c, rounds):
     found = tools.lines("contig", what="lending", rounds=rounds)
     on, off = ([x[k] for x in found] for k in ("on", "off"))
     c.results.add("contig", "4k writes with a region", None, median(on), median(off), "without",
-                  median(a / b for a, b in zip(on, off)), 0.97, "kIOPS of CPU time")
+                  paired(on, off), 0.97, "kIOPS of CPU time")
 
 
 PIECE = 50  # grants between two lines of the log
