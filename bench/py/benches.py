@@ -213,17 +213,12 @@ def nbd_rows(c, data, found, missing, codec_us):
                     codec_us=codec_us)
 
 
-def control(c, mib):
-    (x,) = tools.lines("space", what="control", bytes_mib=mib)
-    return {"control_worst_gap_us": x["worst_gap_us"], f"control_memcpy_{mib}_mib_ms": x["memcpy_ms"]}
-
-
 def empty(c):
     found = tools.lines("space", what="empty", rounds=5)
     ram = max(x["ram_total_mib"] for x in found)
     c.results.limit("empty", "1 TiB disk: ram_total", None, ram, 8, "MiB")
     c.results.limit("empty", "1 TiB disk: time to create", None,
-                    median(x["create_ms"] for x in found), 50, "ms", **control(c, 2))
+                    median(x["create_ms"] for x in found), 50, "ms", **tools.control(2))
     c.results.limit("empty", "1 TiB disk: its map allocates", None,
                     max(x["map_grew_bytes"] for x in found), 0, "bytes")
     empty_served(c)
@@ -265,7 +260,7 @@ def attach(c):
     for data, path in c.sets.items():
         found = tools.lines("space", what="attach", data=path, rounds=5)
         c.results.limit("attach", "4 GiB disk half full", data, median(x["ms"] for x in found), 100,
-                        "ms", pages=found[0]["pages"], **control(c, 64))
+                        "ms", pages=found[0]["pages"], **tools.control(64))
 
 
 POOL_FIGURES = (("write", "mb_s", "MB/s"), ("read", "mb_s", "MB/s"), ("mixed", "mb_s", "MB/s"),

@@ -17,16 +17,11 @@ def quantiles(values, unit="ms"):
     return {**found, f"max_{unit}": v[-1], "samples": len(v)}
 
 
-def control(mib):
-    (x,) = tools.lines("space", what="control", bytes_mib=mib)
-    return {"control_worst_gap_ms": x["worst_gap_us"] / 1000, f"control_memcpy_{mib}_mib_ms": x["memcpy_ms"]}
-
-
 def latency(c, case, found, limit, mib, **more):
     q = quantiles([x["ms"] for x in found])
     c.results.limit("contig", case, None, q["p99_ms"], limit, "ms", **q,
                     **{"cpu_" + k: v for k, v in quantiles([x["cpu_ms"] for x in found]).items()},
-                    **control(mib), **more)
+                    **tools.control(mib), **more)
 
 
 def mean(found, key):
@@ -74,7 +69,7 @@ def policies(c, grants):
     ours, total = trace("guaranteed", grants)
     q = quantiles(ours)
     failures(c, "256 MiB of 1 GiB, requests, held pages", total)
-    c.results.limit("contig", "256 MiB of 1 GiB, p99", None, q["p99_ms"], 40, "ms", **q, **control(256))
+    c.results.limit("contig", "256 MiB of 1 GiB, p99", None, q["p99_ms"], 40, "ms", **q, **tools.control(256))
     share = total["move_percent"] + total["discard_percent"]
     c.results.add("contig", "region in use before a grant", None, share, 90, "limit", share / 90, 1.0, "%")
     cma, total = trace("cma", grants, retry=1, deadline_ms=10000)
@@ -99,7 +94,7 @@ def beside(c, rounds):
                     max(x["worst_ms"] for x in recall), 1, "ms",
                     median_of_rounds_ms=median(x["worst_ms"] for x in recall),
                     longest_without_a_grant_ms=max(x["worst_ms"] for x in quiet),
-                    median_without_a_grant_ms=median(x["worst_ms"] for x in quiet), **control(256))
+                    median_without_a_grant_ms=median(x["worst_ms"] for x in quiet), **tools.control(256))
 
 
 def lending(c, rounds):

@@ -30,6 +30,12 @@ def pick(found, **want):
     return [x for x in found if all(x.get(k) == v for k, v in want.items())]
 
 
+def control(mib):
+    """What this machine does meanwhile to who only looks at the clock, or copies so much."""
+    (x,) = lines("space", what="control", bytes_mib=mib)
+    return {"control_worst_gap_us": x["worst_gap_us"], f"control_memcpy_{mib}_mib_ms": x["memcpy_ms"]}
+
+
 @contextlib.contextmanager
 def zram():
     """(number, None) of a new kernel device, or (None, why not). It is gone afterwards."""
