@@ -44,7 +44,7 @@ struct side {
 	uint64_t cycle_ns[CYCLES_MAX];
 	bool tried;
 	uint32_t *run;
-	uint64_t nr, piece_runs, total_runs;
+	uint64_t piece_runs, total_runs;
 	bool used; /* the system has this method here */
 };
 
@@ -127,11 +127,12 @@ static struct uz_host_config config_of(const char *backing, char *path, size_t b
 static bool has_method(struct side *s, unsigned int method)
 {
 	struct uz_range v = { s->a->base + (64 << 20), 2 << 20 };
+	int r;
 
 	BENCH_CHECK(!s->below->commit(uz_host_plat(s->host), v.p, v.len), "no memory");
-	method = s->below->give_back(uz_host_plat(s->host), method, &v, 1) == 0;
+	r = s->below->give_back(uz_host_plat(s->host), method, &v, 1);
 	s->below->decommit(uz_host_plat(s->host), v.p, v.len);
-	return method;
+	return r == 0;
 }
 
 static void open_side(struct side *s, unsigned int method, const char *backing)
@@ -248,20 +249,13 @@ static void count(struct side *s)
 	s->spent_ns = 0;
 }
 
-static int by_value(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 static void emit(struct side *s, uint64_t wall_ms)
 {
 	uint64_t cost_ns;
 	struct uz_arena_stats st;
 	double away, resident = (double)uz_host_resident(s->host);
 
-	qsort(s->cycle_ns, nr_counted, sizeof(uint64_t), by_value);
+	qsort(s->cycle_ns, nr_counted, sizeof(uint64_t), bench_compare_u64);
 	cost_ns = s->cycle_ns[nr_counted / 2] * nr_counted + s->trial_ns;
 	uz_arena_stats(s->a, &st);
 	away = (double)(s->total_runs * UZ_RUN_MAX << UZ_FRAME_SHIFT) - (double)st.used_bytes;
@@ -287,7 +281,6 @@ static void open_all(uint64_t piece_runs, uint64_t mib)
 		sides[i].piece_runs = piece_runs;
 		sides[i].total_runs = runs;
 		sides[i].run = bench_alloc(runs * sizeof(uint32_t));
-		memset(sides[i].run, 0, runs * sizeof(uint32_t));
 		open_side(&sides[i], i, backing);
 	}
 }
