@@ -87,6 +87,15 @@ bool grant_load_write(struct grant_disk *d, struct uz_stream *st, uint32_t page)
 	return r == 0;
 }
 
+uint64_t grant_load_write_all(struct grant_disk *d, struct uz_stream *st)
+{
+	uint64_t refused = 0;
+
+	for (uint32_t i = 0; i < d->nr; i++)
+		refused += !grant_load_write(d, st, i);
+	return refused;
+}
+
 void grant_load_discard(struct grant_disk *d, struct uz_stream *st)
 {
 	CHECK_EQ(uz_dev_discard(d->dev, st, 0, uz_dev_size(d->dev)), 0);

@@ -51,6 +51,8 @@ void grant_load_close(struct grant_load *l);
 
 /* Writes the next sequence to a page; false: no room, the page is as it was. */
 bool grant_load_write(struct grant_disk *d, struct uz_stream *st, uint32_t page);
+/* The next sequence to all pages of a disk; how many had no room. */
+uint64_t grant_load_write_all(struct grant_disk *d, struct uz_stream *st);
 void grant_load_discard(struct grant_disk *d, struct uz_stream *st);
 /* Reads a page and compares all of it. */
 void grant_load_check(struct grant_disk *d, struct uz_stream *st, uint32_t page);

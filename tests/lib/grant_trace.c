@@ -36,15 +36,6 @@ static uint32_t page_of(struct test_rng *rng, const struct grant_disk *d)
 	return (uint32_t)test_below(rng, d->nr);
 }
 
-static uint64_t write_all(struct grant_disk *d, struct uz_stream *st)
-{
-	uint64_t refused = 0;
-
-	for (uint32_t i = 0; i < d->nr; i++)
-		refused += !grant_load_write(d, st, i);
-	return refused;
-}
-
 static void io_request(struct worker *w)
 {
 	struct grant_load *l = &w->t->l;
@@ -69,7 +60,7 @@ static void *io_main(void *arg)
 		if (uz_load_acquire(&t->rewrite)) {
 			pthread_barrier_wait(&t->step);
 			pthread_barrier_wait(&t->step);
-			w->refused += write_all(&t->l.disk[1], w->st);
+			w->refused += grant_load_write_all(&t->l.disk[1], w->st);
 			pthread_barrier_wait(&t->step);
 		} else {
 			io_request(w);
@@ -90,7 +81,7 @@ static void spread(struct trace *t)
 	grant_load_discard(&t->l.disk[1], t->l.rig.st);
 	uz_store_release(&t->rewrite, false);
 	pthread_barrier_wait(&t->step);
-	t->out->refused += write_all(&t->l.disk[0], t->l.rig.st);
+	t->out->refused += grant_load_write_all(&t->l.disk[0], t->l.rig.st);
 	pthread_barrier_wait(&t->step);
 }
 
