@@ -23,11 +23,6 @@
 
 static struct dev_rig rig;
 
-static uint64_t in(uint64_t ns)
-{
-	return rig.fault.plat.ops->now(&rig.fault.plat) + ns;
-}
-
 /* Data is spread over it, so that grants have something to move. */
 static int make(const char *name, uint64_t bytes, struct uz_region **region)
 {
@@ -53,15 +48,14 @@ static void grants(struct uz_region *region, struct test_rng *rng, uint32_t nr)
 		uint64_t bytes = 1 + test_below(rng, REGION / 2);
 
 		for (int k = 0; k < 2; k++) {
-			r = uz_store_contig_alloc(rig.store, region, bytes, in(10000 * MS), &g[k],
-						  &why);
+			r = dev_rig_grant(&rig, region, bytes, 10000 * MS, &g[k], &why);
 			CHECK_MSG(r == 0, "grant %u of %llu bytes: %d, promised %llu of %llu", i,
 				  (unsigned long long)bytes, r,
 				  (unsigned long long)why.promised_bytes,
 				  (unsigned long long)why.limit_bytes);
 			check_promise(&why);
 		}
-		uz_store_background(rig.store, in(0), MS);
+		uz_store_background(rig.store, dev_rig_in(&rig, 0), MS);
 		CHECK_EQ(uz_contig_free(region, g[0].id), 0);
 		CHECK_EQ(uz_contig_free(region, g[1].id), 0);
 		CHECK_EQ(uz_contig_free(region, g[1].id), -ENOENT);
@@ -77,7 +71,7 @@ static void grant_fails(struct uz_region *region)
 	int r;
 
 	fault_plat_fail(&rig.fault, FAULT_DECOMMIT, 1, FAULT_ALWAYS, -ENOMEM);
-	r = uz_store_contig_alloc(rig.store, region, REGION, in(10000 * MS), &g, &why);
+	r = dev_rig_grant(&rig, region, REGION, 10000 * MS, &g, &why);
 	CHECK_EQ(r, -ENOMEM);
 	CHECK_EQ(why.error, r);
 	CHECK(fault_plat_fired(&rig.fault, FAULT_DECOMMIT));
@@ -104,7 +98,7 @@ static void run(const char *pool, struct test_rng *rng)
 	CHECK_EQ(make("cam0", 2 * LIMIT, &region), -ENOSPC);
 	CHECK_EQ(make("cam0", REGION, &region), 0);
 	CHECK_EQ(make("cam0", REGION, &other), -EEXIST);
-	CHECK_EQ(uz_store_contig_alloc(rig.store, region, REGION + 1, in(MS), &g, &why), -EINVAL);
+	CHECK_EQ(dev_rig_grant(&rig, region, REGION + 1, MS, &g, &why), -EINVAL);
 	writers_open();
 	writers_fill(0, PAGES);
 	grant_fails(region);
@@ -121,7 +115,7 @@ static void run(const char *pool, struct test_rng *rng)
 	       (unsigned long long)rs.lend_refused);
 	CHECK(rs.pgmigrate_success > 0 && rs.lend_refused > 0);
 	writers_check(0, PAGES);
-	CHECK_EQ(uz_store_contig_alloc(rig.store, region, REGION, in(10000 * MS), &g, &why), 0);
+	CHECK_EQ(dev_rig_grant(&rig, region, REGION, 10000 * MS, &g, &why), 0);
 	CHECK_EQ(uz_store_region_destroy(rig.store, region), -EBUSY);
 	CHECK_EQ(uz_contig_free(region, g.id), 0);
 	CHECK_EQ(uz_store_region_destroy(rig.store, region), 0);
@@ -153,8 +147,7 @@ static void run_late(const char *pool, bool busy)
 	writers_fill(0, PAGES);
 	if (busy)
 		writers_start();
-	while (uz_store_contig_alloc(rig.store, region, REGION, in(++late * MS / 4), &g, &why) <
-	       0) {
+	while (dev_rig_grant(&rig, region, REGION, ++late * MS / 4, &g, &why) < 0) {
 		CHECK_EQ(why.error, -EBUSY);
 		check_promise(&why);
 		if (busy)
@@ -197,9 +190,7 @@ static void grant_all(struct uz_region *region, uint64_t bytes)
 	uint64_t nr = REGION / bytes;
 
 	for (uint64_t i = 0; i < nr; i++)
-		CHECK_EQ(uz_store_contig_alloc(rig.store, region, bytes, in(10000 * MS), &g[i],
-					       &why),
-			 0);
+		CHECK_EQ(dev_rig_grant(&rig, region, bytes, 10000 * MS, &g[i], &why), 0);
 	uz_region_stats(region, &rs);
 	CHECK_EQ(rs.used, rs.count);
 	CHECK_EQ(rs.lent_discard + rs.lent_move, 0);

@@ -35,13 +35,12 @@ static void *hold(void *arg)
 
 static pthread_t start_holder(void)
 {
-	struct uz_plat *pl = &l.rig.fault.plat;
 	pthread_t thread;
 
 	CHECK_EQ(pthread_create(&thread, NULL, hold, NULL), 0);
 	while (!uz_load_acquire(&holding))
-		uz_nap(pl, pl->ops->now(pl) + 100000);
-	uz_nap(pl, pl->ops->now(pl) + 20000000);
+		uz_nap(&l.rig.fault.plat, dev_rig_in(&l.rig, 100000));
+	uz_nap(&l.rig.fault.plat, dev_rig_in(&l.rig, 20000000));
 	return thread;
 }
 

@@ -59,7 +59,7 @@ int main(void)
 
 		CHECK_EQ(uz_dev_set_backing(rig.dev, &b.dev, "m", UZ_BACKING_FORMAT), 0);
 		while (n % 64 == 0 && uz_load(&written) == before)
-			uz_nap(&rig.fault.plat, rig.fault.plat.ops->now(&rig.fault.plat) + 100000);
+			uz_nap(&rig.fault.plat, dev_rig_in(&rig, 100000));
 		CHECK_EQ(uz_dev_drop_backing(rig.dev), 0);
 	}
 	uz_store_release(&stop, true);

@@ -27,11 +27,6 @@
 
 static struct dev_rig rig;
 
-static uint64_t in(uint64_t ns)
-{
-	return rig.fault.plat.ops->now(&rig.fault.plat) + ns;
-}
-
 static int memory(uint64_t bytes, int seals)
 {
 	int fd = memfd_create("caller", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -119,12 +114,12 @@ static void use(struct uz_region *region, char *map, uint64_t bytes)
 	struct uz_contig_failure why;
 	struct uz_grant g;
 
-	CHECK_EQ(uz_store_contig_alloc(rig.store, region, bytes, in(10000 * MS), &g, &why), 0);
+	CHECK_EQ(dev_rig_grant(&rig, region, bytes, 10000 * MS, &g, &why), 0);
 	CHECK(g.offset_bytes + bytes <= REGION && g.offset_bytes % UZ_FRAME_SIZE == 0);
 	map += OFFSET + g.offset_bytes;
 	memset(map, 0x5a, bytes);
 	usleep(20000);
-	uz_store_background(rig.store, in(0), MS);
+	uz_store_background(rig.store, dev_rig_in(&rig, 0), MS);
 	for (uint64_t i = 0; i < bytes; i++)
 		CHECK(map[i] == 0x5a);
 	CHECK(ram_total() <= LIMIT);

@@ -26,11 +26,6 @@
 static struct dev_rig rig;
 static struct test_backing backing;
 
-static uint64_t in(uint64_t ns)
-{
-	return rig.fault.plat.ops->now(&rig.fault.plat) + ns;
-}
-
 static void open_disk(uint64_t limit_bytes, bool backed)
 {
 	struct dev_rig_config c = { .size_bytes = (uint64_t)PAGES << UZ_PAGE_SHIFT,
@@ -92,12 +87,6 @@ static void fill_with_copies(void)
 	writers_fill(PAGES / 2, PAGES);
 }
 
-static int grant(struct uz_region *region, uint64_t bytes, uint64_t ns, struct uz_grant *g,
-		 struct uz_contig_failure *why)
-{
-	return uz_store_contig_alloc(rig.store, region, bytes, in(ns), g, why);
-}
-
 static void apart(void)
 {
 	struct uz_region *region;
@@ -136,7 +125,7 @@ static void spread(void)
 	writers_fill(0, PAGES);
 	st = stats(region);
 	check_part(st.lent_move, used_frames());
-	CHECK_EQ(grant(region, REGION, 10000 * MS, &g, &why), -EBUSY);
+	CHECK_EQ(dev_rig_grant(&rig, region, REGION, 10000 * MS, &g, &why), -EBUSY);
 	CHECK_EQ(stats(region).pgmigrate_success, 0);
 	CHECK_EQ(stats(region).lent_move, st.lent_move);
 	close_disk(region);
@@ -152,7 +141,7 @@ static void gcma(void)
 	region = make(UZ_CONTIG_GCMA, false);
 	fill_with_copies();
 	CHECK(stats(region).lent_discard > 0);
-	CHECK_EQ(grant(region, REGION, 10000 * MS, &g, &why), 0);
+	CHECK_EQ(dev_rig_grant(&rig, region, REGION, 10000 * MS, &g, &why), 0);
 	CHECK_EQ(stats(region).pgmigrate_success, 0);
 	CHECK_EQ(stats(region).lent_discard, 0);
 	CHECK_EQ(uz_contig_free(region, g.id), 0);
@@ -218,7 +207,7 @@ static void with_a_pin(struct uz_region *region, uint32_t first, bool waits)
 	held.slot = hold(page, &held.word);
 	if (waits)
 		CHECK_EQ(pthread_create(&thread, NULL, let_go, NULL), 0);
-	CHECK_EQ(grant(region, REGION, 10000 * MS, &g, &why), waits ? 0 : -EBUSY);
+	CHECK_EQ(dev_rig_grant(&rig, region, REGION, 10000 * MS, &g, &why), waits ? 0 : -EBUSY);
 	if (waits) {
 		CHECK_EQ(pthread_join(thread, NULL), 0);
 		CHECK(stats(region).stage_ns[UZ_STAGE_PIN] >= 5 * MS);
@@ -227,7 +216,7 @@ static void with_a_pin(struct uz_region *region, uint32_t first, bool waits)
 	}
 	CHECK(why.nr_culprits > 0);
 	CHECK(why.culprit[0].owner == page && why.culprit[0].client[0] == 'd');
-	CHECK_EQ(grant(region, REGION / 2, 0, &g, &why), 0);
+	CHECK_EQ(dev_rig_grant(&rig, region, REGION / 2, 0, &g, &why), 0);
 	CHECK(g.first > first);
 	CHECK(stats(region).pgmigrate_fail > 0);
 	CHECK_EQ(uz_contig_free(region, g.id), 0);
@@ -286,7 +275,7 @@ static void halves(void)
 
 	open_disk(LIMIT, false);
 	region = make(UZ_CONTIG_GUARANTEED, true);
-	CHECK_EQ(grant(region, 1, 1000 * MS, &g, &why), 0);
+	CHECK_EQ(dev_rig_grant(&rig, region, 1, 1000 * MS, &g, &why), 0);
 	chase.ablock = g.first;
 	CHECK_EQ(uz_contig_free(region, g.id), 0);
 	writers_fill(0, PAGES);
@@ -294,7 +283,7 @@ static void halves(void)
 	chase.slot = uz__slot_at(rig.dev, other_page_in(chase.ablock, page));
 	held.slot = hold(page, &held.word);
 	CHECK_EQ(pthread_create(&thread, NULL, chase_page, NULL), 0);
-	CHECK_EQ(grant(region, REGION, 1000 * MS, &g, &why), -EBUSY);
+	CHECK_EQ(dev_rig_grant(&rig, region, REGION, 1000 * MS, &g, &why), -EBUSY);
 	uz_store_release(&chase.stop, true);
 	CHECK_EQ(pthread_join(thread, NULL), 0);
 	CHECK(chase.word);
@@ -302,13 +291,13 @@ static void halves(void)
 	CHECK(uz_window_half(uz_store_arena(rig.store), &half, &to));
 	CHECK_EQ(half, chase.ablock);
 	CHECK_EQ(uz_arena_check(uz_store_arena(rig.store)), 0);
-	CHECK_EQ(grant(region, 1, 10 * MS, &g, &why), -EBUSY);
+	CHECK_EQ(dev_rig_grant(&rig, region, 1, 10 * MS, &g, &why), -EBUSY);
 	uz__slot_unlock(chase.slot, chase.word);
-	uz_store_background(rig.store, in(0), MS);
+	uz_store_background(rig.store, dev_rig_in(&rig, 0), MS);
 	CHECK(!uz_window_half(uz_store_arena(rig.store), &half, &to));
 	uz__slot_unlock(held.slot, held.word);
 	CHECK_EQ(uz_store_check(rig.store), 0);
-	CHECK_EQ(grant(region, REGION, 10000 * MS, &g, &why), 0);
+	CHECK_EQ(dev_rig_grant(&rig, region, REGION, 10000 * MS, &g, &why), 0);
 	CHECK(why.promised_bytes <= why.limit_bytes);
 	CHECK_EQ(uz_contig_free(region, g.id), 0);
 	close_disk(region);
@@ -323,7 +312,7 @@ static void cma(bool waits)
 
 	open_disk(LIMIT, false);
 	region = make(waits ? UZ_CONTIG_GUARANTEED : UZ_CONTIG_CMA, true);
-	CHECK_EQ(grant(region, 1, 1000 * MS, &g, &why), 0);
+	CHECK_EQ(dev_rig_grant(&rig, region, 1, 1000 * MS, &g, &why), 0);
 	first = g.first;
 	CHECK_EQ(uz_contig_free(region, g.id), 0);
 	CHECK_EQ(stats(region).reserved, waits ? stats(region).count : 0);
@@ -344,7 +333,7 @@ static void cma_full(void)
 	region = make(UZ_CONTIG_CMA, true);
 	writers_fill(0, PAGES);
 	CHECK_EQ(stats(region).lend_refused, 0);
-	CHECK_EQ(grant(region, REGION, 1000 * MS, &g, &why), -ENOMEM);
+	CHECK_EQ(dev_rig_grant(&rig, region, REGION, 1000 * MS, &g, &why), -ENOMEM);
 	CHECK_EQ(stats(region).used, 0);
 	close_disk(region);
 }
@@ -369,7 +358,7 @@ static void charged(void)
 	CHECK(nr > 0 && nr < (LIMIT - REGION) / UZ_FRAME_SIZE);
 	CHECK_EQ(uz_scratch_alloc(a, UZ_FRAME_SIZE, &p), -ENOSPC);
 	CHECK_EQ(uz_store_check(rig.store), 0);
-	CHECK_EQ(grant(region, REGION, 10000 * MS, &g, &why), 0);
+	CHECK_EQ(dev_rig_grant(&rig, region, REGION, 10000 * MS, &g, &why), 0);
 	CHECK(stats(region).pgmigrate_success > 0);
 	CHECK_EQ(uz_contig_free(region, g.id), 0);
 	CHECK_EQ(uz_arena_charge(a, -(int64_t)(nr << UZ_FRAME_SHIFT)), 0);
@@ -397,7 +386,7 @@ static void evac(void)
 	CHECK_EQ(uz_store_region_create(rig.store, &c, &other), 0);
 	writers_fill(0, PAGES);
 	for (int i = 0; i < 1000 && stats(region).evac_avail < stats(region).evac_min; i++)
-		uz_store_background(rig.store, in(0), MS);
+		uz_store_background(rig.store, dev_rig_in(&rig, 0), MS);
 	st = stats(other);
 	printf("evac: %llu pages, at least %llu\n", (unsigned long long)st.evac_avail,
 	       (unsigned long long)st.evac_min);
@@ -421,13 +410,13 @@ static void figures(void)
 	open_disk(LIMIT, false);
 	region = make(UZ_CONTIG_GUARANTEED, true);
 	writers_fill(0, PAGES);
-	CHECK_EQ(grant(region, REGION / 2, 10000 * MS, &g[0], &why), 0);
-	CHECK_EQ(grant(region, REGION, 0, &g[1], &why), -ENOMEM);
-	CHECK_EQ(grant(region, 1, 10000 * MS, &g[1], &why), 0);
+	CHECK_EQ(dev_rig_grant(&rig, region, REGION / 2, 10000 * MS, &g[0], &why), 0);
+	CHECK_EQ(dev_rig_grant(&rig, region, REGION, 0, &g[1], &why), -ENOMEM);
+	CHECK_EQ(dev_rig_grant(&rig, region, 1, 10000 * MS, &g[1], &why), 0);
 	uz_region_bitmap(region, bits, 2);
 	CHECK_EQ(uz_popcount(bits[0]) + uz_popcount(bits[1]), nr / 2 + 1);
 	uz_lock(rig.store->plat, &rig.store->background);
-	CHECK_EQ(grant(region, 1, 5 * MS, &g[1], &why), -EBUSY);
+	CHECK_EQ(dev_rig_grant(&rig, region, 1, 5 * MS, &g[1], &why), -EBUSY);
 	uz_unlock(rig.store->plat, &rig.store->background);
 	st = stats(region);
 	CHECK_EQ(st.cma_alloc_success, 2);

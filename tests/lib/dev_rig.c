@@ -101,3 +101,14 @@ struct uz_dev_stats dev_rig_stats(struct dev_rig *rig)
 	uz_dev_stats(rig->dev, &st);
 	return st;
 }
+
+uint64_t dev_rig_in(struct dev_rig *rig, uint64_t ns)
+{
+	return rig->fault.plat.ops->now(&rig->fault.plat) + ns;
+}
+
+int dev_rig_grant(struct dev_rig *rig, struct uz_region *region, uint64_t bytes, uint64_t ns,
+		  struct uz_grant *g, struct uz_contig_failure *why)
+{
+	return uz_store_contig_alloc(rig->store, region, bytes, dev_rig_in(rig, ns), g, why);
+}

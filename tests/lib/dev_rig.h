@@ -6,6 +6,7 @@
 #ifndef UZ_TEST_DEV_RIG_H
 #define UZ_TEST_DEV_RIG_H
 
+#include <uz/contig.h>
 #include <uz/device.h>
 #include <uz/host.h>
 
@@ -44,5 +45,12 @@ void dev_rig_adopt(struct dev_rig *rig);
 unsigned int dev_rig_codec(struct dev_rig *rig, const char *name, int32_t level, bool checksum);
 
 struct uz_dev_stats dev_rig_stats(struct dev_rig *rig);
+
+/* The store's time in @ns from now, such as for a deadline. */
+uint64_t dev_rig_in(struct dev_rig *rig, uint64_t ns);
+
+/* As uz_store_contig_alloc with a deadline in @ns from now. */
+int dev_rig_grant(struct dev_rig *rig, struct uz_region *region, uint64_t bytes, uint64_t ns,
+		  struct uz_grant *g, struct uz_contig_failure *why);
 
 #endif

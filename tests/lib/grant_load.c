@@ -264,10 +264,9 @@ void grant_load_close(struct grant_load *l)
 int grant_load_grant(struct grant_load *l, uint64_t bytes, uint64_t ms, struct uz_grant *g,
 		     struct uz_contig_failure *why, uint64_t *ns)
 {
-	struct uz_plat *pl = &l->rig.fault.plat;
-	uint64_t start = pl->ops->now(pl);
-	int r = uz_store_contig_alloc(l->rig.store, l->region, bytes, start + ms * 1000000, g, why);
+	uint64_t start = dev_rig_in(&l->rig, 0);
+	int r = dev_rig_grant(&l->rig, l->region, bytes, ms * 1000000, g, why);
 
-	*ns = pl->ops->now(pl) - start;
+	*ns = dev_rig_in(&l->rig, 0) - start;
 	return r;
 }
