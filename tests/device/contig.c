@@ -84,16 +84,12 @@ static void grant_fails(struct uz_region *region)
 
 static void run(const char *pool, struct test_rng *rng)
 {
-	struct dev_rig_config c = { .size_bytes = (uint64_t)PAGES << UZ_PAGE_SHIFT,
-				    .limit_bytes = LIMIT,
-				    .pool = pool };
 	struct uz_region_stats rs;
 	struct uz_contig_failure why;
 	struct uz_region *region, *other;
 	struct uz_grant g;
 
-	dev_rig_open(&rig, &c);
-	writers_disk(&rig);
+	writers_disk(&rig, (struct dev_rig_config){ .limit_bytes = LIMIT, .pool = pool });
 	CHECK_EQ(make("", REGION, &region), -EINVAL);
 	CHECK_EQ(make("cam0", 2 * LIMIT, &region), -ENOSPC);
 	CHECK_EQ(make("cam0", REGION, &region), 0);
@@ -130,17 +126,13 @@ static void run(const char *pool, struct test_rng *rng)
  */
 static void run_late(const char *pool, bool busy)
 {
-	struct dev_rig_config c = { .size_bytes = (uint64_t)PAGES << UZ_PAGE_SHIFT,
-				    .limit_bytes = LIMIT,
-				    .pool = pool };
 	struct uz_contig_failure why;
 	struct uz_region_stats rs;
 	struct uz_region *region;
 	struct uz_grant g;
 	uint64_t late = 0;
 
-	dev_rig_open(&rig, &c);
-	writers_disk(&rig);
+	writers_disk(&rig, (struct dev_rig_config){ .limit_bytes = LIMIT, .pool = pool });
 	CHECK_EQ(make("cam0", REGION, &region), 0);
 	if (busy)
 		writers_open();
@@ -173,15 +165,6 @@ static void run_late(const char *pool, bool busy)
 	dev_rig_close(&rig);
 }
 
-/* The last quarter of pages stays in memory, copies of the others fill what is free. */
-static void fill_with_copies(void)
-{
-	writers_fill(0, PAGES / 4 * 3);
-	CHECK(uz_dev_writeback(rig.dev, UZ_WRITEBACK_ALL, 0) > 0);
-	writers_check(0, PAGES / 4 * 3);
-	writers_fill(PAGES / 4 * 3, PAGES);
-}
-
 static void grant_all(struct uz_region *region, uint64_t bytes)
 {
 	struct uz_contig_failure why;
@@ -202,20 +185,16 @@ static void grant_all(struct uz_region *region, uint64_t bytes)
 
 static void run_backed(const char *pool)
 {
-	struct dev_rig_config c = { .size_bytes = (uint64_t)PAGES << UZ_PAGE_SHIFT,
-				    .limit_bytes = LIMIT,
-				    .pool = pool,
-				    .checksum = true };
+	struct dev_rig_config c = { .limit_bytes = LIMIT, .pool = pool, .checksum = true };
 	struct test_backing backing;
 	struct uz_region_stats rs;
 	struct uz_region *region;
 
-	dev_rig_open(&rig, &c);
-	writers_disk(&rig);
+	writers_disk(&rig, c);
 	test_backing_open(&backing, (uint64_t)(PAGES + 1) << UZ_PAGE_SHIFT);
 	CHECK_EQ(uz_dev_set_backing(rig.dev, &backing.dev, "memory", 0), 0);
 	CHECK_EQ(make("cam0", REGION, &region), 0);
-	fill_with_copies();
+	writers_fill_copies(PAGES / 4 * 3); /* they fill what is free */
 	uz_region_stats(region, &rs);
 	printf("%s, backed: %llu pages of copies and %llu others lent\n", pool,
 	       (unsigned long long)rs.lent_discard, (unsigned long long)rs.lent_move);

@@ -128,10 +128,7 @@ static void use(struct uz_region *region, char *map, uint64_t bytes)
 
 static void keeps(const char *pool, struct test_rng *rng)
 {
-	struct dev_rig_config c = { .size_bytes = (uint64_t)PAGES << UZ_PAGE_SHIFT,
-				    .limit_bytes = LIMIT,
-				    .pool = pool,
-				    .private_memory = true };
+	struct dev_rig_config c = { .limit_bytes = LIMIT, .pool = pool, .private_memory = true };
 	int fd = memory(SIZE, F_SEAL_SHRINK | F_SEAL_GROW);
 	char *map = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	struct uz_region_stats st;
@@ -140,8 +137,7 @@ static void keeps(const char *pool, struct test_rng *rng)
 
 	CHECK(map != MAP_FAILED);
 	memset(map, 1, OFFSET);
-	dev_rig_open(&rig, &c);
-	writers_disk(&rig);
+	writers_disk(&rig, c);
 	writers_open();
 	refusals();
 	alone = ram_total();

@@ -19,13 +19,9 @@ static uint64_t now(void)
 
 static void run(const char *pool)
 {
-	struct dev_rig_config c = { .size_bytes = (uint64_t)WRITERS_PAGES << UZ_PAGE_SHIFT,
-				    .limit_bytes = LIMIT,
-				    .pool = pool };
 	uint64_t end;
 
-	dev_rig_open(&rig, &c);
-	writers_disk(&rig);
+	writers_disk(&rig, (struct dev_rig_config){ .limit_bytes = LIMIT, .pool = pool });
 	writers_open();
 	writers_fill(0, WRITERS_PAGES);
 	writers_start();

@@ -119,15 +119,12 @@ static void print(const char *what, const uint64_t *ns, uint64_t nr)
 int main(void)
 {
 	static uint64_t took[GRANTS_MAX], work_ns[GRANTS_MAX];
-	struct dev_rig_config c = { .size_bytes = (uint64_t)PAGES << UZ_PAGE_SHIFT,
-				    .limit_bytes = LIMIT };
 	struct uz_region_config rc = { .name = "cam0", .bytes = REGION };
 	uint64_t nr = test_scale(200, 400, GRANTS_MAX);
 	struct uz_region *region;
 
 	test_start();
-	dev_rig_open(&rig, &c);
-	writers_disk(&rig);
+	writers_disk(&rig, (struct dev_rig_config){ .limit_bytes = LIMIT });
 	codec[0] = dev_rig_codec(&rig, "zstd", 9, false);
 	codec[1] = dev_rig_codec(&rig, "lz4hc", 9, false);
 	CHECK_EQ(uz_store_region_create(rig.store, &rc, &region), 0);

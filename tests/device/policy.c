@@ -28,11 +28,7 @@ static struct test_backing backing;
 
 static void open_disk(uint64_t limit_bytes, bool backed)
 {
-	struct dev_rig_config c = { .size_bytes = (uint64_t)PAGES << UZ_PAGE_SHIFT,
-				    .limit_bytes = limit_bytes };
-
-	dev_rig_open(&rig, &c);
-	writers_disk(&rig);
+	writers_disk(&rig, (struct dev_rig_config){ .limit_bytes = limit_bytes });
 	if (!backed)
 		return;
 	test_backing_open(&backing, (uint64_t)(PAGES + 1) << UZ_PAGE_SHIFT);
@@ -78,15 +74,6 @@ static uint64_t used_frames(void)
 	return st.used_bytes / UZ_FRAME_SIZE;
 }
 
-/* Half of the disk on the backing only by name: copies of it are in memory. */
-static void fill_with_copies(void)
-{
-	writers_fill(0, PAGES / 2);
-	CHECK(uz_dev_writeback(rig.dev, UZ_WRITEBACK_ALL, 0) > 0);
-	writers_check(0, PAGES / 2);
-	writers_fill(PAGES / 2, PAGES);
-}
-
 static void apart(void)
 {
 	struct uz_region *region;
@@ -94,7 +81,7 @@ static void apart(void)
 
 	open_disk(LIMIT, true);
 	region = make(UZ_CONTIG_GUARANTEED, false);
-	fill_with_copies();
+	writers_fill_copies(PAGES / 2);
 	st = stats(region);
 	printf("apart: %llu pages moved at need, %llu dropped, of %llu\n",
 	       (unsigned long long)st.lent_move, (unsigned long long)st.lent_discard,
@@ -139,7 +126,7 @@ static void gcma(void)
 
 	open_disk(LIMIT, true);
 	region = make(UZ_CONTIG_GCMA, false);
-	fill_with_copies();
+	writers_fill_copies(PAGES / 2);
 	CHECK(stats(region).lent_discard > 0);
 	CHECK_EQ(dev_rig_grant(&rig, region, REGION, 10000 * MS, &g, &why), 0);
 	CHECK_EQ(stats(region).pgmigrate_success, 0);

@@ -172,16 +172,13 @@ static void background(void)
 /* Beside background work, which recompresses too, and a codec that comes and goes. */
 static void race(const char *pool)
 {
-	struct dev_rig_config c = { .size_bytes = (uint64_t)WRITERS_PAGES << UZ_PAGE_SHIFT,
-				    .limit_bytes = 40ull << 20,
-				    .pool = pool };
+	struct dev_rig_config c = { .limit_bytes = 40ull << 20, .pool = pool };
 	uint64_t refused = writers_refused();
 	int zstd;
 
-	dev_rig_open(&rig, &c);
+	writers_disk(&rig, c);
 	zstd = (int)dev_rig_codec(&rig, "zstd", 1, false);
 	CHECK_EQ(uz_dev_set_recompress(rig.dev, zstd, HOUR, 0, 1), 0);
-	writers_disk(&rig);
 	writers_open();
 	writers_fill(0, WRITERS_PAGES);
 	writers_start();

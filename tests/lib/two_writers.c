@@ -73,8 +73,10 @@ static void *work(void *arg)
 	return NULL;
 }
 
-void writers_disk(struct dev_rig *on)
+void writers_disk(struct dev_rig *on, struct dev_rig_config c)
 {
+	c.size_bytes = (uint64_t)WRITERS_PAGES << UZ_PAGE_SHIFT;
+	dev_rig_open(on, &c);
 	rig = on;
 	memset(version, 0, sizeof(version));
 }
@@ -91,6 +93,14 @@ void writers_fill(uint32_t first, uint32_t end)
 {
 	for (uint32_t page = first; page < end; page++)
 		write_page(rig->st, page);
+}
+
+void writers_fill_copies(uint32_t copies)
+{
+	writers_fill(0, copies);
+	CHECK(uz_dev_writeback(rig->dev, UZ_WRITEBACK_ALL, 0) > 0);
+	writers_check(0, copies);
+	writers_fill(copies, WRITERS_PAGES);
 }
 
 void writers_start(void)

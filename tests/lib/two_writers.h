@@ -11,12 +11,14 @@
 
 #define WRITERS_PAGES 24576u
 
-/* All that follows is for this disk, which is new and has WRITERS_PAGES. */
-void writers_disk(struct dev_rig *rig);
+/* As dev_rig_open, with a disk of WRITERS_PAGES. All that follows is for this disk. */
+void writers_disk(struct dev_rig *rig, struct dev_rig_config c);
 /* A stream for each writer; a full store may have no memory for them. */
 void writers_open(void);
 /* Writes pages [first, end) from the calling thread, with the rig's stream. */
 void writers_fill(uint32_t first, uint32_t end);
+/* The same with all; the first @copies are on the disk's backing then, and copies of them in memory. */
+void writers_fill_copies(uint32_t copies);
 void writers_start(void);
 void writers_stop(void);
 /* Reads pages [first, end) and compares them; also after dev_rig_adopt. No writer runs. */
