@@ -49,7 +49,6 @@ struct rig {
 	struct uz_arena *a;
 	struct uz_plat_ops ops;
 	uint32_t run[RUNS], nr;
-	struct test_rng *rng;
 };
 
 static void open_rig(struct rig *r, enum uz_host_backing b)
@@ -214,9 +213,8 @@ static void test_slow_free(struct rig *r)
 int main(void)
 {
 	static struct rig r;
-	struct test_rng rng = test_start();
 
-	r.rng = &rng;
+	test_start();
 	for (int b = UZ_HOST_PRIVATE; b <= UZ_HOST_FILE; b++)
 		test_backing(&r, (enum uz_host_backing)b);
 	test_slow_free(&r);
