@@ -65,13 +65,6 @@ static void *command(void *arg)
 	return NULL;
 }
 
-static int by_size(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static pthread_t thread[2];
 
 /* What the two threads that work have had of the CPU. */
@@ -90,23 +83,21 @@ static uint64_t worked(void)
 	return ns;
 }
 
-/* How long each of @nr grants took, and what was worked meanwhile, sorted. */
-static void measure(struct uz_region *region, uint64_t *ns, uint64_t *work_ns, uint64_t nr)
+/* What was worked during each of @nr grants, sorted. */
+static void measure(struct uz_region *region, uint64_t *work_ns, uint64_t nr)
 {
 	for (uint64_t i = 0; i < nr; i++) {
 		struct uz_contig_failure why;
 		struct uz_grant g;
-		uint64_t before = worked(), t = now();
+		uint64_t before = worked(), t;
 
-		CHECK_EQ(uz_store_contig_alloc(rig.store, region, 1, t + 10000 * MS, &g, &why), 0);
-		ns[i] = now() - t;
+		CHECK_EQ(dev_rig_grant(&rig, region, 1, 10000 * MS, &g, &why), 0);
 		work_ns[i] = worked() - before;
 		CHECK_EQ(uz_contig_free(region, g.id), 0);
 		for (t = now() + MS; now() < t;)
 			uz_nap(&rig.fault.plat, t);
 	}
-	qsort(ns, nr, sizeof(*ns), by_size);
-	qsort(work_ns, nr, sizeof(*ns), by_size);
+	qsort(work_ns, nr, sizeof(*work_ns), test_compare_u64);
 }
 
 static void print(const char *what, const uint64_t *ns, uint64_t nr)
@@ -118,7 +109,7 @@ static void print(const char *what, const uint64_t *ns, uint64_t nr)
 
 int main(void)
 {
-	static uint64_t took[GRANTS_MAX], work_ns[GRANTS_MAX];
+	static uint64_t work_ns[GRANTS_MAX];
 	struct uz_region_config rc = { .name = "cam0", .bytes = REGION };
 	uint64_t nr = test_scale(200, 400, GRANTS_MAX);
 	struct uz_region *region;
@@ -133,7 +124,7 @@ int main(void)
 	writers_start();
 	CHECK_EQ(pthread_create(&thread[0], NULL, work, NULL), 0);
 	CHECK_EQ(pthread_create(&thread[1], NULL, command, NULL), 0);
-	measure(region, took, work_ns, nr);
+	measure(region, work_ns, nr);
 	uz_store_release(&stop, true);
 	for (int i = 0; i < 2; i++)
 		CHECK_EQ(pthread_join(thread[i], NULL), 0);

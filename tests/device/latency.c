@@ -20,13 +20,6 @@ static uint64_t fake_now(struct uz_plat *pl)
 	return clock_ns;
 }
 
-static int by_value(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 static void check_near(uint64_t got, uint64_t truth)
 {
 	CHECK_MSG(got >= truth && got <= truth + truth / 8 + 1, "%llu, true is %llu",
@@ -58,7 +51,7 @@ static void test_op(struct dev_rig *rig, struct test_rng *rng, enum uz_op op)
 		v[i] = step_ns = test_random(rng) >> (24 + test_below(rng, 40));
 		CHECK_EQ(request(rig, op), 0);
 	}
-	qsort(v, NR, sizeof(v[0]), by_value);
+	qsort(v, NR, sizeof(v[0]), test_compare_u64);
 	uz_dev_latency(rig->dev, op, &lat);
 	CHECK_EQ(lat.count, NR);
 	CHECK_EQ(lat.max_ns, v[NR - 1]);

@@ -120,6 +120,13 @@ void test_fill_compressible(struct test_rng *rng, void *buf, size_t size_bytes,
 	}
 }
 
+int test_compare_u64(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
 enum test_size test_size(void)
 {
 	const char *text = getenv("UZ_TEST_SIZE");

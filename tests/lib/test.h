@@ -42,6 +42,9 @@ void test_fill_random(struct test_rng *rng, void *buf, size_t size_bytes);
 void test_fill_compressible(struct test_rng *rng, void *buf, size_t size_bytes,
 			    unsigned int percent);
 
+/* Of uint64_t, for qsort. */
+int test_compare_u64(const void *a, const void *b);
+
 /* UZ_TEST_SIZE, and the one of three numbers that belongs to it. */
 enum test_size test_size(void);
 uint64_t test_scale(uint64_t quick, uint64_t check, uint64_t longer);
