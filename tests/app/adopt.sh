@@ -16,12 +16,7 @@ echo "SEED=$SEED"
 mib=$(scale 8 32 64)
 
 start() {
-	rm -f pid
-	timeout -k 2 100 "$uzram" serve --config /dev/null --memory "$store" --nbd unix:n --pid-file pid "$@" \
-		>>server.log 2>&1 &
-	server_pid=$!
-	server_pids+=("$server_pid")
-	wait_for 20 test -s pid
+	start_uzram 100 --memory "$store" "$@"
 }
 
 killed() {

@@ -15,14 +15,6 @@ export XDG_RUNTIME_DIR=$dir UZRAM_CONTROL=$dir/c
 cd "$dir"
 mib=$(scale 48 64 128)
 
-start() {
-	rm -f pid
-	timeout -k 2 100 "$uzram" serve --config /dev/null --nbd unix:n --pid-file pid "$@" >>server.log 2>&1 &
-	server_pid=$!
-	server_pids+=("$server_pid")
-	wait_for 20 test -s pid
-}
-
 stop() {
 	kill "-$1" "$(cat pid)"
 	wait "$server_pid" || true
@@ -45,7 +37,7 @@ refused() { # CODE TEXT OPTIONS...
 head -c "${mib}M" /dev/urandom >data
 
 # A private store: the budget is an eighth of the data, nothing is refused.
-start --ram 12M --size "${mib}M" --name a --backing back.a
+start_uzram 100 --ram 12M --size "${mib}M" --name a --backing back.a
 nbdcopy data 'nbd+unix:///a?socket=n'
 [ "$(value enospc a)" = 0 ] || fail "writes were refused"
 [ "$(value bd_count a)" -gt $((mib * 128)) ] || fail "$(value bd_count a) pages on the backing"
@@ -119,9 +111,9 @@ refused 1 "is in use by another disk or process" --backing back.a
 stop TERM
 
 # The store is gone, so its backing is free for any other.
-start --ram 32M --size 8M --name other --backing back.a
+start_uzram 100 --ram 32M --size 8M --name other --backing back.a
 stop KILL
-start --ram 32M --size 8M --name third --backing back.a
+start_uzram 100 --ram 32M --size 8M --name third --backing back.a
 stop TERM
 
 # Wrong backings.
@@ -138,12 +130,12 @@ if [ "$(id -u)" != 0 ]; then
 	: >fixed && chmod 400 fixed
 	refused 1 "cannot be written to" --backing fixed
 fi
-start --ram 32M --size 8M --name a --backing foreign --backing-format
+start_uzram 100 --ram 32M --size 8M --name a --backing foreign --backing-format
 stop TERM
 
 [ -n "$store" ] || exit 0
 # A store in a file, killed while it writes back: everything that was acknowledged is there.
-start --memory "$store" --ram 12M --size "${mib}M" --name a --backing kept --writeback-idle 1
+start_uzram 100 --memory "$store" --ram 12M --size "${mib}M" --name a --backing kept --writeback-idle 1
 nbdcopy data 'nbd+unix:///a?socket=n'
 "$uzram" writeback a all >/dev/null &
 sleep 0.1
@@ -156,16 +148,16 @@ refused 1 "it is the backing of another disk or store" --backing kept
 expect 1 "$uzram" serve --config /dev/null --memory "$store" --ram 12M --nbd unix:n2 --control c2 \
 	--name a --backing empty --backing-format
 expect_text "this one's header is damaged or gone"
-start --memory "$store" --ram 12M --name a --backing kept
+start_uzram 100 --memory "$store" --ram 12M --name a --backing kept
 same a data
 stop TERM
-start --memory "$store" --ram 12M --name a --backing kept
+start_uzram 100 --memory "$store" --ram 12M --name a --backing kept
 same a data
 # A page that is damaged on the backing is an error, and no other is.
 expect 0 "$uzram" writeback a all
 stop TERM
 dd if=/dev/zero of=kept bs=4096 seek=101 count=1 conv=notrunc status=none
-start --memory "$store" --ram 12M --name a --backing kept
+start_uzram 100 --memory "$store" --ram 12M --name a --backing kept
 [ "$(value disksize a)" = $((mib << 20)) ] || fail "disk size"
 if nbdcopy 'nbd+unix:///a?socket=n' back 2>/dev/null; then fail "a damaged page was read"; fi
 [ "$(value bd_failed_reads a)" -gt 0 ] || fail "no failed read was counted"

@@ -17,13 +17,6 @@ truncate -s "$((mib + 1))M" image
 loop=$(losetup -f --show image 2>/dev/null) || skip "no loop device can be made here"
 trap 'end_servers; losetup -d "$loop"' EXIT
 
-start() {
-	rm -f pid
-	timeout -k 2 50 "$uzram" serve --config /dev/null --nbd unix:n --pid-file pid "$@" >>server.log 2>&1 &
-	server_pids+=("$!")
-	wait_for 20 test -s pid
-}
-
 value() {
 	"$uzram" stat -b a | awk -v name="$1" '$1 == name { print $2 }'
 }
@@ -40,7 +33,7 @@ refused() {
 
 head -c "${mib}M" /dev/urandom >data
 refused "it is too small: it has to hold the disk size and 4096 bytes" --size "$((mib + 2))M" --backing "$loop"
-start --ram 12M --size "${mib}M" --name a --backing "$loop"
+start_uzram 50 --ram 12M --size "${mib}M" --name a --backing "$loop"
 refused "is in use (mounted, or another program has it)" --size 1M --backing "$loop"
 nbdcopy data 'nbd+unix:///a?socket=n'
 [ "$(value enospc)" = 0 ] || fail "writes were refused"

@@ -36,12 +36,7 @@ small() {
 round() { # POLICY METHOD OPTIONS...
 	local want=$1 method=$2
 	shift 2
-	rm -f pid
-	timeout -k 2 60 "$uzram" serve --config /dev/null --nbd unix:n --pid-file pid --size "${mib}M" \
-		--return "$want" "$@" >>server.log 2>&1 &
-	server_pid=$!
-	server_pids+=("$server_pid")
-	wait_for 20 test -s pid
+	start_uzram 60 --size "${mib}M" --return "$want" "$@"
 	[ "$(value return)" = "$want" ] || fail "return is $(value return)"
 	wait_for 5 honest
 	nbdcopy data 'nbd+unix:///?socket=n'

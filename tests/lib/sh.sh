@@ -76,6 +76,18 @@ start_server() {
 	done
 }
 
+# start_uzram SECONDS OPTION...: uzram serve at the unix socket n, for at most SECONDS; returns when
+# it is ready. Its own pid is in the file pid, what stop_server wants in $server_pid.
+start_uzram() {
+	local limit_s=$1
+	shift
+	rm -f pid
+	timeout -k 2 "$limit_s" "$uzram" serve --config /dev/null --nbd unix:n --pid-file pid "$@" >>server.log 2>&1 &
+	server_pid=$!
+	server_pids+=("$server_pid")
+	wait_for 20 test -s pid
+}
+
 # stop_server PID: asks it to end and returns its exit status (of timeout(1), which passes
 # the signal and the status on).
 stop_server() {
