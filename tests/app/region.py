@@ -22,9 +22,8 @@ sys.path[:0] = [os.path.join(HERE, "lib"), os.path.join(HERE, "..", "front", "li
 import uznbd  # noqa: E402
 from uzgrant import *  # noqa: E402,F403
 
-SEED = int(os.environ.get("SEED") or time.time_ns() & 0xffffffff)
-ROUNDS = {"quick": 1, "check": 2, "long": 40}[os.environ.get("UZ_TEST_SIZE") or "quick"]
-PAGE = 4096
+ROUNDS = uznbd.scale(1, 2, 40)
+PAGE = uznbd.PAGE
 DISK = 40 * MIB
 F_ADD_SEALS, SEAL_SHRINK, SEAL_GROW, SEAL_WRITE = 1033, 2, 4, 8
 HELD = os.path.join(BUILD, "tests/app/plugin/codec-held.so")
@@ -555,8 +554,7 @@ def check_memory_refused():
 
 
 def main():
-    print(f"SEED={SEED}", flush=True)
-    rng = random.Random(SEED)
+    rng = uznbd.seeded()
     with Server("--ram", "112M", "--size", str(DISK), "--region", "cam0:24M,spread", "--region", "b:4M,evac=4M") as server:
         assert "region cam0: 24M, the disks use it until 'uzram contig alloc cam0'" in server.log()
         check_io(server, rng)
