@@ -20,12 +20,7 @@ cd "$dir"
 kills=$(scale 5 20 300)
 
 serve() {
-	rm -f pid
-	timeout -k 2 3000 "$uzram" serve --config /dev/null --memory "$store" --ram 256M --nbd "unix:$dir/n" \
-		--pid-file pid "$@" >>server.log 2>&1 &
-	server_pid=$!
-	server_pids+=("$server_pid")
-	wait_for 20 test -s pid
+	start_uzram 3000 --memory "$store" --ram 256M "$@"
 }
 
 last_round() {
