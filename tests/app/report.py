@@ -29,7 +29,7 @@ def uzram(*args):
 
 def table_of_statistics():
     with open(os.path.join(ROOT, "include/device/uz/stats.h"), encoding="utf-8") as f:
-        return re.findall(r"X\((\w+), (BYTES|PAGES|COUNT), (GAUGE|COUNTER), \"", f.read())
+        return re.findall(r"X\((\w+), (BYTES|PAGES|COUNT|NS), (GAUGE|COUNTER), ", f.read())
 
 
 def write_disk():
