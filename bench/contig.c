@@ -239,16 +239,11 @@ static void io_round(struct grant_load *l, bool recall)
 
 static void io(void)
 {
-	uint64_t limit = bench_number("mib", 1024) * MIB;
-	struct grant_load_config c = { .limit_bytes = limit,
-				       .region_bytes = limit / 4,
-				       .move_bytes = limit / 1024 * 700,
-				       .discard_bytes = limit / 1024 * 250,
-				       .nr_streams = 1,
-				       .private_memory = !bench_number("memfd", 0),
-				       .spread = true };
+	struct grant_load_config c = grant_load_nearly_full(bench_number("mib", 1024) * MIB);
 	struct grant_load l;
 
+	c.nr_streams = 1;
+	c.private_memory = !bench_number("memfd", 0);
 	grant_load_open(&l, &c);
 	for (uint64_t i = bench_number("rounds", 20); i; i--) {
 		io_round(&l, i % 2);

@@ -223,6 +223,15 @@ static void make_region(struct grant_load *l, const struct grant_load_config *c)
 	CHECK_EQ(uz_store_region_create(l->rig.store, &rc, &l->region), 0);
 }
 
+struct grant_load_config grant_load_nearly_full(uint64_t limit_bytes)
+{
+	return (struct grant_load_config){ .limit_bytes = limit_bytes,
+					   .region_bytes = limit_bytes / 4,
+					   .move_bytes = limit_bytes / 1024 * 700,
+					   .discard_bytes = limit_bytes / 1024 * 250,
+					   .spread = true };
+}
+
 void grant_load_open(struct grant_load *l, const struct grant_load_config *c)
 {
 	struct dev_rig_config rc = { .limit_bytes = c->limit_bytes,

@@ -45,6 +45,12 @@ struct grant_load {
 	struct uz_background *background;
 };
 
+/*
+ * Nearly full: of 1024 parts of the budget the region has 256, data that has to be moved 700,
+ * spread evenly, and copies 250.
+ */
+struct grant_load_config grant_load_nearly_full(uint64_t limit_bytes);
+
 /* The region is made first, then the copies, then what has to be moved. */
 void grant_load_open(struct grant_load *l, const struct grant_load_config *c);
 void grant_load_close(struct grant_load *l);

@@ -162,16 +162,12 @@ static void one_grant(struct trace *t, const struct grant_trace_config *c)
 
 static void load_open(struct trace *t, const struct grant_trace_config *c)
 {
-	struct grant_load_config lc = { .limit_bytes = c->limit_bytes,
-					.region_bytes = c->limit_bytes / 4,
-					.move_bytes = c->limit_bytes / 1024 * 700,
-					.discard_bytes = c->limit_bytes / 1024 * 250,
-					.nr_disks = 2,
-					.nr_streams = 1 + c->pinners,
-					.private_memory = c->private_memory,
-					.policy = c->policy,
-					.spread = true };
+	struct grant_load_config lc = grant_load_nearly_full(c->limit_bytes);
 
+	lc.nr_disks = 2;
+	lc.nr_streams = 1 + c->pinners;
+	lc.private_memory = c->private_memory;
+	lc.policy = c->policy;
 	grant_load_open(&t->l, &lc);
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Grants of a whole region one after the other, on a store that is nearly full: of 1024 parts of the
- * budget the region has 256, data that has to be moved 700, spread evenly, and copies of what is on a
- * backing 250. Beside them a thread reads and writes pages of the disk at random, others hold single
- * pages for 10 us to 10 ms each. Before each grant the data is spread over the region again and the
- * copies that the last one dropped are read back; after each some pages are compared, at the end all.
+ * Grants of a whole region one after the other, on a store that is nearly full
+ * (grant_load_nearly_full), its data on two disks. Beside them a thread reads and writes pages of the
+ * disks at random, others hold single pages for 10 us to 10 ms each. Before each grant the data is
+ * spread over the region again and the copies that the last one dropped are read back; after each
+ * some pages are compared, at the end all.
  */
 #ifndef UZ_GRANT_TRACE_H
 #define UZ_GRANT_TRACE_H
