@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include "dev_rig.h"
+#include "self_page.h"
 #include "test_backing.h"
 
 #define PAGES 8u
@@ -30,13 +31,6 @@ static void *write_back(void *arg)
 	return NULL;
 }
 
-static void make(uint32_t page, unsigned char *buf)
-{
-	struct test_rng rng = test_rng_of(test_seed() + page);
-
-	test_fill_random(&rng, buf, UZ_PAGE_SIZE);
-}
-
 int main(void)
 {
 	struct dev_rig_config c = { .size_bytes = SIZE, .limit_bytes = 64 << 20 };
@@ -47,7 +41,7 @@ int main(void)
 	dev_rig_open(&rig, &c);
 	test_backing_open(&b, SIZE + UZ_PAGE_SIZE);
 	for (uint32_t i = 0; i < PAGES; i++) {
-		make(i, want);
+		self_page_make(want, i, 1, test_seed(), SELF_HARD);
 		CHECK_EQ(uz_dev_write(rig.dev, rig.st, (uint64_t)i * UZ_PAGE_SIZE, want,
 				      sizeof(want), 0),
 			 0);
@@ -67,7 +61,7 @@ int main(void)
 		CHECK_EQ(pthread_join(thread[i], NULL), 0);
 	CHECK(uz_load(&written) && uz_load(&refused));
 	for (uint32_t i = 0; i < PAGES; i++) {
-		make(i, want);
+		self_page_make(want, i, 1, test_seed(), SELF_HARD);
 		CHECK_EQ(uz_dev_read(rig.dev, rig.st, (uint64_t)i * UZ_PAGE_SIZE, got, sizeof(got),
 				     0),
 			 0);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dev_rig.h"
+#include "self_page.h"
 #include "test_backing.h"
 
 #define PAGES 4096u
@@ -20,9 +21,7 @@ static void fill(uint32_t first, uint32_t nr)
 	unsigned char buf[UZ_PAGE_SIZE];
 
 	for (uint32_t i = first; i < first + nr; i++) {
-		struct test_rng rng = test_rng_of(test_seed() + i);
-
-		test_fill_random(&rng, buf, sizeof(buf));
+		self_page_make(buf, i, 1, test_seed(), SELF_HARD);
 		CHECK_EQ(uz_dev_write(rig.dev, rig.st, (uint64_t)i * UZ_PAGE_SIZE, buf, sizeof(buf),
 				      0),
 			 0);
