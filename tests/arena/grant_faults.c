@@ -32,6 +32,15 @@ static struct model_region *set_out(struct model *m)
 	return g;
 }
 
+/* Nothing is lost, and if the grant failed the next one has what it wants. */
+static void check_next(struct model *m, struct model_region *g)
+{
+	model_check(m);
+	if (!g->nr_grants)
+		CHECK_EQ(model_grant(m, g, 3 * ABLOCK_BYTES), 0);
+	model_check(m);
+}
+
 /* The n-th call fails, for each n until a grant needs no more; the next grant has what it wants. */
 static void each_call(struct model *m, enum fault_call call, uint64_t nr, const char *name)
 {
@@ -48,10 +57,7 @@ static void each_call(struct model *m, enum fault_call call, uint64_t nr, const 
 		fired = fault_plat_fired(&m->fault, call);
 		fault_plat_clear(&m->fault);
 		m->faults = false;
-		model_check(m);
-		if (!g->nr_grants)
-			CHECK_EQ(model_grant(m, g, 3 * ABLOCK_BYTES), 0);
-		model_check(m);
+		check_next(m, g);
 	} while (fired && n < 12); /* what fails for good may be called until the deadline */
 	test_count(name, n);
 	CHECK(call != FAULT_DECOMMIT || nr == 1 || failed > 0);
@@ -74,10 +80,7 @@ static void each_move(struct model *m)
 			after = m->moves;
 			CHECK_EQ(r, all && after >= m->fail_from && after > before ? -EBUSY : 0);
 			m->fail_from = m->fail_to = 0;
-			model_check(m);
-			if (!g->nr_grants)
-				CHECK_EQ(model_grant(m, g, 3 * ABLOCK_BYTES), 0);
-			model_check(m);
+			check_next(m, g);
 		}
 		n += 1 + test_below(m->rng, test_scale(20, 10, 1));
 	} while (m->moves - after && n < 90);
