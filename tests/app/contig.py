@@ -13,8 +13,6 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 from uzgrant import *  # noqa: E402,F403
 
-F_ADD_SEALS, F_GET_SEALS, SEAL_SEAL, SEAL_SHRINK, SEAL_GROW = 1033, 1034, 1, 2, 4
-
 
 def check_memory():
     before = ram_total()
@@ -23,8 +21,8 @@ def check_memory():
     assert answer["bytes"] == 16 * MIB == os.fstat(fd).st_size
     assert os.fstat(fd).st_blocks * 512 == 16 * MIB, "it is not committed"
     assert ram_total() - before >= 16 * MIB, "it is not charged"
-    seals = SEAL_SHRINK | SEAL_GROW | SEAL_SEAL
-    assert fcntl.fcntl(fd, F_GET_SEALS) == seals
+    seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+    assert fcntl.fcntl(fd, fcntl.F_GET_SEALS) == seals
     for size in (0, 32 * MIB):
         try:
             os.ftruncate(fd, size)

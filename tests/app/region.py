@@ -25,7 +25,6 @@ from uzgrant import *  # noqa: E402,F403
 ROUNDS = uznbd.scale(1, 2, 40)
 PAGE = uznbd.PAGE
 DISK = 40 * MIB
-F_ADD_SEALS, SEAL_SHRINK, SEAL_GROW, SEAL_WRITE = 1033, 2, 4, 8
 HELD = os.path.join(BUILD, "tests/app/plugin/codec-held.so")
 
 
@@ -370,10 +369,10 @@ def check_killed(rng):
 class Memory:
     """What a driver would have made: a memfd, 2 MiB of it before the region and 2 MiB behind it."""
 
-    def __init__(self, size=28 * MIB, seals=SEAL_SHRINK | SEAL_GROW, flags=0):
+    def __init__(self, size=28 * MIB, seals=fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW, flags=0):
         self.fd = os.memfd_create("caller", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING | flags)
         os.ftruncate(self.fd, size)
-        fcntl.fcntl(self.fd, F_ADD_SEALS, seals)
+        fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, seals)
         self.size, self.path = size, f"/proc/{os.getpid()}/fd/{self.fd}"
 
     def __enter__(self):
@@ -516,8 +515,8 @@ def check_memory_refused():
     """Memory that cannot be used, each with what to do about it."""
     shm = f"/dev/shm/uz-test-{os.getpid()}-region"
     files = [os.path.join(DIR, "file"), shm]
-    with Memory(8 * MIB) as good, Memory(8 * MIB, SEAL_GROW) as loose, \
-            Memory(8 * MIB, SEAL_SHRINK | SEAL_WRITE) as frozen, Memory(3 * MIB) as small:
+    with Memory(8 * MIB) as good, Memory(8 * MIB, fcntl.F_SEAL_GROW) as loose, \
+            Memory(8 * MIB, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_WRITE) as frozen, Memory(3 * MIB) as small:
         for option in ((), ("--memfd",), ("--memory", shm)):
             cannot(2, "region cam0 is on memory of its own (fd=), so part of the disks is lost with the server: say so "
                       "with --private", f"cam0:4M,fd={good.fd}", fds=[good.fd], options=option)
