@@ -49,8 +49,7 @@ round() { # POLICY METHOD OPTIONS...
 	"$uzram" metrics >prometheus
 	grep -qE "^uzram_return_info\{disk=\"d0\",policy=\"$want\",method=\"[a-z_]+\"\} 1$" prometheus ||
 		fail "$(grep return prometheus)"
-	kill "$(cat pid)"
-	wait "$server_pid" || fail "$want $*: the server ended with $?"
+	stop_server "$server_pid" || fail "$want $*: the server ended with $?"
 }
 
 expect 2 "$uzram" serve --config /dev/null --return sometimes
