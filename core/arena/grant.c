@@ -347,17 +347,23 @@ static void count(struct uz_region *r, const struct uz_window *w, uint64_t pages
 	r->waited_ns = 0;
 }
 
+/* Arena blocks for @bytes, or all of them. */
+static uint32_t blocks_for(const struct uz_region *r, uint64_t bytes)
+{
+	return (uint32_t)UZ_DIV_UP(UZ_MIN(bytes, r->nr * ABLOCK_BYTES), ABLOCK_BYTES);
+}
+
 int uz_contig_alloc(struct uz_region *r, uint64_t bytes, uint64_t deadline_ns, struct uz_grant *out,
 		    struct uz_contig_failure *why)
 {
 	struct uz_window w = { .arena = &r->a->pub,
+			       .nr = blocks_for(r, bytes),
 			       .deadline_ns = deadline_ns,
 			       .policy = r->policy };
 	uint64_t start = now_ns(r->a);
 	int rc = -UZ_EINVAL;
 
 	*why = (struct uz_contig_failure){ 0 };
-	w.nr = (uint32_t)UZ_DIV_UP(UZ_MIN(bytes, r->nr * ABLOCK_BYTES), ABLOCK_BYTES);
 	if (bytes && bytes <= r->nr * ABLOCK_BYTES)
 		rc = give(r, &w, why);
 	uz_lock(r->a->pub.plat, &r->a->lock);
@@ -380,10 +386,10 @@ void uz_contig_waited(struct uz_region *r, uint64_t ns)
 
 void uz_contig_missed(struct uz_region *r, uint64_t bytes, uint64_t ns)
 {
-	uint64_t nr = UZ_DIV_UP(UZ_MIN(bytes, r->nr * ABLOCK_BYTES), ABLOCK_BYTES);
+	uint64_t pages = (uint64_t)blocks_for(r, bytes) * UZ_ABLOCK_FRAMES;
 
 	uz_lock(r->a->pub.plat, &r->a->lock);
-	count_grant(r, nr * UZ_ABLOCK_FRAMES, false, ns);
+	count_grant(r, pages, false, ns);
 	r->stage_ns[UZ_STAGE_WAIT] += ns;
 	uz_unlock(r->a->pub.plat, &r->a->lock);
 }

@@ -97,12 +97,13 @@ uint32_t uz__lazy_find(struct uz__arena *a, struct uz__place p)
 uint64_t uz__lazy_force(struct uz__arena *a, uint64_t before_ns)
 {
 	uint32_t i = a->lazy_oldest, mask;
-	unsigned int method = uz__return_pick(&a->ret, SHAPE_WHOLE, false);
-	uint64_t spent = 0;
+	unsigned int method;
+	uint64_t spent;
 	int r;
 
 	if (i == NO_ABLOCK || uz__ablock(a, i)->lazy_ns > before_ns)
 		return 0;
+	method = uz__return_pick(&a->ret, SHAPE_WHOLE, false);
 	mask = uz__ablock(a, i)->lazy;
 	uz__lazy_remove(a, i, mask);
 	uz__mark_busy(a, i, mask, true);
