@@ -16,7 +16,7 @@
  * Methods are first tried beside each other on memory that is on its way back anyway, then the one in use
  * is watched. It is left when another is better by more than a tenth, and only right after a
  * probe: when a watched average rises, or p and q change, a probe says whether it is so. Probes come after
- * 60 s, then twice as long up to 1 h while they change nothing, and never cost more than a tenth of
+ * 60 s, then twice as long up to 1 h while they change nothing, and never cost more than a fortieth of
  * what was returned since the last one, or than the better method would have saved.
  * Integers only, no clock and no calls: a test turns the clock and names the costs.
  */
@@ -32,7 +32,7 @@
 #define GAP_MIN_NS 60000000000ull
 #define GAP_MAX_NS 3600000000000ull
 #define DOUBT_MIN_NS 1000000000ull
-#define PROBE_PART 10 /* a probe costs at most one part in so many of what it is about */
+#define PROBE_PART 40 /* a probe costs at most one part in so many of what it is about */
 #define LOOK_NS 250000000ull
 #define PRESSED_NS 10000000000ull
 
