@@ -3,12 +3,13 @@
  * returns: one load that oscillates, on one arena for each fixed method of giving memory back and one
  * that chooses by itself, cycle by cycle in turn, so that what disturbs one disturbs all. The arenas'
  * clock is the bench's: a period of a minute takes as long as the system calls in it. These are timed
- * with the CPU clock of the thread. What counts is the median cycle, since in a virtual machine some
- * pages have to come from the host first, which costs ten times as much and hits whom it will; and
- * all background steps in which methods were tried beside each other, so that their cost is not lost.
+ * with the CPU clock of the thread. In a virtual machine some pages have to come from the host first,
+ * which costs ten times as much and hits whom it will. So all is done several times with new arenas: a
+ * cycle does the same work each time, and its median counts. All cycles count, since what decays goes
+ * in some of them only; and all background steps in which methods were tried beside each other.
  *
  *	returns [backing=private|small|memfd|file] [piece_kib=2048] [period_ms=1000] [mib=48]
- *		[learn=3] [cycles=12] [spin_us=0] [settle=0]
+ *		[learn=3] [cycles=12] [times=3] [spin_us=0] [settle=0]
  *
  * small: private without huge pages. piece_kib: what is free lies in such pieces, as much between
  * them in use; 2048: whole arena blocks. The first cycles, in which an arena does not know the load
@@ -29,9 +30,11 @@
 #define AWAY_MS 12000u
 #define AUTO UZ_HOST_RETURN_NR
 #define CYCLES_MAX 100
+#define TIMES_MAX 9
 #define LIVE_MIB 4u /* never given back, so that there is a reserve */
 
-static uint64_t clock_ns = 1000000000ull, spin_ns;
+static uint64_t clock_ns, spin_ns;
+static uint64_t nr_counted, nr_times; /* cycles of this time, times before it */
 
 struct side {
 	struct uz_plat_ops ops;
@@ -39,13 +42,16 @@ struct side {
 	struct uz_host *host;
 	struct uz_arena *a;
 	unsigned int method;
-	uint64_t spent_ns; /* in this cycle, but for */
-	uint64_t trial_ns; /* steps with trials */
-	uint64_t cycle_ns[CYCLES_MAX];
+	uint64_t spent_ns; /* in this cycle, but for trials */
+	uint64_t tried_ns; /* steps with trials, as yet */
+	uint64_t cycle_ns[CYCLES_MAX][TIMES_MAX];
+	uint64_t trial_ns[TIMES_MAX]; /* of all its cycles */
 	bool tried;
 	uint32_t *run;
 	uint64_t piece_runs, total_runs;
 	bool used; /* the system has this method here */
+	struct uz_arena_stats stats; /* at the end of the last time */
+	double left;
 };
 
 static struct side sides[AUTO + 1];
@@ -205,7 +211,7 @@ static void background(struct side *s)
 	if (s->piece_runs != 32)
 		uz_arena_trim(s->a);
 	if (s->tried) {
-		s->trial_ns += s->spent_ns - before;
+		s->tried_ns += s->spent_ns - before;
 		s->spent_ns = before;
 	}
 }
@@ -238,33 +244,45 @@ static void cycle(uint64_t half_ms, unsigned int turn)
 
 static void start_counting(struct side *s)
 {
-	s->spent_ns = s->trial_ns = 0;
+	s->spent_ns = s->tried_ns = 0;
 }
-
-static uint64_t nr_counted;
 
 static void count(struct side *s)
 {
-	s->cycle_ns[nr_counted] = s->spent_ns;
+	s->cycle_ns[nr_counted][nr_times] = s->spent_ns;
+	s->trial_ns[nr_times] = s->tried_ns;
 	s->spent_ns = 0;
+}
+
+/* The load is away: what is resident beyond what is in use, of what went. */
+static void look(struct side *s)
+{
+	double away;
+
+	uz_arena_stats(s->a, &s->stats);
+	away = (double)(s->total_runs * UZ_RUN_MAX << UZ_FRAME_SHIFT) - (double)s->stats.used_bytes;
+	s->left = ((double)uz_host_resident(s->host) - (double)s->stats.used_bytes - 4194304.0) /
+		  away;
+}
+
+static uint64_t median(uint64_t *v)
+{
+	qsort(v, nr_times, sizeof(*v), bench_compare_u64);
+	return v[nr_times / 2];
 }
 
 static void emit(struct side *s, uint64_t wall_ms)
 {
-	uint64_t cost_ns;
-	struct uz_arena_stats st;
-	double away, resident = (double)uz_host_resident(s->host);
+	uint64_t trial_ns = median(s->trial_ns), cost_ns = trial_ns;
 
-	qsort(s->cycle_ns, nr_counted, sizeof(uint64_t), bench_compare_u64);
-	cost_ns = s->cycle_ns[nr_counted / 2] * nr_counted + s->trial_ns;
-	uz_arena_stats(s->a, &st);
-	away = (double)(s->total_runs * UZ_RUN_MAX << UZ_FRAME_SHIFT) - (double)st.used_bytes;
+	for (uint64_t i = 0; i < nr_counted; i++)
+		cost_ns += median(s->cycle_ns[i]);
 	bench_emit(s->method < AUTO ? uz_host_return_methods[s->method].name : "auto");
 	bench_emit_number("cpu_percent", (double)cost_ns / 10000 / (double)wall_ms);
-	bench_emit_number("trials_percent", (double)s->trial_ns / 10000 / (double)wall_ms);
-	bench_emit_number("left", (resident - (double)st.used_bytes - 4194304.0) / away);
-	bench_emit_number("switches", (double)st.return_switches);
-	bench_emit_text("method", st.return_method);
+	bench_emit_number("trials_percent", (double)trial_ns / 10000 / (double)wall_ms);
+	bench_emit_number("left", s->left);
+	bench_emit_number("switches", (double)s->stats.return_switches);
+	bench_emit_text("method", s->stats.return_method);
 	bench_emit_end();
 }
 
@@ -274,9 +292,7 @@ static void open_all(uint64_t piece_runs, uint64_t mib)
 	uint64_t runs = ((mib + LIVE_MIB) << 20 >> UZ_FRAME_SHIFT) / UZ_RUN_MAX;
 
 	BENCH_CHECK(piece_runs && piece_runs <= 32, "piece_kib=64 to 2048");
-	if (!strcmp(backing, "small"))
-		prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
-	bench_warm((AUTO + 1) * (mib + LIVE_MIB) << 20);
+	clock_ns = 1000000000ull;
 	for (unsigned int i = 0; i <= AUTO; i++) {
 		sides[i].piece_runs = piece_runs;
 		sides[i].total_runs = runs;
@@ -291,22 +307,20 @@ static void close_all(void)
 		uz_arena_close(sides[i].a);
 		uz_host_close(sides[i].host);
 		free(sides[i].run);
+		sides[i].host = NULL;
+		sides[i].a = NULL;
 	}
 }
 
-int main(int argc, char **argv)
+static void one_time(uint64_t half_ms, uint64_t cycles)
 {
-	uint64_t half_ms, learn, cycles;
+	uint64_t mib = bench_number("mib", 48), learn = bench_number("learn", 3);
 
-	bench_args(argc, argv);
-	half_ms = bench_number("period_ms", 1000) / 2;
-	learn = bench_number("learn", 3);
-	cycles = bench_number("cycles", 12);
-	open_all(bench_number("piece_kib", 2048) >> 6, bench_number("mib", 48));
+	open_all(bench_number("piece_kib", 2048) >> 6, mib);
+	spin_ns = 0;
 	for (unsigned int i = 0; i < learn; i++)
 		cycle(half_ms, i);
 	spin_ns = bench_number("spin_us", 0) * 1000;
-	BENCH_CHECK(cycles && cycles <= CYCLES_MAX, "cycles=1 to %d", CYCLES_MAX);
 	for (uint64_t i = bench_number("settle", 0); i; i--)
 		cycle(half_ms, (unsigned int)i);
 	for_all(start_counting, 0);
@@ -315,9 +329,27 @@ int main(int argc, char **argv)
 		for_all(count, 0);
 	}
 	rest(AWAY_MS, 0);
+	for_all(look, 0);
+	close_all();
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t half_ms, cycles, times;
+
+	bench_args(argc, argv);
+	half_ms = bench_number("period_ms", 1000) / 2;
+	cycles = bench_number("cycles", 12);
+	times = bench_number("times", 3);
+	BENCH_CHECK(cycles && cycles <= CYCLES_MAX, "cycles=1 to %d", CYCLES_MAX);
+	BENCH_CHECK(times && times <= TIMES_MAX, "times=1 to %d", TIMES_MAX);
+	if (!strcmp(bench_text("backing", "private"), "small"))
+		prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+	bench_warm((AUTO + 1) * (bench_number("mib", 48) + LIVE_MIB) << 20);
+	for (nr_times = 0; nr_times < times; nr_times++)
+		one_time(half_ms, cycles);
 	for (unsigned int i = 0; i <= AUTO; i++)
 		if (sides[i].used)
 			emit(&sides[i], cycles * half_ms * 2);
-	close_all();
 	return 0;
 }

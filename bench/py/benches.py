@@ -311,6 +311,7 @@ def returned(c):
 CELL_BACKINGS = ("private", "small", "memfd", "file")
 CELL_PIECES_KIB = (2048, 256, 64)
 CELL_PERIODS_MS = (400, 1000, 3000, 8000, 60000)
+LEARN_MS = 60000
 LEAST_PERCENT = 0.02  # of a CPU: costs below are noise, and counted as that
 FREED = 0.05  # of what went may be resident 12 s later
 
@@ -333,6 +334,7 @@ def return_cells(c):
         for kib in CELL_PIECES_KIB:
             for period in CELL_PERIODS_MS:
                 found = tools.lines("returns", backing=backing, piece_kib=kib, period_ms=period,
+                                    learn=max(3, LEARN_MS // period),
                                     cycles=min(100, max(12, 60000 // period)))
                 ratio, best, auto = cell(found)
                 ratios.append(ratio)
