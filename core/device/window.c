@@ -24,6 +24,8 @@ struct clearing {
 	struct evacuation ev;
 	uint64_t since_ns;
 	struct uz_contig_failure *why;
+	struct uz_contig_failure
+		before; /* culprits of the round before, but those acquitted since */
 	bool unknown; /* frames are in use by blocks that the map does not have */
 };
 
@@ -56,12 +58,12 @@ static void blame(struct clearing *c, struct uz_block_id id)
 }
 
 /* It could be moved after all. */
-static void acquit(struct clearing *c, struct uz_block_id id)
+static void acquit(struct uz_contig_failure *why, struct uz_block_id id)
 {
-	struct uz_culprit *who = culprit(c->why, id.start);
+	struct uz_culprit *who = culprit(why, id.start);
 
 	if (who)
-		*who = c->why->culprit[--c->why->nr_culprits];
+		*who = why->culprit[--why->nr_culprits];
 }
 
 static bool in_window(const struct uz_window *w, struct uz_block_id id)
@@ -124,7 +126,8 @@ static bool pass(struct clearing *c, uint32_t i, uint32_t at)
 		uz__enter(s->bg);
 		if (uz__evacuate_block(&c->ev, b, id)) {
 			c->ev.w->moved += id.nr_frames;
-			acquit(c, id);
+			acquit(c->why, id);
+			acquit(&c->before, id);
 		} else {
 			all = false;
 			blame(c, id);
@@ -285,11 +288,11 @@ static uint32_t try_all(struct clearing *c, uint64_t patience_ns)
 static int clear(struct clearing *c)
 {
 	uint64_t patience_ns = 0, deadline_ns = c->ev.w->deadline_ns;
-	uint32_t left, named;
+	uint32_t left;
 
 	map_read(c);
 	for (;;) {
-		named = c->why->nr_culprits;
+		c->before = *c->why;
 		c->why->nr_culprits = 0;
 		c->ev.no_place = false;
 		left = try_all(c, patience_ns);
@@ -297,7 +300,7 @@ static int clear(struct clearing *c)
 			return 0;
 		if (past(c, deadline_ns)) {
 			if (!c->why->nr_culprits) /* the time was up before it came to them again */
-				c->why->nr_culprits = named;
+				*c->why = c->before;
 			return c->ev.no_place ? -UZ_ENOMEM : -UZ_EBUSY;
 		}
 		rest(c);
