@@ -28,11 +28,11 @@ static bool take_late(struct evacuation *ev, struct uz__mover *mv, uint32_t owne
 	bool locked = false;
 	uint32_t size;
 
-	ev->busy_owner = owner;
 	while (ev->hold_ns && !locked && pl->ops->now(pl) < end) {
 		uz__slot_nap(pl, end);
 		locked = mv->m.lock(&mv->m, owner, handle, &size);
 	}
+	ev->busy_owner = locked ? UINT32_MAX : owner;
 	if (ev->w)
 		ev->w->stage_ns[UZ_STAGE_PIN] += pl->ops->now(pl) - start;
 	return locked;
