@@ -211,29 +211,23 @@ static int join(struct uz__arena *a, struct uz_region *r)
 	return 0;
 }
 
-/* -EBUSY: grants are out. */
-static int leave(struct uz_region *r)
+static void leave(struct uz_region *r)
 {
 	struct uz__arena *a = r->a;
-	int rc = -UZ_EBUSY;
 
 	uz_lock(a->pub.plat, &a->lock);
-	if (!r->nr_used) {
-		rc = 0;
-		for (uint32_t i = r->first; i < r->first + r->nr; i++)
-			uz__ablock_lend(a, i, false);
-		for (unsigned int i = 0; i < UZ_REGION_MAX; i++)
-			if (a->region[i] == r)
-				a->region[i] = NULL;
-		a->nr_spread -= r->spread;
-		a->nr_evac = evac_of_all(a);
-		if (uz__promises(r)) {
-			a->nr_reserved -= r->nr;
-			uz_store(&a->nr_regions, a->nr_regions - 1);
-		}
+	for (uint32_t i = r->first; i < r->first + r->nr; i++)
+		uz__ablock_lend(a, i, false);
+	for (unsigned int i = 0; i < UZ_REGION_MAX; i++)
+		if (a->region[i] == r)
+			a->region[i] = NULL;
+	a->nr_spread -= r->spread;
+	a->nr_evac = evac_of_all(a);
+	if (uz__promises(r)) {
+		a->nr_reserved -= r->nr;
+		a->nr_regions--;
 	}
 	uz_unlock(a->pub.plat, &a->lock);
-	return rc;
 }
 
 int uz_region_create(struct uz_arena *pub, const struct uz_region_config *c, struct uz_region **out)
@@ -278,21 +272,58 @@ int uz_region_create(struct uz_arena *pub, const struct uz_region_config *c, str
 	return rc;
 }
 
+bool uz_region_hold(struct uz_region *r)
+{
+	struct uz__arena *a = r->a;
+	bool held;
+
+	uz_lock(a->pub.plat, &a->lock);
+	held = !r->closing;
+	r->nr_held += held;
+	uz_unlock(a->pub.plat, &a->lock);
+	return held;
+}
+
+void uz_region_let_go(struct uz_region *r)
+{
+	struct uz__arena *a = r->a;
+
+	uz_lock(a->pub.plat, &a->lock);
+	r->nr_held--;
+	uz_unlock(a->pub.plat, &a->lock);
+}
+
+/* -EBUSY: grants are out, or somebody is about to ask for one. */
+static int set_closing(struct uz_region *r, bool on)
+{
+	struct uz__arena *a = r->a;
+	int rc;
+
+	uz_lock(a->pub.plat, &a->lock);
+	rc = on && (r->nr_used || r->nr_held) ? -UZ_EBUSY : 0;
+	if (rc == 0)
+		r->closing = on;
+	uz_unlock(a->pub.plat, &a->lock);
+	return rc;
+}
+
 int uz_region_destroy(struct uz_region *r)
 {
 	struct uz__arena *a = r->a;
 	struct uz_plat *pl = a->pub.plat;
-	int rc = 0;
+	int rc = set_closing(r, true);
 
-	if (r->foreign && r->nr_used)
-		return -UZ_EBUSY;
+	if (rc < 0)
+		return rc;
 	if (r->foreign)
 		rc = uz__foreign_unmap(r, pl->ops->now(pl) + UNMAP_NS);
-	if (rc == 0)
-		rc = leave(r);
-	if (rc == 0)
-		uz_scratch_free(&a->pub, r, sizeof(*r));
-	return rc;
+	if (rc < 0) {
+		set_closing(r, false);
+		return rc;
+	}
+	leave(r);
+	uz_scratch_free(&a->pub, r, sizeof(*r));
+	return 0;
 }
 
 struct uz_region *uz_region_find(struct uz_arena *pub, const char *name)

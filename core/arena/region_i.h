@@ -23,6 +23,8 @@ struct uz_region {
 	uint32_t nr_evac; /* arena blocks to move to that are kept resident */
 	uint32_t first, nr; /* arena blocks */
 	uint32_t nr_used; /* granted */
+	uint32_t nr_held; /* calls that name it */
+	bool closing; /* nobody may hold it any more */
 	uint32_t last_id;
 	struct uz_grant grant[UZ_GRANT_MAX]; /* id 0: not in use */
 	uint64_t success, fail, pages_success, pages_fail, moved, failed;

@@ -133,8 +133,9 @@ static bool half_joined(struct uz_store *s, uint64_t deadline_ns)
 	return joined;
 }
 
-int uz_store_contig_alloc(struct uz_store *s, struct uz_region *region, uint64_t bytes,
-			  uint64_t deadline_ns, struct uz_grant *out, struct uz_contig_failure *why)
+/* The region is held. */
+static int contig_alloc(struct uz_store *s, struct uz_region *region, uint64_t bytes,
+			uint64_t deadline_ns, struct uz_grant *out, struct uz_contig_failure *why)
 {
 	struct uz_plat *pl = s->plat;
 	uint64_t start = pl->ops->now(pl), waited;
@@ -151,5 +152,18 @@ int uz_store_contig_alloc(struct uz_store *s, struct uz_region *region, uint64_t
 	}
 	if (locked)
 		uz_unlock(pl, &s->background);
+	return r;
+}
+
+int uz_store_contig_alloc(struct uz_store *s, struct uz_region *region, uint64_t bytes,
+			  uint64_t deadline_ns, struct uz_grant *out, struct uz_contig_failure *why)
+{
+	int r = -UZ_ENOENT;
+
+	*why = (struct uz_contig_failure){ .error = r };
+	if (!uz_region_hold(region))
+		return r;
+	r = contig_alloc(s, region, bytes, deadline_ns, out, why);
+	uz_region_let_go(region);
 	return r;
 }

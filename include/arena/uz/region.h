@@ -120,10 +120,17 @@ struct uz_region_config {
  */
 int uz_region_create(struct uz_arena *a, const struct uz_region_config *c, struct uz_region **out);
 /*
- * 0, or -EBUSY: grants are out; the region stays then. One on the caller's memory is emptied first,
- * for up to 1 s, with the errors of uz_contig_alloc. Any thread, no other use of @r beside it.
+ * 0, or -EBUSY: grants are out, or somebody holds it; the region stays then. One on the caller's memory
+ * is emptied first, for up to 1 s, with the errors of uz_contig_alloc. Any thread; no call that names
+ * @r may begin beside it.
  */
 int uz_region_destroy(struct uz_region *r);
+/*
+ * Who is going to name @r later, such as a call that waits for its turn, holds it until then. False:
+ * it is being destroyed. Any thread.
+ */
+bool uz_region_hold(struct uz_region *r);
+void uz_region_let_go(struct uz_region *r);
 struct uz_region *uz_region_find(struct uz_arena *a, const char *name); /* NULL: none */
 
 struct uz_grant {
