@@ -232,23 +232,6 @@ static uint32_t whole_of(struct uz__arena *a, struct transit t)
 		       : t.mask;
 }
 
-/* By a method; one that turns out not to work is not used again, and they go by the one that does. */
-static int give(struct uz__arena *a, struct transit t, uint32_t busy, unsigned int *method,
-		uint64_t *spent_ns)
-{
-	int r;
-
-	for (;;) {
-		uz__transit_begin(a, t.mask);
-		r = uz__give(a, t.ablock, busy, *method, spent_ns);
-		uz__transit_end(a, t.mask);
-		if (r == 0 || *method == a->ret.fallback)
-			return r;
-		uz__return_refused(&a->ret, shape_of(t.mask), *method);
-		*method = a->ret.fallback;
-	}
-}
-
 /* Tries the methods when that is due; false if that lost the pieces. */
 static bool choose(struct uz__arena *a, struct transit t)
 {
@@ -277,7 +260,7 @@ static uint64_t return_pieces(struct uz__arena *a, struct transit t, uint32_t bu
 	if (how != RETURN_NOW && !choose(a, t))
 		lazy = false;
 	method = uz__return_pick(&a->ret, shape, lazy && !a->nr_lent);
-	r = give(a, t, busy, &method, &spent);
+	r = uz__give(a, t.ablock, t.mask, busy, shape, &method, &spent);
 	now = a->pub.plat->ops->now(a->pub.plat);
 	ab->resident &= ~t.mask;
 	if (r < 0) { /* some may have gone: as after a lazy method */

@@ -35,8 +35,8 @@ static unsigned int ranges(const struct uz__arena *a, uint32_t ablock, uint32_t 
 	return nr;
 }
 
-int uz__give(struct uz__arena *a, uint32_t ablock, uint32_t mask, unsigned int method,
-	     uint64_t *spent_ns)
+static int give(struct uz__arena *a, uint32_t ablock, uint32_t mask, unsigned int method,
+		uint64_t *spent_ns)
 {
 	struct uz_range v[ABLOCK_PIECES / 2];
 	struct uz_plat *pl = a->pub.plat;
@@ -51,6 +51,22 @@ int uz__give(struct uz__arena *a, uint32_t ablock, uint32_t mask, unsigned int m
 			r = pl->ops->decommit(pl, v[i].p, v[i].len);
 	*spent_ns = uz__cpu(pl) - start;
 	return r;
+}
+
+int uz__give(struct uz__arena *a, uint32_t ablock, uint32_t mask, uint32_t busy,
+	     enum uz__shape shape, unsigned int *method, uint64_t *spent_ns)
+{
+	int r;
+
+	for (;;) {
+		uz__transit_begin(a, mask);
+		r = give(a, ablock, busy, *method, spent_ns);
+		uz__transit_end(a, mask);
+		if (r == 0 || *method == a->ret.fallback)
+			return r;
+		uz__return_refused(&a->ret, shape, *method);
+		*method = a->ret.fallback;
+	}
 }
 
 static int commit(struct uz__arena *a, uint32_t ablock, uint32_t mask, uint64_t *spent_ns)
@@ -93,7 +109,7 @@ static uint64_t median(const uint64_t *v)
 static int try_once(struct uz__arena *a, uint32_t ablock, uint32_t mask, unsigned int method,
 		    struct trial *t, unsigned int round)
 {
-	int r = uz__give(a, ablock, mask, method, &t->advice_ns[round]);
+	int r = give(a, ablock, mask, method, &t->advice_ns[round]);
 
 	t->legal =
 		r == 0 && (round || uz__return_is_lazy(&a->ret, method) || frees(a, ablock, mask));

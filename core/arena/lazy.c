@@ -107,9 +107,7 @@ uint64_t uz__lazy_force(struct uz__arena *a, uint64_t before_ns)
 	mask = uz__ablock(a, i)->lazy;
 	uz__lazy_remove(a, i, mask);
 	uz__mark_busy(a, i, mask, true);
-	uz__transit_begin(a, mask);
-	r = uz__give(a, i, mask, method, &spent);
-	uz__transit_end(a, mask);
+	r = uz__give(a, i, mask, mask, SHAPE_WHOLE, &method, &spent);
 	uz__mark_busy(a, i, mask, false);
 	if (r < 0) {
 		uz__lazy_add(a, i, mask, a->pub.plat->ops->now(a->pub.plat));

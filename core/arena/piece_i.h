@@ -44,11 +44,12 @@ char *uz__piece_addr(const struct uz__arena *a, uint32_t ablock, uint32_t piece)
 uint64_t uz__cpu(struct uz_plat *pl);
 
 /*
- * give.c: pieces that are busy by a method, without the lock; and all methods tried beside each other,
- * with the lock, which is dropped meanwhile. After an error of that the pieces may have gone.
+ * give.c: the pieces of @mask that are charged, with those of @busy that are not, by a method, or if that
+ * turns out not to work for @shape by the one that does; and all methods tried beside each other. Lock
+ * held; dropped meanwhile. After an error the pieces may have gone.
  */
-int uz__give(struct uz__arena *a, uint32_t ablock, uint32_t mask, unsigned int method,
-	     uint64_t *spent_ns);
+int uz__give(struct uz__arena *a, uint32_t ablock, uint32_t mask, uint32_t busy,
+	     enum uz__shape shape, unsigned int *method, uint64_t *spent_ns);
 int uz__probe(struct uz__arena *a, uint32_t ablock, uint32_t mask, enum uz__shape shape);
 
 /* lazy.c: pieces that went lazily, by arena block, in the order in which they went. Lock held. */
