@@ -28,14 +28,12 @@ bool uz__budget_try(struct uz__arena *a, uint64_t bytes, uint64_t keep_frames)
 	}
 }
 
-/* With regions, one at a time: what is promised counts too. */
+/* With the lock, under which a region comes: what is promised counts too. */
 static bool promised_try(struct uz__arena *a, uint64_t bytes, uint64_t keep_frames)
 {
 	struct uz_plat *pl = a->pub.plat;
 	bool ok;
 
-	if (UZ_LIKELY(!uz_load(&a->nr_regions)))
-		return uz__budget_try(a, bytes, keep_frames);
 	uz_lock(pl, &a->lock);
 	ok = uz__promise_ok(a, bytes) && uz__budget_try(a, bytes, keep_frames);
 	uz_unlock(pl, &a->lock);

@@ -113,7 +113,7 @@ struct uz__arena {
 	uint64_t self_bytes; /* scratch of this struct */
 
 	struct uz_region *region[UZ_REGION_MAX];
-	uint32_t nr_regions; /* atomic, those that promise: without any, nothing is checked */
+	uint32_t nr_regions; /* those that promise: without any, nothing is checked */
 	uint32_t nr_lent; /* arena blocks of regions */
 	uint32_t nr_spread; /* regions that data is spread over */
 	uint64_t foreign_free; /* of nr_free_frames: those that are not the system's */

@@ -48,7 +48,7 @@ static bool fits(const struct uz__arena *a, uint64_t bytes)
 
 bool uz__promise_ok(const struct uz__arena *a, uint64_t bytes)
 {
-	return UZ_LIKELY(!uz_load(&a->nr_regions)) || fits(a, bytes);
+	return UZ_LIKELY(!a->nr_regions) || fits(a, bytes);
 }
 
 /* Frames that runs may still take, holes in arena blocks that hold such data included. */
@@ -57,7 +57,7 @@ uint64_t uz__promise_frames(const struct uz__arena *a)
 	uint64_t promised, limit = uz_load(&a->limit_bytes);
 	uint64_t used = a->nr_used_frames - a->nr_clean_frames;
 
-	if (UZ_LIKELY(!uz_load(&a->nr_regions)))
+	if (UZ_LIKELY(!a->nr_regions))
 		return UINT64_MAX;
 	promised = uz__promised(a);
 	return (uint64_t)a->nr_bearing * UZ_ABLOCK_FRAMES - used +
@@ -206,7 +206,7 @@ static int join(struct uz__arena *a, struct uz_region *r)
 	a->nr_evac = evac_of_all(a);
 	if (uz__promises(r)) {
 		a->nr_reserved += r->nr;
-		uz_store(&a->nr_regions, a->nr_regions + 1);
+		a->nr_regions++;
 	}
 	return 0;
 }
