@@ -114,6 +114,12 @@ static bool may_grow(const struct uz__arena *a, struct uz__place p)
 	return p.begin || a->cold[p.kind] != NO_ABLOCK || a->cold[LENT + p.kind] != NO_ABLOCK;
 }
 
+/* Whether the promise leaves an arena block that holds nothing yet. */
+static bool may_begin(const struct uz__arena *a, enum ablock_kind kind)
+{
+	return kind == CLEAN || uz__promise_ok(a, ABLOCK_BYTES);
+}
+
 /* As on_side, on either side. */
 static int on_any_side(struct uz__arena *a, struct uz__place p, uint32_t nr, unsigned int flags,
 		       uint32_t *first)
@@ -123,8 +129,10 @@ static int on_any_side(struct uz__arena *a, struct uz__place p, uint32_t nr, uns
 	int r = on_side(a, p, nr, flags, first);
 
 	if (r < 0 && two) {
-		int r2 = on_side(a, other, nr, flags, first);
+		int r2;
 
+		other.begin = may_begin(a, p.kind); /* the lock may have been dropped meanwhile */
+		r2 = on_side(a, other, nr, flags, first);
 		r = r2 < 0 ? r : r2;
 	}
 	if (r != -UZ_ENOSPC || flags & UZ_ALLOC_RESIDENT || !may_grow(a, p) ||
@@ -145,7 +153,7 @@ static int run_alloc(struct uz__arena *a, uint32_t nr, unsigned int flags, uint3
 			return -UZ_ENOSPC;
 		if (p.kind != CLEAN && uz__promise_frames(a) < nr + floor)
 			return refuse(a);
-		p.begin = p.kind == CLEAN || uz__promise_ok(a, ABLOCK_BYTES);
+		p.begin = may_begin(a, p.kind);
 		p.lent = lent_first(a, p.kind);
 		r = on_any_side(a, p, nr, flags, first);
 	} while (r > 0);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is promised stays within the limit when somebody takes scratch memory while a region is made.
+ * What is promised stays within the limit when two things happen at once: somebody takes scratch memory
+ * while a region is made, or begins the last arena block while another waits for memory that the system
+ * then does not have.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -106,9 +108,47 @@ static void test_scratch(void)
 	close_arena(region);
 }
 
+static const struct uz_plat_ops *below;
+static bool waiting;
+
+/* The system has no memory for the first who asks, and while he asks another takes some. */
+static int commit(struct uz_plat *pl, void *p, size_t len)
+{
+	uint32_t run;
+
+	if (waiting)
+		return below->commit(pl, p, len);
+	waiting = true;
+	CHECK_EQ(uz_run_alloc(a, UZ_RUN_MAX, 0, &run), 0);
+	return -ENOMEM;
+}
+
+static void test_last(void)
+{
+	struct uz_region *region;
+	struct uz_plat_ops ops;
+	uint32_t run;
+	uint64_t limit;
+
+	open_arena(64 * MIB);
+	CHECK_EQ(make(4 * MIB, &region), 0);
+	CHECK_EQ(uz_run_alloc(a, UZ_RUN_MAX, UZ_ALLOC_DISCARD, &run), 0);
+	uz_run_free(a, run, UZ_RUN_MAX);
+	uz_arena_set_limit(a, promised(region, &limit) + 2 * MIB);
+	below = m.pl.ops;
+	ops = *below;
+	ops.commit = commit;
+	m.pl.ops = &ops;
+	CHECK(uz_run_alloc(a, UZ_RUN_MAX, 0, &run) < 0);
+	CHECK(waiting);
+	check_promise(region);
+	close_arena(region);
+}
+
 int main(void)
 {
 	test_start();
 	test_scratch();
+	test_last();
 	return 0;
 }
