@@ -4,6 +4,8 @@
  * off. Whoever takes a page off leaves a bit for its 2 MiB; every second the marked ones are looked
  * through, and what lies between pages that are still there is discarded, run by run. Pages go to the
  * backing under the engine's lock only, which is held here: so a page that is not there now stays away.
+ * The hint is taken off before the marks are looked at, and looked at after a mark is made, so that of
+ * a mark and a look at the same time one sees the other.
  * Takes a tenth of the time at most, as write-back by age.
  */
 #include "device_i.h"
@@ -17,7 +19,8 @@ void uz__punch_note(struct uz_dev *d, uint64_t page)
 
 	if (!stale || page >= d->where.nr)
 		return;
-	__atomic_fetch_or(&stale[chunk / 64], 1ull << (chunk % 64), __ATOMIC_RELEASE);
+	__atomic_fetch_or(&stale[chunk / 64], 1ull << (chunk % 64), __ATOMIC_SEQ_CST);
+	uz_fence_after_exchange();
 	if (!uz_load(&d->punch_hint))
 		uz_store(&d->punch_hint, 1u);
 }
@@ -84,8 +87,10 @@ void uz__punch_step(struct uz_dev *d, uint64_t now_ns, uint64_t end_ns)
 
 	if (!d->backing->ops->discard || !uz_load(&d->punch_hint) || now_ns < d->punch_next_ns)
 		return;
-	if (!chunk)
-		uz_store(&d->punch_hint, 0u);
+	if (!chunk) {
+		__atomic_exchange_n(&d->punch_hint, 0u, __ATOMIC_SEQ_CST);
+		uz_fence_after_exchange();
+	}
 	while ((chunk = take_next(d, chunk)) < end) {
 		punch_chunk(d, chunk++);
 		if (pl->ops->now(pl) >= end_ns)
