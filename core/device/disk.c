@@ -112,7 +112,7 @@ void uz__disk_save(struct uz_dev *d)
 
 	uz_lock(d->store->plat, &d->save_lock);
 	rec = (struct uz__disk_record){
-		.size_bytes = uz_load(&d->size_bytes),
+		.size_bytes = uz_load(&d->record_bytes),
 		.mem_limit_bytes = uz_load(&d->mem_limit_bytes),
 		.root_off = d->root_off,
 		.root_bytes = uz_load(&d->root_bytes),
@@ -132,7 +132,7 @@ static int fill_in(struct uz_dev *d, const struct uz__disk_record *rec)
 	int r = 0;
 
 	memcpy(d->name, rec->name, sizeof(d->name) - 1);
-	d->size_bytes = rec->size_bytes;
+	d->size_bytes = d->record_bytes = rec->size_bytes;
 	d->mem_limit_bytes = rec->mem_limit_bytes;
 	d->root_off = rec->root_off;
 	d->root_bytes = rec->root_bytes;

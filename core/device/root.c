@@ -72,6 +72,12 @@ void uz__root_free(struct uz_store *s, uint64_t off, uint64_t bytes)
 	uz_area_decommit(s->arena, &s->root_area, off, bytes);
 }
 
+static void save_size(struct uz_dev *d, uint64_t size_bytes)
+{
+	uz_store(&d->record_bytes, size_bytes);
+	uz__disk_save(d);
+}
+
 static void switch_root(struct uz_dev *d, uint64_t off, uint64_t bytes, uint64_t size_bytes)
 {
 	struct uz_plat *pl = d->store->plat;
@@ -83,8 +89,8 @@ static void switch_root(struct uz_dev *d, uint64_t off, uint64_t bytes, uint64_t
 	uz_store(&d->root_bytes, bytes);
 	d->nr_root = bytes / sizeof(uint32_t);
 	uz_store_release(&d->root, neu);
+	save_size(d, size_bytes);
 	uz_store_release(&d->size_bytes, size_bytes);
-	uz__disk_save(d);
 	uz_unlock(pl, &d->root_lock);
 }
 
@@ -136,13 +142,14 @@ static void shrink(struct uz_dev *d, uint64_t size_bytes)
 	uint64_t end = d->size_bytes >> UZ_PAGE_SHIFT;
 
 	uz_store_release(&d->size_bytes, size_bytes);
-	uz__disk_save(d);
+	save_size(d, size_bytes);
 	uz__grace_wait(d->store);
 	uz__claim_background(d->store);
 	uz__cut(d, size_bytes >> UZ_PAGE_SHIFT, end);
 	uz_unlock(d->store->plat, &d->store->background);
 }
 
+/* Growing: the record is saved first, so that nothing is ever written where it has no page. */
 int uz__root_set(struct uz_dev *d, uint64_t size_bytes)
 {
 	if (size_bytes < d->size_bytes) {
@@ -151,7 +158,7 @@ int uz__root_set(struct uz_dev *d, uint64_t size_bytes)
 	}
 	if (root_need(d->store, size_bytes) > d->root_bytes)
 		return root_move(d, size_bytes);
+	save_size(d, size_bytes);
 	uz_store_release(&d->size_bytes, size_bytes);
-	uz__disk_save(d);
 	return 0;
 }

@@ -144,6 +144,7 @@ struct uz_dev {
 	unsigned int index; /* in store->disk and the persistent table */
 	char name[UZ_DISK_NAME_MAX];
 	uint64_t size_bytes;
+	uint64_t record_bytes; /* atomic; the size that the record has */
 	uint64_t mem_limit_bytes, mem_used_max;
 	struct uz_lock control; /* control operations */
 	struct uz_lock root_lock; /* changes of root entries and of the root itself */
