@@ -81,6 +81,8 @@ void uz__object_drop(struct uz_dev *d, uint64_t word);
 void uz__object_prefetch(struct uz_dev *d, const uint64_t *slot, bool drop);
 const void *uz__object_bytes(struct uz_dev *d, uint64_t w, uint32_t *bytes);
 bool uz__object_same(struct uz_dev *d, uint64_t w, uint64_t now, const void *bytes, uint32_t len);
+bool uz__object_sum_is(struct uz_dev *d, uint64_t w, const void *bytes, uint32_t sum);
+bool uz__object_intact(struct uz_dev *d, uint64_t w, uint64_t page, const void *bytes);
 int uz__object_decode(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64_t page,
 		      const void *bytes, void *dst);
 uint32_t uz__checksum(const struct uz_dev *d, uint64_t page, const void *bytes, uint32_t size);

@@ -155,27 +155,36 @@ bool uz__object_same(struct uz_dev *d, uint64_t w, uint64_t now, const void *byt
 	return uz__slot_same(w, now) && memcmp(uz__object_bytes(d, now, &all), bytes, len) == 0;
 }
 
-static bool checksum_ok(struct uz_dev *d, uint64_t w, uint64_t page, const void *bytes)
+/*
+ * Whether the checksum that is kept with the object, if there is one, is @sum. @bytes as from
+ * uz__object_bytes, or a copy of it. The checksum beside a raw frame may be another's by the time a copy
+ * is looked at: then the copy is of no use to anybody.
+ */
+bool uz__object_sum_is(struct uz_dev *d, uint64_t w, const void *bytes, uint32_t sum)
 {
-	uint32_t size = uz__slot_size(w), want;
+	uint32_t want;
 
+	if (!d->store->codec[uz__slot_codec(w)].checksum)
+		return true;
 	if (uz__slot_state(w) == UZ_SLOT_RAW)
 		want = uz_load(&d->store->tab.desc[uz_handle_block(uz__slot_handle(w))].check);
 	else
-		memcpy(&want, (const char *)bytes + size, sizeof(want));
-	return uz__checksum(d, page, bytes, size) == want;
+		memcpy(&want, (const char *)bytes + uz__slot_size(w), sizeof(want));
+	return sum == want;
 }
 
-/*
- * @bytes as from uz__object_bytes, or a copy of it. The checksum beside a raw frame may be another's
- * by the time a copy is looked at: then the copy is of no use to anybody.
- */
+/* @bytes as in uz__object_sum_is. */
+bool uz__object_intact(struct uz_dev *d, uint64_t w, uint64_t page, const void *bytes)
+{
+	return !d->store->codec[uz__slot_codec(w)].checksum ||
+	       uz__object_sum_is(d, w, bytes, uz__checksum(d, page, bytes, uz__slot_size(w)));
+}
+
 int uz__object_decode(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64_t page,
 		      const void *bytes, void *dst)
 {
-	if (d->store->codec[uz__slot_codec(w)].checksum && !checksum_ok(d, w, page, bytes))
-		return -UZ_EIO;
-	return uz__object_expand(d, st, w, bytes, dst);
+	return uz__object_intact(d, w, page, bytes) ? uz__object_expand(d, st, w, bytes, dst)
+						    : -UZ_EIO;
 }
 
 /* The page from its stored bytes, wherever they came from; they have been checked. */

@@ -3,7 +3,8 @@
  * One page into another pool or codec, beside I/O. The stored bytes are copied
  * under the lock and worked on outside it. Before the swap the word and the
  * bytes are compared again: the word alone can be the same for other content,
- * when the object was freed and allocated again in between.
+ * when the object was freed and allocated again in between. Bytes that were damaged stay where
+ * they are: a new checksum would make them good.
  */
 #include "device_i.h"
 
@@ -29,7 +30,7 @@ static int recode(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64_t p
 	*from = st->copy;
 	*size = uz__slot_size(w);
 	if (codec == uz__slot_codec(w))
-		return 0;
+		return uz__object_intact(d, w, page, st->copy) ? 0 : -UZ_EIO;
 	r = uz__object_decode(d, st, w, page, st->copy, st->page);
 	if (r == 0)
 		r = uz__encode(d, st, codec, st->page, size);

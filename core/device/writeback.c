@@ -88,24 +88,30 @@ static bool wanted(const struct pick *p, uint64_t w)
 	return true;
 }
 
-/* Copies the page's bytes out if nobody has the slot now. */
+/* Copies the page's bytes out if nobody has the slot now. What is damaged stays where that is known. */
 static void add_item(struct uz_dev *d, uint64_t *slot, uint64_t page, uint64_t w)
 {
 	struct uz__wb *wb = &d->store->wb;
 	unsigned char *to = wb->buf + ((size_t)wb->nr << UZ_PAGE_SHIFT);
-	uint32_t size = uz__slot_size(w), bytes;
+	uint32_t size = uz__slot_size(w), bytes, hash;
 	struct uz_block_id id;
+	const void *from;
+	bool intact;
 
 	if (!uz__slot_trylock(slot, w))
 		return;
-	memcpy(to, uz__object_bytes(d, w, &bytes), size);
+	from = uz__object_bytes(d, w, &bytes);
+	memcpy(to, from, size);
+	hash = uz__checksum(d, page, to, size);
+	intact = uz__object_sum_is(d, w, from, hash);
 	id = uz_block_id(&d->store->tab, uz_handle_block(uz__slot_handle(w)));
 	uz__slot_unlock(slot, w);
+	if (!intact)
+		return;
 	memset(to + size, 0, UZ_PAGE_SIZE - size);
 	uz_store(&wb->ablock[wb->nr], uz_ablock_of(id.start));
-	wb->item[wb->nr++] = (struct uz__wb_item){
-		.slot = slot, .page = page, .word = w, .hash = uz__checksum(d, page, to, size)
-	};
+	wb->item[wb->nr++] =
+		(struct uz__wb_item){ .slot = slot, .page = page, .word = w, .hash = hash };
 }
 
 static void collect(struct uz_dev *d, struct pick *p)

@@ -2,7 +2,8 @@
 /*
  * With checksums a byte that changes behind our back is EIO that names the page, raw pages and objects alike; the
  * slot stays as it is, so that the page is there again when the byte is. Without, a raw page just
- * reads as what is there.
+ * reads as what is there. A damaged page is never made good by a new checksum: neither a change of the pool nor
+ * write-back takes it from where it is.
  */
 #include <errno.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 
 #include "dev_rig.h"
 #include "self_page.h"
+#include "test_backing.h"
 
 #define PAGES 64u
 
@@ -63,37 +65,96 @@ static void check_damaged(struct dev_rig *rig, uint32_t page, bool checksum, boo
 	}
 }
 
-static void test_pages(bool checksum, enum self_mix mix)
+static void open_full(struct dev_rig *rig, bool checksum, enum self_mix mix)
 {
 	struct dev_rig_config c = { .size_bytes = PAGES * UZ_PAGE_SIZE,
 				    .limit_bytes = 32 << 20,
 				    .checksum = checksum };
-	unsigned char buf[UZ_PAGE_SIZE], got[UZ_PAGE_SIZE];
-	struct dev_rig rig;
-	off_t at;
+	unsigned char buf[UZ_PAGE_SIZE];
 
-	dev_rig_open(&rig, &c);
+	dev_rig_open(rig, &c);
 	for (uint32_t p = 0; p < PAGES; p++) {
 		self_page_make(buf, p, 9, test_seed(), mix);
-		CHECK_EQ(uz_dev_write(rig.dev, rig.st, (uint64_t)p << UZ_PAGE_SHIFT, buf,
+		CHECK_EQ(uz_dev_write(rig->dev, rig->st, (uint64_t)p << UZ_PAGE_SHIFT, buf,
 				      sizeof(buf), 0),
 			 0);
 	}
-	CHECK_EQ(dev_rig_stats(&rig).huge_pages, mix == SELF_HARD ? PAGES : 0);
+	CHECK_EQ(dev_rig_stats(rig).huge_pages, mix == SELF_HARD ? PAGES : 0);
+}
+
+/* Where a byte of the page is that compression keeps. */
+static off_t place(struct dev_rig *rig, uint32_t page, enum self_mix mix)
+{
+	unsigned char buf[UZ_PAGE_SIZE];
+	off_t at;
+
+	self_page_make(buf, page, 9, test_seed(), mix);
+	at = find(rig, buf + 32, 64);
+	CHECK_MSG(at > 0, "page %u is nowhere in the store", page);
+	return at + page % 64;
+}
+
+static void check_whole(struct dev_rig *rig, uint32_t page, enum self_mix mix)
+{
+	unsigned char buf[UZ_PAGE_SIZE], got[UZ_PAGE_SIZE];
+
+	self_page_make(buf, page, 9, test_seed(), mix);
+	CHECK_EQ(uz_dev_read(rig->dev, rig->st, (uint64_t)page << UZ_PAGE_SHIFT, got, sizeof(got),
+			     0),
+		 0);
+	CHECK_MEM(got, buf, sizeof(got));
+}
+
+static void test_pages(bool checksum, enum self_mix mix)
+{
+	struct dev_rig rig;
+	off_t at;
+
+	open_full(&rig, checksum, mix);
 	for (uint32_t p = 0; p < PAGES; p++) {
-		self_page_make(buf, p, 9, test_seed(), mix);
-		at = find(&rig, buf + 32, 64);
-		CHECK_MSG(at > 0, "page %u is nowhere in the store", p);
-		toggle(&rig, at + p % 64);
+		at = place(&rig, p, mix);
+		toggle(&rig, at);
 		check_damaged(&rig, p, checksum, mix == SELF_HARD);
-		toggle(&rig, at + p % 64);
-		CHECK_EQ(uz_dev_read(rig.dev, rig.st, (uint64_t)p << UZ_PAGE_SHIFT, got,
-				     sizeof(got), 0),
-			 0);
-		CHECK_MEM(got, buf, sizeof(got));
+		toggle(&rig, at);
+		check_whole(&rig, p, mix);
 	}
 	CHECK_EQ(uz_store_check(rig.store), 0);
 	dev_rig_close(&rig);
+}
+
+static void change_pool(struct dev_rig *rig)
+{
+	CHECK_EQ(uz_dev_set_pool(rig->dev, uz_pools[1]), 0);
+	for (int i = 0; i < 10; i++)
+		uz_dev_background(rig->dev, dev_rig_in(rig, 0), 10000000);
+	CHECK_EQ(dev_rig_stats(rig).migrate_left, 1);
+}
+
+static void write_back(struct dev_rig *rig)
+{
+	CHECK_EQ(uz_dev_writeback(rig->dev, UZ_WRITEBACK_ALL, 0), PAGES - 1);
+}
+
+/* One page is damaged while all the others go elsewhere. */
+static void test_stays(void (*move)(struct dev_rig *rig), enum self_mix mix)
+{
+	struct test_backing b;
+	struct dev_rig rig;
+	off_t at;
+
+	open_full(&rig, true, mix);
+	test_backing_open(&b, (PAGES + 1) * UZ_PAGE_SIZE);
+	CHECK_EQ(uz_dev_set_backing(rig.dev, &b.dev, "memory", 0), 0);
+	at = place(&rig, PAGES / 2, mix);
+	toggle(&rig, at);
+	move(&rig);
+	check_damaged(&rig, PAGES / 2, true, mix == SELF_HARD);
+	toggle(&rig, at);
+	for (uint32_t p = 0; p < PAGES; p++)
+		check_whole(&rig, p, mix);
+	CHECK_EQ(uz_store_check(rig.store), 0);
+	dev_rig_close(&rig);
+	test_backing_close(&b);
 }
 
 int main(void)
@@ -103,5 +164,8 @@ int main(void)
 	test_pages(true, SELF_EASY);
 	test_pages(false, SELF_HARD);
 	test_pages(false, SELF_EASY);
+	test_stays(change_pool, SELF_EASY);
+	test_stays(write_back, SELF_EASY);
+	test_stays(write_back, SELF_HARD);
 	return 0;
 }
