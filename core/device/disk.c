@@ -207,6 +207,7 @@ static int disk_make(struct uz_store *s, const struct uz_dev_config *c, unsigned
 		uz__root_free(s, rec.root_off, rec.root_bytes);
 		return r;
 	}
+	uz_store_release(&s->meta->backing[index].valid, 0); /* of one whose end was cut short */
 	uz__disk_publish(s->meta, index, &rec);
 	uz_store_release(&s->disk[index], *out);
 	return 0;
