@@ -209,12 +209,12 @@ static bool record_sane(struct uz_store *s, const struct uz__disk_record *rec)
 	uint32_t codec = rec->codec & META_CODEC;
 
 	return uz__record_ok(rec, sizeof(*rec)) && rec->size_bytes &&
-	       rec->size_bytes <= UZ_DISK_SIZE_MAX && codec < UZ_CODEC_MAX && s->codec[codec].ops &&
-	       rec->pool < META_POOLS && s->meta->pool[rec->pool].valid == META_VALID &&
-	       rec->root_off < s->root_area.bytes &&
+	       rec->size_bytes % UZ_PAGE_SIZE == 0 && rec->size_bytes <= UZ_DISK_SIZE_MAX &&
+	       codec < UZ_CODEC_MAX && s->codec[codec].ops && rec->pool < META_POOLS &&
+	       s->meta->pool[rec->pool].valid == META_VALID && rec->root_off < s->root_area.bytes &&
 	       rec->root_bytes <= s->root_area.bytes - rec->root_off &&
 	       rec->root_bytes / sizeof(uint32_t) >= UZ_DIV_UP(pages, (uint64_t)SLOTS_PER_TABLE) &&
-	       !rec->name[UZ_DISK_NAME_MAX - 1];
+	       uz__root_sane(s, rec->root_off, rec->root_bytes) && !rec->name[UZ_DISK_NAME_MAX - 1];
 }
 
 static int open_disk(struct uz_store *s, unsigned int i, struct uz_store_error *err)
@@ -243,7 +243,8 @@ static int check_pools(struct uz_store *s, struct uz_store_error *err)
 		if (!rec->valid)
 			continue;
 		uz__explain(err, "the table of pools is damaged", NULL);
-		if (rec->valid != META_VALID || !uz__record_ok(rec, sizeof(*rec)))
+		if (rec->valid != META_VALID || !uz__record_ok(rec, sizeof(*rec)) ||
+		    rec->name[UZ_POOL_NAME_MAX - 1])
 			return -UZ_EBADMSG;
 		ops = s->registry->pool(s->registry, rec->name);
 		uz__explain(err, "the store needs pool ", rec->name);

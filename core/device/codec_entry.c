@@ -216,7 +216,7 @@ static int attach_entry(struct uz_store *s, unsigned int e, struct uz_store_erro
 	int r;
 
 	if (rec->valid != META_VALID || !uz__record_ok(rec, sizeof(*rec)) ||
-	    rec->dict_bytes > UZ_DICT_MAX) {
+	    rec->dict_bytes > UZ_DICT_MAX || rec->name[UZ_CODEC_NAME_MAX - 1]) {
 		uz__explain(err, "the table of codecs is damaged", NULL);
 		return -UZ_EBADMSG;
 	}

@@ -56,6 +56,7 @@ bool uz__tables_step(struct uz_dev *d, uint64_t end_ns);
 int uz__root_alloc(struct uz_store *s, uint64_t size_bytes, uint64_t *off, uint64_t *bytes);
 void uz__root_free(struct uz_store *s, uint64_t off, uint64_t bytes);
 int uz__root_settle(struct uz_store *s);
+bool uz__root_sane(struct uz_store *s, uint64_t off, uint64_t bytes);
 int uz__root_set(struct uz_dev *d, uint64_t size_bytes); /* grow or shrink; control held */
 void uz__cut(struct uz_dev *d, uint64_t page, uint64_t end); /* background lock held */
 

@@ -25,6 +25,12 @@ static uint64_t overlap(struct uz_store *s, uint64_t off, uint64_t bytes)
 	return 0;
 }
 
+/* Attach: whole pages, and no other disk's. */
+bool uz__root_sane(struct uz_store *s, uint64_t off, uint64_t bytes)
+{
+	return (off | bytes) % s->plat->page_bytes == 0 && !overlap(s, off, bytes);
+}
+
 /* Store control lock held. Committed and zero, also where a decommit failed before. */
 int uz__root_alloc(struct uz_store *s, uint64_t size_bytes, uint64_t *off, uint64_t *bytes)
 {
