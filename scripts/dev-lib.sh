@@ -15,6 +15,7 @@ declare -A PACKAGES=(
 	[guest]="qemu-system-x86 busybox-static cpio kmod xz-utils e2fsprogs xfsprogs btrfs-progs libnbd-bin jq python3"
 	[run]="libnbd-bin e2fsprogs python3"
 	[bench]="python3 libnbd-bin nbdkit qemu-utils fio"
+	[cma]="linux-source-6.1 flex bison bc libelf-dev xz-utils"
 	[lint]="shellcheck clang-format universal-ctags cppcheck git"
 )
 
