@@ -175,21 +175,45 @@ static int cmd_free(const struct uz_command_line *cl, struct uz_error *e)
 	return err;
 }
 
-int uz__cmd_contig(const struct uz_command_line *cl, struct uz_error *e)
+/* Options that only one of the words takes. */
+static int check_options(const struct uz_section *o, const char *word, struct uz_error *e)
 {
 	static const struct {
+		enum uz_option_id id;
+		const char *word;
+	} of[] = { { OPT_SCATTER, "alloc" },
+		   { OPT_DEADLINE, "alloc" },
+		   { OPT_JSON, "stat" },
+		   { OPT_SYSFS, "stat" } };
+
+	for (size_t i = 0; i < sizeof(of) / sizeof(*of); i++)
+		if (o->value[of[i].id] && strcmp(word, of[i].word) != 0)
+			return uz__error(e, EINVAL,
+					 "--%s does not belong to 'uzram contig %s', but to 'uzram "
+					 "contig %s'; see 'uzram help contig'",
+					 uz__options[of[i].id].name, word, of[i].word);
+	return 0;
+}
+
+int uz__cmd_contig(const struct uz_command_line *cl, struct uz_error *e)
+{
+	static const struct word {
 		const char *word;
 		unsigned int min, max; /* words */
 		bool command; /* may follow them */
 		int (*run)(const struct uz_command_line *cl, struct uz_error *e);
 	} words[] = { { "alloc", 2, 3, true, cmd_alloc },
 		      { "free", 2, 2, false, cmd_free },
-		      { "stat", 1, 1, false, uz__contig_stat } };
+		      { "stat", 1, 1, false, uz__contig_stat },
+		      { .word = NULL } };
+	const struct word *w = words;
+	int err;
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
-		if (!strcmp(cl->arg[0], words[i].word) && cl->nr_words >= words[i].min &&
-		    cl->nr_words <= words[i].max &&
-		    (words[i].command || cl->nr_words == cl->nr_args))
-			return words[i].run(cl, e);
-	return usage(e);
+	while (w->word && strcmp(cl->arg[0], w->word) != 0)
+		w++;
+	if (!w->word || cl->nr_words < w->min || cl->nr_words > w->max ||
+	    (!w->command && cl->nr_words != cl->nr_args))
+		return usage(e);
+	err = check_options(&cl->server, w->word, e);
+	return err ? err : w->run(cl, e);
 }

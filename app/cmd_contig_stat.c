@@ -135,8 +135,11 @@ static void print_tables(struct uz_view *v)
 int uz__contig_stat(const struct uz_command_line *cl, struct uz_error *e)
 {
 	struct uz_view v;
-	int err = uz__view_regions(&v, cl, e);
+	int err = uz__options_exclude(&cl->server, OPT_JSON, OPT_SYSFS, e);
 
+	if (err)
+		return err;
+	err = uz__view_regions(&v, cl, e);
 	if (!err && uz__option_is_on(NULL, &cl->server, OPT_JSON))
 		print_json(&v);
 	else if (!err && uz__option_is_on(NULL, &cl->server, OPT_SYSFS))

@@ -84,8 +84,13 @@ int uz__cmd_stat(const struct uz_command_line *cl, struct uz_error *e)
 	bool bytes = uz__option_is_on(NULL, &cl->server, OPT_BYTES);
 	bool sysfs = uz__option_is_on(NULL, &cl->server, OPT_SYSFS);
 	struct uz_view v;
-	int err = uz__view_fetch(&v, cl, latency, e);
+	int err = uz__options_exclude(&cl->server, OPT_JSON, OPT_SYSFS, e);
 
+	if (!err)
+		err = uz__options_exclude(&cl->server, OPT_SYSFS, OPT_LATENCY, e);
+	if (err)
+		return err;
+	err = uz__view_fetch(&v, cl, latency, e);
 	if (!err && uz__option_is_on(NULL, &cl->server, OPT_JSON)) {
 		print_json(&v);
 		uz__view_fini(&v);
@@ -104,11 +109,26 @@ int uz__cmd_stat(const struct uz_command_line *cl, struct uz_error *e)
 	return err;
 }
 
+/* What is about the table would be without effect. */
+static int check_list(const struct uz_section *o, struct uz_error *e)
+{
+	static const enum uz_option_id table[] = { OPT_OUTPUT, OPT_OUTPUT_ALL, OPT_NOHEADINGS,
+						   OPT_RAW };
+	int err = uz__options_exclude(o, OPT_OUTPUT, OPT_OUTPUT_ALL, e);
+
+	for (size_t i = 0; !err && i < sizeof(table) / sizeof(*table); i++)
+		err = uz__options_exclude(o, OPT_JSON, table[i], e);
+	return err;
+}
+
 int uz__cmd_list(const struct uz_command_line *cl, struct uz_error *e)
 {
 	struct uz_view v;
-	int err = uz__view_fetch(&v, cl, false, e);
+	int err = check_list(&cl->server, e);
 
+	if (err)
+		return err;
+	err = uz__view_fetch(&v, cl, false, e);
 	if (!err && uz__option_is_on(NULL, &cl->server, OPT_JSON))
 		print_json(&v);
 	else if (!err)

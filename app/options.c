@@ -332,3 +332,17 @@ bool uz__option_is_on(const struct uz_section *s, const struct uz_section *serve
 
 	return value && !strcmp(value, "yes");
 }
+
+static bool is_asked(const struct uz_section *s, enum uz_option_id id)
+{
+	return s->value[id] && strcmp(s->value[id], "no") != 0;
+}
+
+int uz__options_exclude(const struct uz_section *s, enum uz_option_id a, enum uz_option_id b,
+			struct uz_error *e)
+{
+	if (!is_asked(s, a) || !is_asked(s, b))
+		return 0;
+	return uz__error(e, EINVAL, "--%s and --%s exclude each other: give one",
+			 uz__options[a].name, uz__options[b].name);
+}

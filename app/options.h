@@ -125,7 +125,11 @@ int uz__option_set(struct uz_section *s, enum uz_option_id id, const char *where
 const char *uz__option_value(const struct uz_section *s, const struct uz_section *server,
 			     enum uz_option_id id);
 
-/* For RETURN values. */
+/* -EINVAL when both were given: the second would be without effect. */
+int uz__options_exclude(const struct uz_section *s, enum uz_option_id a, enum uz_option_id b,
+			struct uz_error *e);
+
+/* For RETURN values; and back. */
 enum uz_return_policy uz__option_return(const char *text);
 
 /* For FLAG values. */

@@ -125,6 +125,20 @@ check_table <<'END'
 2|an argument is missing: uzram resize NAME SIZE|resize d0
 2|an argument is missing|remove
 2|disk size: 'big' is not a size|resize d0 big
+2|--scatter does not belong to 'uzram contig free', but to 'uzram contig alloc'; see 'uzram help contig'|contig free 1 --scatter
+2|--deadline does not belong to 'uzram contig free'|contig free 1 --deadline 5ms
+2|--json does not belong to 'uzram contig free'|contig free 1 --json
+2|--deadline does not belong to 'uzram contig stat'|contig stat --deadline 5ms
+2|--scatter does not belong to 'uzram contig stat'|contig stat --scatter
+2|--sysfs does not belong to 'uzram contig alloc'|contig alloc cam0 --sysfs
+2|--json and --sysfs exclude each other: give one|contig stat --json --sysfs
+2|--json and --sysfs exclude each other|stat --json --sysfs
+2|--sysfs and --latency exclude each other|stat --sysfs --latency
+2|--output and --output-all exclude each other|list -o name --output-all
+2|--json and --output exclude each other|list -J -o name
+2|--json and --raw exclude each other|list -J --raw
+2|--json and --noheadings exclude each other|list -Jn
+2|--json and --output exclude each other|madvise-bench --json -o method
 2|--deadline is for emptying a region|contig alloc 1M --scatter --deadline 5ms
 2|nothing to set|set d0
 2|'pool' is not KEY=VALUE|set d0 pool
