@@ -156,6 +156,34 @@ static bool has_name(const struct uz_command_line *cl)
 	return !strchr(cl->arg[0], '=');
 }
 
+/* Keys of a disk need a name, those of the server must have none. */
+static int check_owner(const struct uz_section *v, struct uz_error *e)
+{
+	for (int i = 0; i < OPT_NR; i++) {
+		const struct uz_option *o = &uz__options[i];
+		bool own = i == OPT_RAM || i == OPT_RETURN;
+
+		if (!v->value[i])
+			continue;
+		if (o->scope == UZ_SCOPE_SERVER && !own)
+			return uz__error(e, EINVAL,
+					 "%s cannot be changed while the server runs: start it "
+					 "again with --%s",
+					 o->name, o->name);
+		if (own && v->name[0])
+			return uz__error(
+				e, EINVAL,
+				"%s belongs to the server, not to disk %s: uzram set %s=%s",
+				o->name, v->name, o->name, v->value[i]);
+		if (!own && !v->name[0])
+			return uz__error(e, EINVAL,
+					 "%s belongs to a disk: uzram set NAME %s=%s; without NAME "
+					 "there are ram and return",
+					 o->name, o->name, v->value[i]);
+	}
+	return 0;
+}
+
 int uz__cmd_set(const struct uz_command_line *cl, struct uz_error *e)
 {
 	const char *disk = has_name(cl) ? cl->arg[0] : NULL;
@@ -168,10 +196,12 @@ int uz__cmd_set(const struct uz_command_line *cl, struct uz_error *e)
 				 uz__commands[UZ_CMD_SET].args);
 	if (disk)
 		snprintf(v.name, sizeof(v.name), "%s", disk);
-	err = begin(&m, disk ? "set" : "ram", disk, e);
+	err = begin(&m, disk ? "set" : "server", disk, e);
 	if (err)
 		return err;
 	err = take_pairs(&m, cl, disk ? 1 : 0, &v, NULL, e);
+	if (!err)
+		err = check_owner(&v, e);
 	if (!err)
 		err = put_values(&m, &v, e);
 	uz__section_fini(&v);

@@ -11,7 +11,8 @@ const struct uz_command uz__commands[UZ_CMD_NR] = {
 			    uz__cmd_remove },
 	[UZ_CMD_SET] = { "set", "[NAME] KEY=VALUE...", 1, UZ_ARGS_MAX,
 			 "change a live disk: pool codec level dict checksum size mem-limit recompress "
-			 "backing backing-format writeback-idle writeback-limit read-only; without NAME: ram, the RAM budget",
+			 "backing backing-format writeback-idle writeback-limit read-only; without NAME: ram, the RAM budget, and return, how memory "
+			 "goes back",
 			 uz__cmd_set },
 	[UZ_CMD_LIST] = { "list", "[NAME...] [options]", 0, UZ_ARGS_MAX, "a table of the disks",
 			  uz__cmd_list },

@@ -75,11 +75,7 @@ static int check_backing(const struct uz_config *c, struct uz_error *e)
 	if (memfd + private + (c->server.value[OPT_MEMORY] != NULL) > 1)
 		return uz__error(e, EINVAL,
 				 "--memory, --memfd and --private exclude each other: give one");
-	if (!private && uz__option_return(policy) == UZ_RETURN_LAZY)
-		return uz__error(e, EINVAL,
-				 "--return lazy: only private memory can go back lazily: add "
-				 "--private, or choose eager or auto");
-	return 0;
+	return uz__return_check(uz__option_return(policy), private, "--return", e);
 }
 
 /* What is in memory of somebody else is not where a store could be adopted from. */

@@ -31,8 +31,8 @@ static int value_text(const struct uz_json *j, uint32_t token, char *text, struc
 
 static bool takes_option(const struct uz_control_command *c, const char *key, enum uz_option_id id)
 {
-	if (c->options == UZ_TAKES_RAM)
-		return id == OPT_RAM;
+	if (c->options == UZ_TAKES_RAM || c->options == UZ_TAKES_OWN)
+		return id == OPT_RAM || (id == OPT_RETURN && c->options == UZ_TAKES_OWN);
 	return c->options == UZ_TAKES_DISK_OPTIONS && id != OPT_NR && id != OPT_NAME && key[0] &&
 	       uz__options[id].commands >> UZ_CMD_CREATE & 1 &&
 	       uz__options[id].scope != UZ_SCOPE_CLIENT && id != OPT_CONTROL;
@@ -68,6 +68,7 @@ static int take_key(struct uz_request *r, const struct uz_control_command *c, ui
 				 : c->keys[0] ? c->keys
 					      : "nothing",
 				 c->options == UZ_TAKES_RAM	       ? "ram"
+				 : c->options == UZ_TAKES_OWN	       ? UZ_SERVER_OPTION_NAMES
 				 : c->options == UZ_TAKES_DISK_OPTIONS ? UZ_DISK_OPTION_NAMES
 								       : "");
 	err = value_text(&r->json, key + 1, text, e, name);

@@ -84,12 +84,17 @@ static int cmd_set(struct uz_request *r, struct uz_error *e)
 
 static int cmd_ram(struct uz_request *r, struct uz_error *e)
 {
-	uint64_t bytes = 0;
-
 	if (!r->values.value[OPT_RAM])
 		return uz__error(e, EINVAL, "ram: give ram=SIZE, the RAM budget of the server");
-	uz__size_parse(r->values.value[OPT_RAM], 0, &bytes);
-	return uz__server_set_ram(r->server, bytes, e);
+	return uz__server_set_own(r->server, &r->values, e);
+}
+
+static int cmd_server(struct uz_request *r, struct uz_error *e)
+{
+	if (!r->values.value[OPT_RAM] && !r->values.value[OPT_RETURN])
+		return uz__error(e, EINVAL,
+				 "server: nothing to set; it takes " UZ_SERVER_OPTION_NAMES);
+	return uz__server_set_own(r->server, &r->values, e);
 }
 
 static int cmd_compact(struct uz_request *r, struct uz_error *e)
@@ -199,6 +204,7 @@ const struct uz_control_command uz__control_commands[] = {
 	{ "create", UZ_DISK_NEW, UZ_TAKES_DISK_OPTIONS, "disk dict_fd", cmd_create },
 	{ "remove", UZ_DISK_REQUIRED, UZ_TAKES_NO_OPTIONS, "disk", cmd_remove },
 	{ "set", UZ_DISK_REQUIRED, UZ_TAKES_DISK_OPTIONS, "disk dict_fd", cmd_set },
+	{ "server", UZ_DISK_NONE, UZ_TAKES_OWN, "", cmd_server },
 	{ "ram", UZ_DISK_NONE, UZ_TAKES_RAM, "", cmd_ram },
 	{ "compact", UZ_DISK_REQUIRED, UZ_TAKES_NO_OPTIONS, "disk", cmd_compact },
 	{ "recompress", UZ_DISK_REQUIRED, UZ_TAKES_DISK_OPTIONS, "disk idle min max_pages dict_fd",

@@ -261,6 +261,23 @@ enum uz_return_policy uz__option_return(const char *text)
 	return (enum uz_return_policy)i;
 }
 
+const char *uz__return_name(enum uz_return_policy policy)
+{
+	return returns[policy];
+}
+
+int uz__return_check(enum uz_return_policy policy, bool private, const char *where,
+		     struct uz_error *e)
+{
+	if (private || policy != UZ_RETURN_LAZY)
+		return 0;
+	return uz__error(
+		e, EINVAL,
+		"%s lazy: only private memory can go back lazily: start with --private, or "
+		"choose eager or auto",
+		where);
+}
+
 static int set_return(struct uz_section *s, enum uz_option_id id, const char *where,
 		      const char *text, struct uz_error *e)
 {

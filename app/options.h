@@ -131,6 +131,10 @@ int uz__options_exclude(const struct uz_section *s, enum uz_option_id a, enum uz
 
 /* For RETURN values; and back. */
 enum uz_return_policy uz__option_return(const char *text);
+const char *uz__return_name(enum uz_return_policy policy);
+/* -EINVAL: memory of that kind does not go back so. */
+int uz__return_check(enum uz_return_policy policy, bool private, const char *where,
+		     struct uz_error *e);
 
 /* For FLAG values. */
 bool uz__option_is_on(const struct uz_section *s, const struct uz_section *server,

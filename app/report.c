@@ -65,7 +65,7 @@ static void put_return(struct uz_json_out *o, struct uz_server *s)
 	struct uz_arena_stats st;
 
 	uz_arena_stats(uz_store_arena(s->store), &st);
-	uz__json_put_text(o, "return", uz__option_value(NULL, s->defaults, OPT_RETURN));
+	uz__json_put_text(o, "return", uz__return_name((enum uz_return_policy)uz_load(&s->policy)));
 	uz__json_put_text(o, "return_method", st.return_method);
 }
 

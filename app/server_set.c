@@ -167,7 +167,7 @@ int uz__server_set(struct uz_server *s, struct uz_disk *d, const struct uz_secti
 	return 0;
 }
 
-int uz__server_set_ram(struct uz_server *s, uint64_t bytes, struct uz_error *e)
+static int set_ram(struct uz_server *s, uint64_t bytes, struct uz_error *e)
 {
 	char text[UZ_SIZE_TEXT], max[UZ_SIZE_TEXT];
 
@@ -187,4 +187,27 @@ int uz__server_set_ram(struct uz_server *s, uint64_t bytes, struct uz_error *e)
 	s->ram_bytes = bytes;
 	pthread_mutex_unlock(&s->admin);
 	return 0;
+}
+
+void uz__server_set_return(struct uz_server *s, enum uz_return_policy policy)
+{
+	uz_arena_set_return(uz_store_arena(s->store), policy);
+	uz_store(&s->policy, policy);
+}
+
+int uz__server_set_own(struct uz_server *s, const struct uz_section *v, struct uz_error *e)
+{
+	const char *ram = v->value[OPT_RAM], *how = v->value[OPT_RETURN];
+	enum uz_return_policy policy = how ? uz__option_return(how) : UZ_RETURN_AUTO;
+	bool private = uz__option_is_on(NULL, s->defaults, OPT_PRIVATE);
+	uint64_t bytes = 0;
+	int err = uz__return_check(policy, private, "return", e);
+
+	if (!err && ram) {
+		uz__size_parse(ram, 0, &bytes);
+		err = set_ram(s, bytes, e);
+	}
+	if (!err && how)
+		uz__server_set_return(s, policy);
+	return err;
 }

@@ -190,7 +190,11 @@ check_table <<'END'
 1|no dictionary can be made of its 0 sampled pages|train d0 zstd
 2|RAM budget 1T: this server was started for at most|set ram=1T
 2|ram: the RAM budget must be more than 0|set ram=0
-2|ram has no 'pool'; it takes ram|set pool=zbud
+2|pool belongs to a disk: uzram set NAME pool=zbud; without NAME there are ram and return|set pool=zbud
+2|return belongs to the server, not to disk d0: uzram set return=eager|set d0 return=eager
+2|nbd cannot be changed while the server runs: start it again with --nbd|set nbd=unix:n3
+2|return: 'never' is not one of auto, eager, lazy|set return=never
+2|return lazy: only private memory can go back lazily|set ram=32M return=lazy
 2|--output: no column 'foo'; there are: NAME DISKSIZE|list -o name,foo
 2|--output: no column ''|list -o name,
 1|--metrics-file nofolder/m: No such file|metrics --metrics-file nofolder/m

@@ -52,15 +52,37 @@ round() { # POLICY METHOD OPTIONS...
 	stop_server "$server_pid" || fail "$want $*: the server ended with $?"
 }
 
+# Every policy after every other, on a live server.
+live() {
+	local policy method
+	start_uzram 60 --size "${mib}M" --private
+	nbdcopy data 'nbd+unix:///?socket=n'
+	expect 0 "$uzram" set return=lazy
+	"$uzram" reset d0 >/dev/null
+	wait_for 10 returned
+	wait_for 10 small
+	[ "$(value returned_lazy_bytes)" -gt 0 ] || fail "nothing went lazily"
+	for policy in lazy:free eager:'dontneed(_batch)?' auto:'[a-z_]+' eager:'dontneed(_batch)?' lazy:free; do
+		method=${policy#*:} policy=${policy%%:*}
+		expect 0 "$uzram" set return="$policy"
+		[ "$(value return)" = "$policy" ] || fail "return is $(value return), not $policy"
+		value return_method | grep -qxE "$method" || fail "$policy: $(value return_method), not $method"
+	done
+	expect 0 "$uzram" set return=eager ram=300M
+	[ "$(value return) $(value ram_limit)" = "eager $((300 << 20))" ] || fail "$(value return) $(value ram_limit)"
+	stop_server "$server_pid" || fail "live: the server ended with $?"
+}
+
 expect 2 "$uzram" serve --config /dev/null --return sometimes
 expect_text "'sometimes' is not one of auto, eager, lazy"
 expect 2 "$uzram" serve --config /dev/null --return lazy
-expect_text "add --private"
+expect_text "start with --private"
 expect 0 "$uzram" serve --config /dev/null --return eager --dump-config
 expect_text "return = eager"
 
 head -c "${mib}M" /dev/urandom >data
 round auto '[a-z_]+' --private
+live
 round eager 'dontneed(_batch)?' --private
 round lazy free --private
 round auto 'punch_hole|remove' --memfd
