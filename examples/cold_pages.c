@@ -26,7 +26,8 @@ static void make_record(unsigned int id, char *record)
 
 int main(void)
 {
-	struct uz_ram_options o = { .size_bytes = (uint64_t)RECORDS * RECORD_BYTES,
+	struct uz_ram_options o = { .struct_size = sizeof(o),
+				    .size_bytes = (uint64_t)RECORDS * RECORD_BYTES,
 				    .background = true };
 	char record[RECORD_BYTES], back[RECORD_BYTES], why[200];
 	struct uz_dev_stats st;

@@ -19,7 +19,7 @@ int main(int argc, char **argv)
 {
 	uint64_t mib = argc > 1 ? strtoull(argv[1], NULL, 10) : 16;
 	unsigned int deadline_ms = argc > 3 ? (unsigned int)strtoul(argv[3], NULL, 10) : 100;
-	struct uz_client_grant g;
+	struct uz_client_grant g = { .struct_size = sizeof(g) };
 	char why[1024];
 	char *frames;
 	int rc;

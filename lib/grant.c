@@ -5,12 +5,15 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <uz/host.h>
@@ -18,6 +21,9 @@
 #include <uzram_grant.h>
 
 #define ANSWER_MAX 4096
+#define DEADLINE_MS 100 /* the server's, when none is named */
+#define STRUCT_MIN (offsetof(struct uz_client_grant, offset_bytes) + sizeof(uint64_t))
+#define STRUCT_MAX 4096 /* more is memory that nobody set */
 
 static int explain(char *why, size_t why_bytes, int rc, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
@@ -33,7 +39,32 @@ static int explain(char *why, size_t why_bytes, int rc, const char *format, ...)
 	return rc;
 }
 
-static int connect_to(const char *path)
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+static uint64_t left_ms(uint64_t until_ms)
+{
+	uint64_t now = now_ms();
+
+	return until_ms > now ? until_ms - now : 0;
+}
+
+/* For connect too: one that finds the queue of a server full waits as long as a send may. */
+static void limit_sends(int fd, uint64_t until_ms)
+{
+	uint64_t ms = left_ms(until_ms) + 1;
+	struct timeval tv = { .tv_sec = (time_t)(ms / 1000),
+			      .tv_usec = (suseconds_t)(ms % 1000 * 1000) };
+
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
+}
+
+static int connect_to(const char *path, uint64_t until_ms)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	int fd, rc;
@@ -44,9 +75,10 @@ static int connect_to(const char *path)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
+	limit_sends(fd, until_ms);
 	if (!connect(fd, (struct sockaddr *)&sa, sizeof(sa)))
 		return fd;
-	rc = -errno;
+	rc = errno == EAGAIN ? -ETIMEDOUT : -errno;
 	close(fd);
 	return rc;
 }
@@ -59,8 +91,22 @@ static void keep_fd(struct msghdr *m, int *fd)
 		memcpy(fd, CMSG_DATA(c), sizeof(*fd));
 }
 
+/* 0: there is something to read, or the end. */
+static int wait_readable(int fd, uint64_t until_ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	uint64_t ms;
+	int n;
+
+	do {
+		ms = left_ms(until_ms);
+		n = poll(&p, 1, ms < INT32_MAX ? (int)ms : INT32_MAX);
+	} while ((n < 0 && errno == EINTR) || (!n && ms));
+	return n > 0 ? 0 : n ? -errno : -ETIMEDOUT;
+}
+
 /* Until the end of the line; the descriptor comes with its first byte. */
-static int read_answer(int connection, char *line, int *fd)
+static int read_answer(int connection, uint64_t until_ms, char *line, int *fd)
 {
 	union {
 		char bytes[CMSG_SPACE(sizeof(int))];
@@ -75,8 +121,11 @@ static int read_answer(int connection, char *line, int *fd)
 				    .msg_iovlen = 1,
 				    .msg_control = control.bytes,
 				    .msg_controllen = sizeof(control.bytes) };
-		ssize_t n = recvmsg(connection, &m, MSG_CMSG_CLOEXEC);
+		int rc = wait_readable(connection, until_ms);
+		ssize_t n = rc ? 0 : recvmsg(connection, &m, MSG_CMSG_CLOEXEC);
 
+		if (rc)
+			return rc;
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
@@ -132,7 +181,8 @@ static uint64_t number(const char *line, const char *key)
 	return at ? strtoull(at + strlen(key), NULL, 10) : 0;
 }
 
-static int ask(struct uz_client_grant *g, const char *request, char *why, size_t why_bytes)
+static int ask(struct uz_client_grant *g, const char *request, uint64_t until_ms, char *why,
+	       size_t why_bytes)
 {
 	size_t n = strlen(request);
 	char line[ANSWER_MAX];
@@ -140,7 +190,9 @@ static int ask(struct uz_client_grant *g, const char *request, char *why, size_t
 
 	/* A server that refuses the connection says why before it ends it. */
 	if (!rc || rc == -EPIPE)
-		rc = read_answer(g->connection, line, &g->fd);
+		rc = read_answer(g->connection, until_ms, line, &g->fd);
+	if (rc == -ETIMEDOUT || rc == -EAGAIN)
+		return -ETIMEDOUT;
 	if (rc)
 		return explain(why, why_bytes, rc, "the server ended the connection: %s",
 			       strerror(-rc));
@@ -154,23 +206,59 @@ static int ask(struct uz_client_grant *g, const char *request, char *why, size_t
 	return 0;
 }
 
-static int grant(const char *control, const char *request, struct uz_client_grant *out, char *why,
-		 size_t why_bytes)
+static void drop(struct uz_client_grant *g)
 {
-	struct uz_client_grant g = { .fd = -1 };
+	if (g->fd >= 0)
+		close(g->fd);
+	if (g->connection >= 0)
+		close(g->connection);
+	g->fd = g->connection = -1;
+}
+
+/* @g gets what the server gave; @path: of its socket. */
+static int request_at(const char *path, const char *request, uint64_t wait_ms,
+		      struct uz_client_grant *g, char *why, size_t why_bytes)
+{
+	uint64_t until_ms = now_ms() + wait_ms;
+	int rc;
+
+	g->connection = connect_to(path, until_ms);
+	if (g->connection < 0 && g->connection != -ETIMEDOUT)
+		return explain(why, why_bytes, g->connection, "no server answers at %s: %s", path,
+			       strerror(-g->connection));
+	rc = g->connection < 0 ? g->connection : ask(g, request, until_ms, why, why_bytes);
+	if (rc == -ETIMEDOUT)
+		explain(why, why_bytes, rc,
+			"the server at %s did not answer within %" PRIu64
+			" ms: it hangs, or the system "
+			"takes longer to clear the memory: ask again with a longer timeout_ms",
+			path, wait_ms);
+	return rc;
+}
+
+static int grant(const char *control, const char *request, unsigned int deadline_ms,
+		 struct uz_client_grant *out, char *why, size_t why_bytes)
+{
+	size_t known = out->struct_size < sizeof(*out) ? out->struct_size : sizeof(*out);
+	struct uz_client_grant g = { .fd = -1, .connection = -1 };
 	char path[512];
 	int rc;
 
+	if (known < STRUCT_MIN || out->struct_size > STRUCT_MAX)
+		return explain(why, why_bytes, -EINVAL,
+			       "struct_size is %zu: set it to sizeof(struct uz_client_grant)",
+			       out->struct_size);
+	g.struct_size = out->struct_size;
+	g.timeout_ms = out->timeout_ms;
 	uz_host_control_path(control, path, sizeof(path));
-	g.connection = connect_to(path);
-	if (g.connection < 0)
-		return explain(why, why_bytes, g.connection, "no server answers at %s: %s", path,
-			       strerror(-g.connection));
-	rc = ask(&g, request, why, why_bytes);
+	rc = request_at(path, request,
+			(uint64_t)deadline_ms +
+				(g.timeout_ms ? g.timeout_ms : UZ_CLIENT_TIMEOUT_MS),
+			&g, why, why_bytes);
 	if (rc)
-		uz_client_grant_free(&g);
+		drop(&g);
 	else
-		*out = g;
+		memcpy(out, &g, known);
 	return rc;
 }
 
@@ -182,7 +270,7 @@ int uz_client_grant(const char *control, uint64_t bytes, struct uz_client_grant 
 	snprintf(request, sizeof(request),
 		 "{\"uzram\":1,\"cmd\":\"contig-alloc\",\"size\":%" PRIu64 ",\"scatter\":true}\n",
 		 bytes);
-	return grant(control, request, out, why, why_bytes);
+	return grant(control, request, 0, out, why, why_bytes);
 }
 
 int uz_client_grant_region(const char *control, const char *region, uint64_t bytes,
@@ -200,14 +288,16 @@ int uz_client_grant_region(const char *control, const char *region, uint64_t byt
 	snprintf(request, sizeof(request),
 		 "{\"uzram\":1,\"cmd\":\"contig-alloc\",\"region\":\"%s\"%s%s}\n", region, size,
 		 deadline);
-	return grant(control, request, out, why, why_bytes);
+	return grant(control, request, deadline_ms ? deadline_ms : DEADLINE_MS, out, why,
+		     why_bytes);
 }
 
+/* What is not of this library's struct stays as it is. */
 void uz_client_grant_free(struct uz_client_grant *g)
 {
-	if (g->fd >= 0)
-		close(g->fd);
-	if (g->connection >= 0)
-		close(g->connection);
-	*g = (struct uz_client_grant){ .fd = -1, .connection = -1 };
+	if (g->struct_size < STRUCT_MIN || !g->id)
+		return;
+	drop(g);
+	g->id = 0;
+	g->bytes = g->offset_bytes = 0;
 }

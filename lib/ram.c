@@ -15,6 +15,8 @@
 #define TEXT2(x) #x
 #define TEXT(x) TEXT2(x)
 #define DISK_NAME "ram"
+#define OPTIONS_MIN (offsetof(struct uz_ram_options, memory_file) + sizeof(char *))
+#define OPTIONS_MAX 4096 /* more is memory that nobody set */
 
 struct uz_ram {
 	struct uz_host *host;
@@ -108,16 +110,39 @@ static int open_all(struct uz_ram *ram, const struct uz_ram_options *o, char *wh
 	return rc;
 }
 
-int uz_ram_open(const struct uz_ram_options *o, struct uz_ram **out, char *why, size_t why_bytes)
+/* What the caller knows of them, and zeros. */
+static int take_options(const struct uz_ram_options *o, struct uz_ram_options *all)
 {
-	struct uz_ram *ram = calloc(1, sizeof(*ram));
-	int rc;
+	const unsigned char *bytes = (const void *)o;
+	size_t n = o->struct_size;
 
+	if (n < OPTIONS_MIN || n > OPTIONS_MAX)
+		return -EINVAL;
+	for (size_t i = sizeof(*all); i < n; i++)
+		if (bytes[i])
+			return -E2BIG;
+	*all = (struct uz_ram_options){ 0 };
+	memcpy(all, o, n < sizeof(*all) ? n : sizeof(*all));
+	return 0;
+}
+
+int uz_ram_open(const struct uz_ram_options *given, struct uz_ram **out, char *why,
+		size_t why_bytes)
+{
+	struct uz_ram_options o;
+	struct uz_ram *ram;
+	int rc = take_options(given, &o);
+
+	if (rc < 0)
+		return explain(why, why_bytes, rc,
+			       rc == -E2BIG ? "options that this version of libuzram does not know"
+					    : "set struct_size to sizeof(struct uz_ram_options)");
+	ram = calloc(1, sizeof(*ram));
 	if (!ram)
 		return explain(why, why_bytes, -ENOMEM, "memory");
 	pthread_mutex_init(&ram->lock, NULL);
 	pthread_cond_init(&ram->returned, NULL);
-	rc = open_all(ram, o, why, why_bytes);
+	rc = open_all(ram, &o, why, why_bytes);
 	if (rc < 0)
 		uz_ram_close(ram);
 	else

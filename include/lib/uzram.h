@@ -5,7 +5,7 @@
  * wants one disk and no ceremony:
  *
  *	struct uz_ram *ram;
- *	struct uz_ram_options o = { .size_bytes = 1 << 30 };
+ *	struct uz_ram_options o = { .struct_size = sizeof(o), .size_bytes = 1 << 30 };
  *
  *	if (uz_ram_open(&o, &ram, NULL, 0) < 0)
  *		...
@@ -13,9 +13,13 @@
  *	uz_ram_read(ram, off, page, 4096);
  *	uz_ram_close(ram);
  *
- * Versions are semantic: what this header and <uz/...> declare keeps its
- * meaning and its binary form within a major version. Functions return 0 or a negative errno
- * number unless they say otherwise, and may be called from any thread.
+ * The binary interface: a program that was linked with libuzram.so.N runs with every later one of the
+ * same N. Functions are only added then, and a struct that has struct_size may get members at its end;
+ * any other change to a struct or a function's meaning raises N, which a release may do while
+ * the version is 0.x, and only a new major version later.
+ *
+ * Functions return 0 or a negative errno number unless they say otherwise, and may be called from any
+ * thread.
  */
 #ifndef UZRAM_H
 #define UZRAM_H
@@ -36,8 +40,9 @@ const char *uz_version(void);
 
 struct uz_ram;
 
-/* Zero is a good default everywhere but for the size. */
+/* Zero is a good default everywhere but for the sizes. */
 struct uz_ram_options {
+	size_t struct_size; /* sizeof(struct uz_ram_options), as the caller knows it */
 	uint64_t size_bytes; /* size of the disk; multiple of 4096 */
 	uint64_t ram_bytes; /* RAM budget, all costs; 0: the size of the disk and 1/16 more */
 	const char *pool; /* NULL: the default pool */
@@ -53,7 +58,8 @@ struct uz_ram_options {
 
 /*
  * Opens a disk. On failure @why (if not NULL) gets a sentence of at most @why_bytes. A memory
- * file that exists brings its own size, pool and codec; -EINVAL if it has no disk.
+ * file that exists brings its own size, pool and codec; -EINVAL if it has no disk. -EINVAL: no struct_size;
+ * -E2BIG: this library is older than the program, and does not know what is set behind its own end.
  */
 int uz_ram_open(const struct uz_ram_options *o, struct uz_ram **out, char *why, size_t why_bytes);
 

@@ -14,6 +14,7 @@
 #include "test.h"
 
 #define PAGES 4096u
+#define SIZED .struct_size = sizeof(struct uz_ram_options)
 #define THREADS (UZ_STREAM_MAX + 16)
 
 static struct uz_ram *open_ram(const struct uz_ram_options *o)
@@ -70,7 +71,7 @@ static void test_many_threads(void)
 {
 	static struct worker w[THREADS];
 	struct uz_ram *ram = open_ram(&(struct uz_ram_options){
-		.size_bytes = PAGES * 4096, .ram_bytes = 64u << 20, .background = true });
+		SIZED, .size_bytes = PAGES * 4096, .ram_bytes = 64u << 20, .background = true });
 
 	for (unsigned int i = 0; i < THREADS; i++) {
 		w[i] = (struct worker){ .ram = ram, .i = i };
@@ -86,11 +87,9 @@ static void test_many_threads(void)
 
 static void test_options(void)
 {
-	struct uz_ram *ram = open_ram(&(struct uz_ram_options){ .size_bytes = 1 << 20,
-								.pool = "zsmalloc",
-								.codec = "zstd",
-								.level = -3,
-								.checksum = true });
+	struct uz_ram *ram = open_ram(&(struct uz_ram_options){ SIZED, .size_bytes = 1 << 20,
+								.pool = "zsmalloc", .codec = "zstd",
+								.level = -3, .checksum = true });
 	struct uz_codec_info info;
 
 	CHECK(strcmp(uz_dev_pool(uz_ram_dev(ram))->name, "zsmalloc") == 0);
@@ -102,7 +101,8 @@ static void test_options(void)
 
 static void test_memory_file(void)
 {
-	struct uz_ram_options o = { .size_bytes = 1 << 20, .memory_file = test_path("store") };
+	struct uz_ram_options o = { SIZED, .size_bytes = 1 << 20,
+				    .memory_file = test_path("store") };
 	struct uz_ram *ram = open_ram(&o), *second;
 	char why[200];
 
@@ -111,7 +111,7 @@ static void test_memory_file(void)
 	CHECK(strstr(why, "store"));
 	uz_ram_close(ram);
 	ram = open_ram(&(struct uz_ram_options){
-		.size_bytes = 0, .memory_file = o.memory_file, .ram_bytes = 32u << 20 });
+		SIZED, .size_bytes = 0, .memory_file = o.memory_file, .ram_bytes = 32u << 20 });
 	CHECK_EQ(uz_dev_size(uz_ram_dev(ram)), 1 << 20);
 	check_page(ram, 7, 1);
 	uz_ram_close(ram);
@@ -126,19 +126,43 @@ static void refuse(const struct uz_ram_options *o, int want, const char *word)
 	CHECK_MSG(strstr(why, word), "'%s' is not in '%s'", word, why);
 }
 
+/* A program that knows more, or less, of the options than the library. */
+static void test_struct_size(void)
+{
+	struct {
+		struct uz_ram_options known;
+		uint64_t later;
+	} o = { .known = { .struct_size = sizeof(o), .size_bytes = 1 << 20 } };
+	struct uz_ram *ram = open_ram(&o.known);
+
+	CHECK_EQ(uz_dev_size(uz_ram_dev(ram)), 1 << 20);
+	uz_ram_close(ram);
+	o.later = 1;
+	refuse(&o.known, -E2BIG, "does not know");
+	refuse(&(struct uz_ram_options){ .size_bytes = 4096 }, -EINVAL, "struct_size");
+	o.known.struct_size = 16;
+	refuse(&o.known, -EINVAL, "struct_size");
+	o.known.struct_size = (size_t)-1;
+	refuse(&o.known, -EINVAL, "struct_size");
+}
+
 int main(void)
 {
 	test_start();
+	test_struct_size();
 	test_many_threads();
 	test_options();
 	test_memory_file();
-	refuse(&(struct uz_ram_options){ .size_bytes = 4096, .pool = "zsmallo" }, -ENOENT,
+	refuse(&(struct uz_ram_options){ SIZED, .size_bytes = 4096, .pool = "zsmallo" }, -ENOENT,
 	       "zsmallo");
-	refuse(&(struct uz_ram_options){ .size_bytes = 4096, .codec = "lz5" }, -ENOENT, "lz5");
-	refuse(&(struct uz_ram_options){ .size_bytes = 100 }, -EINVAL, "disk");
-	refuse(&(struct uz_ram_options){ .size_bytes = 4096, .level = 99999, .codec = "zstd" },
+	refuse(&(struct uz_ram_options){ SIZED, .size_bytes = 4096, .codec = "lz5" }, -ENOENT,
+	       "lz5");
+	refuse(&(struct uz_ram_options){ SIZED, .size_bytes = 100 }, -EINVAL, "disk");
+	refuse(&(struct uz_ram_options){ SIZED, .size_bytes = 4096, .level = 99999,
+					 .codec = "zstd" },
 	       -EINVAL, "codec");
-	refuse(&(struct uz_ram_options){ .size_bytes = 4096, .memory_file = "/nonexistent/x" },
+	refuse(&(struct uz_ram_options){ SIZED, .size_bytes = 4096,
+					 .memory_file = "/nonexistent/x" },
 	       -ENOENT, "/nonexistent/x");
 	return 0;
 }
