@@ -59,12 +59,17 @@ int uz__message_send(struct uz_message *m, struct uz_call *call, const struct uz
 		     const int *fds, unsigned int nr_fds, struct uz_error *e);
 void uz__message_drop(struct uz_message *m);
 
+#define UZ_CALL_S 30 /* until a server answers what it need not work for */
+
 /*
- * Sends one request line (newline included) and waits for its answer. 0: "ok" is true; else
- * @e is what the server says. @call is to be ended in both cases.
+ * Sends one request line (newline included) and waits for its answer, as long as it takes. 0: "ok" is
+ * true; else @e is what the server says. @call is to be ended in both cases.
  */
 int uz__call(struct uz_call *call, const struct uz_section *options, const char *line, size_t bytes,
 	     const int *fds, unsigned int nr_fds, struct uz_error *e);
+/* The same, but -ETIMEDOUT after UZ_CALL_S. */
+int uz__call_quick(struct uz_call *call, const struct uz_section *options, const char *line,
+		   struct uz_error *e);
 void uz__call_fini(struct uz_call *call);
 
 #endif

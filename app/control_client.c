@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 
 #define ANSWER_TOKENS (128u << 10)
 
@@ -46,6 +48,11 @@ static int read_answer(struct uz_call *call, struct uz_error *e)
 	size_t bytes, at;
 	int got = uz__wire_read(&call->wire, &line, &bytes);
 
+	if (got == -EAGAIN)
+		return uz__error(e, ETIMEDOUT,
+				 "the server did not answer within %d s: it hangs or is very busy: "
+				 "try again, or end it",
+				 UZ_CALL_S);
 	if (got <= 0)
 		return uz__error(e, got ? -got : EPIPE, "the server ended the connection%s%s",
 				 got ? ": " : "", got ? strerror(-got) : "");
@@ -60,8 +67,8 @@ static int read_answer(struct uz_call *call, struct uz_error *e)
 	return 0;
 }
 
-int uz__call(struct uz_call *call, const struct uz_section *options, const char *line, size_t bytes,
-	     const int *fds, unsigned int nr_fds, struct uz_error *e)
+static int ask(struct uz_call *call, const struct uz_section *options, const char *line,
+	       size_t bytes, const int *fds, unsigned int nr_fds, struct uz_error *e)
 {
 	int err;
 
@@ -69,9 +76,30 @@ int uz__call(struct uz_call *call, const struct uz_section *options, const char 
 	err = connect_server(call, options, e);
 	if (err)
 		return err;
+	/* A server that refuses the connection says why before it ends it. */
 	err = uz__wire_send(call->wire.fd, line, bytes, fds, nr_fds);
 	if (err && err != -EPIPE)
 		return uz__error(e, -err, "the server does not listen: %s", strerror(-err));
+	return 0;
+}
+
+int uz__call(struct uz_call *call, const struct uz_section *options, const char *line, size_t bytes,
+	     const int *fds, unsigned int nr_fds, struct uz_error *e)
+{
+	int err = ask(call, options, line, bytes, fds, nr_fds, e);
+
+	return err ? err : read_answer(call, e);
+}
+
+int uz__call_quick(struct uz_call *call, const struct uz_section *options, const char *line,
+		   struct uz_error *e)
+{
+	struct timeval limit = { .tv_sec = UZ_CALL_S };
+	int err = ask(call, options, line, strlen(line), NULL, 0, e);
+
+	if (err)
+		return err;
+	setsockopt(call->wire.fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	return read_answer(call, e);
 }
 

@@ -8,7 +8,10 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
+
+#define CONNECT_S 30 /* connect waits as long as a send may when the server's queue is full */
 
 static bool starts(const char *text, const char *prefix)
 {
@@ -59,6 +62,7 @@ int uz__endpoint_check(const char *text, const char *where, struct uz_error *e)
 
 int uz__unix_connect(const char *path, int *fd, struct uz_error *e)
 {
+	const struct timeval limit = { .tv_sec = CONNECT_S };
 	struct sockaddr_un sa;
 	UZ_CLOSE int s = -1;
 	int err = unix_address(path, &sa, e);
@@ -66,11 +70,19 @@ int uz__unix_connect(const char *path, int *fd, struct uz_error *e)
 	if (err)
 		return err;
 	s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (s < 0 || connect(s, (struct sockaddr *)&sa, sizeof(sa)))
-		return uz__error(e, errno, "%s: %s", path, strerror(errno));
-	*fd = s;
-	s = -1;
-	return 0;
+	if (s >= 0)
+		setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	if (s >= 0 && !connect(s, (struct sockaddr *)&sa, sizeof(sa))) {
+		*fd = s;
+		s = -1;
+		return 0;
+	}
+	if (s >= 0 && errno == EAGAIN)
+		return uz__error(e, ETIMEDOUT,
+				 "the server at %s did not take the connection within %d s: it "
+				 "hangs, or more clients wait than it can have",
+				 path, CONNECT_S);
+	return uz__error(e, errno, "%s: %s", path, strerror(errno));
 }
 
 void uz__endpoint_uri(int fd, const char *export_name, char *text, size_t bytes)

@@ -67,7 +67,7 @@ static int fetch(struct uz_view *v, const struct uz_command_line *cl, const char
 	int err;
 
 	v->nr = 0;
-	err = uz__call(&v->call, &cl->server, line, strlen(line), NULL, 0, e);
+	err = uz__call_quick(&v->call, &cl->server, line, e);
 	if (!err)
 		uz__view_list(v, key);
 	return err;
