@@ -194,6 +194,19 @@ int uz_dev_set_backing(struct uz_dev *d, struct uz_backing_dev *b, const char *h
 	return r;
 }
 
+/*
+ * No page is on it any more: it is anybody's before the disk forgets it, so that whoever is killed in
+ * between can give it again. One that does not take that will be refused.
+ */
+void uz__backing_release(struct uz_dev *d)
+{
+	struct uz_store *s = d->store;
+
+	uz_lock(s->plat, &s->wb.lock);
+	header_write(d->backing, s->wb.buf, NULL, FREE);
+	uz_unlock(s->plat, &s->wb.lock);
+}
+
 /* From now on nothing is written back; nothing is there any more, or it is about to be cleared. */
 void uz__backing_leave(struct uz_dev *d)
 {

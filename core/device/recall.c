@@ -90,6 +90,7 @@ int uz_dev_drop_backing(struct uz_dev *d)
 		set_leaving(d, true);
 		r = recall_all(d);
 		if (r == 0) {
+			uz__backing_release(d);
 			uz__backing_leave(d);
 			uz__disk_save(d);
 			uz__grace_wait(s);

@@ -253,6 +253,17 @@ static void limit(struct world *w)
 	CHECK_EQ(get_all(w), 0);
 }
 
+/* Whoever takes it away and is killed before he has marked it can give it again. */
+static void taken_away(struct world *w)
+{
+	forget_copies(w);
+	CHECK(uz_dev_writeback(w->rig.dev, UZ_WRITEBACK_ALL, 0) > 0);
+	CHECK_EQ(uz_dev_drop_backing(w->rig.dev), 0);
+	CHECK_EQ(again(w, UZ_BACKING_KEPT), 0);
+	CHECK_EQ(on_backing(w), 0);
+	CHECK_EQ(get_all(w), 0);
+}
+
 int main(void)
 {
 	static struct world w;
@@ -265,6 +276,7 @@ int main(void)
 		damage(&w);
 		headers(&w);
 		limit(&w);
+		taken_away(&w);
 		close_world(&w);
 	}
 	test_count("eio", w.eio);

@@ -55,7 +55,8 @@ int uz_dev_set_backing(struct uz_dev *d, struct uz_backing_dev *b, const char *h
 
 /*
  * (control) Takes the backing away from a live disk: pages on it come back into memory, nothing is
- * written to it any more, write-back by age is off. I/O goes on meanwhile. Then @b may be closed. Errors
+ * written to it any more, write-back by age is off. I/O goes on meanwhile. Then @b is marked as free, also
+ * if the process is killed, and may be closed. Errors
  * leave the disk with its backing, some pages being back: -ENOENT: it has none; -ENOSPC, -ENOMEM: no
  * room for all of them; -EIO: a page cannot be read (overwrite or discard it).
  */
