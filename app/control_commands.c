@@ -110,13 +110,18 @@ static int cmd_compact(struct uz_request *r, struct uz_error *e)
 
 static int recompress_codec(struct uz_request *r, struct uz_error *e)
 {
+	int entry;
+
 	for (int i = 0; i < OPT_NR; i++)
 		if (r->values.value[i] && i != OPT_CODEC && i != OPT_LEVEL && i != OPT_DICT)
 			return uz__error(
 				e, EINVAL,
 				"recompress has no '%s'; it takes codec level dict idle min max_pages",
 				uz__options[i].name);
-	return uz__server_change_codec(r->server, r->disk, &r->values, r->dict_fd, e);
+	pthread_mutex_lock(&r->disk->changing);
+	entry = uz__server_change_codec(r->server, r->disk, &r->values, r->dict_fd, e);
+	pthread_mutex_unlock(&r->disk->changing);
+	return entry;
 }
 
 static int cmd_recompress(struct uz_request *r, struct uz_error *e)
@@ -140,6 +145,7 @@ static int cmd_recompress(struct uz_request *r, struct uz_error *e)
 	rc.idle_s = (uint32_t)idle;
 	rc.min_bytes = (uint32_t)min;
 	pages = uz_dev_recompress(r->disk->dev, &rc);
+	uz__server_put_codec(r->server, entry);
 	if (pages < 0)
 		return uz__error(e, (int)-pages, "disk %s: recompress: %s", r->disk->name,
 				 strerror((int)-pages));

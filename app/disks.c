@@ -17,6 +17,7 @@ void uz__disks_init(struct uz_disks *t)
 
 static void free_disk(struct uz_disk *d)
 {
+	pthread_mutex_destroy(&d->changing);
 	free(d->recompress);
 	free(d->backing_path);
 	free(d);
@@ -30,7 +31,7 @@ void uz__disks_fini(struct uz_disks *t)
 	pthread_mutex_destroy(&t->lock);
 }
 
-/* The lock is held. Disks that are going still own their name. */
+/* The lock is held. Hidden disks own their name. */
 static struct uz_disk *find(struct uz_disks *t, const char *name)
 {
 	for (unsigned int i = 0; i < t->nr; i++)
@@ -54,7 +55,9 @@ int uz__disks_add(struct uz_disks *t, struct uz_dev *dev, bool read_only, struct
 	snprintf(d->name, sizeof(d->name), "%s", uz_dev_name(dev));
 	d->dev = dev;
 	d->read_only = read_only;
+	d->hidden = true;
 	d->users = 1;
+	pthread_mutex_init(&d->changing, NULL);
 	pthread_mutex_lock(&t->lock);
 	if (find(t, d->name))
 		err = -EEXIST;
@@ -70,13 +73,20 @@ int uz__disks_add(struct uz_disks *t, struct uz_dev *dev, bool read_only, struct
 	return err;
 }
 
+void uz__disks_show(struct uz_disks *t, struct uz_disk *d)
+{
+	pthread_mutex_lock(&t->lock);
+	d->hidden = false;
+	pthread_mutex_unlock(&t->lock);
+}
+
 struct uz_disk *uz__disks_get(struct uz_disks *t, const char *name)
 {
 	struct uz_disk *d;
 
 	pthread_mutex_lock(&t->lock);
 	d = *name ? find(t, name) : only(t);
-	if (d && d->gone)
+	if (d && d->hidden)
 		d = NULL;
 	if (d)
 		d->users++;
@@ -96,7 +106,7 @@ void uz__disks_put(struct uz_disks *t, struct uz_disk *d)
 static struct uz_disk *live_at(struct uz_disks *t, unsigned int n)
 {
 	for (unsigned int i = 0; i < t->nr; i++)
-		if (!t->disk[i]->gone && n-- == 0)
+		if (!t->disk[i]->hidden && n-- == 0)
 			return t->disk[i];
 	return NULL;
 }
@@ -130,8 +140,8 @@ bool uz__disks_retire(struct uz_disks *t, struct uz_disk *d)
 	bool first;
 
 	pthread_mutex_lock(&t->lock);
-	first = !d->gone;
-	d->gone = true;
+	first = !d->hidden;
+	d->hidden = true;
 	pthread_mutex_unlock(&t->lock);
 	return first;
 }

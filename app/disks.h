@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The disks of the server, by name. Whoever uses one holds a reference; remove waits for the last
- * of them, so a disk is never destroyed under a connection or a command.
+ * of them, so a disk is never destroyed under a connection or a command. Nobody finds one that is not
+ * all there yet, or is going; its name is taken all the same.
+ *
+ * Lock order: the server's admin, a disk's changing, the table's.
  */
 #ifndef UZ_APP_DISKS_H
 #define UZ_APP_DISKS_H
@@ -18,7 +21,8 @@ struct uz_disk {
 	struct uz_backing_dev *backing; /* with its path: changed under the lock */
 	char *backing_path;
 	bool read_only; /* under the lock */
-	bool gone; /* no new references */
+	bool hidden; /* no new references */
+	pthread_mutex_t changing; /* what a change is worked out from stays so until it is made */
 	unsigned int users, connections;
 };
 
@@ -32,8 +36,10 @@ struct uz_disks {
 void uz__disks_init(struct uz_disks *t);
 void uz__disks_fini(struct uz_disks *t); /* frees records, not devices */
 
-/* 0, -EEXIST, -ENOSPC, -ENOMEM. */
+/* Hidden, with a reference for the caller. 0, -EEXIST, -ENOSPC, -ENOMEM. */
 int uz__disks_add(struct uz_disks *t, struct uz_dev *dev, bool read_only, struct uz_disk **out);
+
+void uz__disks_show(struct uz_disks *t, struct uz_disk *d);
 
 /* A reference; "" is the only disk. NULL: there is none of that name. */
 struct uz_disk *uz__disks_get(struct uz_disks *t, const char *name);
@@ -51,7 +57,7 @@ bool uz__disks_retire(struct uz_disks *t, struct uz_disk *d);
 /* Waits @timeout_ms until only the caller has a reference. */
 bool uz__disks_wait_unused(struct uz_disks *t, struct uz_disk *d, unsigned int timeout_ms);
 
-/* Takes a retired, unused disk out and frees the record. */
+/* Takes a hidden, unused disk out and frees the record. */
 void uz__disks_forget(struct uz_disks *t, struct uz_disk *d);
 
 struct uz_nbd_exports uz__disks_exports(struct uz_disks *t);

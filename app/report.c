@@ -37,11 +37,11 @@ static void put_latency(struct uz_json_out *o, struct uz_dev *dev)
 	}
 }
 
-static void put_codec(struct uz_json_out *o, struct uz_server *s, struct uz_dev *dev)
+static void put_codec(struct uz_json_out *o, struct uz_server *s, struct uz_disk *d)
 {
 	struct uz_codec_info info = { .name = "?", .level = UZ_LEVEL_DEFAULT };
 
-	uz_store_codec_info(s->store, uz_dev_codec(dev), &info);
+	uz__disk_codec(s, d, &info);
 	uz__json_put_text(o, "codec", info.name);
 	if (info.level != UZ_LEVEL_DEFAULT)
 		uz__json_put_i64(o, "level", info.level);
@@ -86,7 +86,7 @@ void uz__report_disk(struct uz_json_out *o, struct uz_server *s, struct uz_disk 
 	uz__json_open(o, NULL, '{');
 	uz__json_put_text(o, "name", d->name);
 	uz__json_put_text(o, "pool", uz_dev_pool(d->dev)->name);
-	put_codec(o, s, d->dev);
+	put_codec(o, s, d);
 	put_record(o, s, d);
 	put_return(o, s);
 	uz__report_stats(o, uz__stats, &st);

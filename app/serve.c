@@ -141,7 +141,7 @@ static void say_disks(struct serve *v)
 	struct uz_disk *d;
 
 	for (unsigned int i = 0; (d = uz__disks_at(&v->server.disks, i)); i++) {
-		uz_store_codec_info(v->server.store, uz_dev_codec(d->dev), &info);
+		uz__disk_codec(&v->server, d, &info);
 		printf("disk %s: disk size %s, pool %s, codec %s\n", d->name,
 		       uz__size_exact(uz_dev_size(d->dev), size), uz_dev_pool(d->dev)->name,
 		       info.name);

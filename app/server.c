@@ -103,6 +103,7 @@ static int adopt_disks(struct uz_server *s, struct uz_error *e)
 		err = uz__disks_add(&s->disks, dev, false, &d);
 		if (err)
 			return uz__error(e, -err, "disk %s: %s", uz_dev_name(dev), strerror(-err));
+		uz__disks_show(&s->disks, d);
 		uz__disks_put(&s->disks, d);
 	}
 	return 0;
@@ -240,19 +241,11 @@ static int create(struct uz_server *s, const struct uz_disk_config *dc, int dict
 		return entry;
 	c.codec = (unsigned int)entry;
 	err = uz_dev_create(s->store, &c, dev);
+	uz__server_put_codec(s, entry);
 	return err ? create_error(dc, c.pool, err, e) : 0;
 }
 
-/* Sends the disk's users away; returns when the caller has the only reference. */
-static void evict(struct uz_server *s, struct uz_disk *d)
-{
-	do {
-		if (s->nbd)
-			uz_nbd_drop(s->nbd, d->dev);
-	} while (!uz__disks_wait_unused(&s->disks, d, DROP_MS));
-}
-
-/* What uz_dev_create does not take; on failure the disk is taken down again. */
+/* What uz_dev_create does not take; on failure the disk is taken down again, before anybody saw it. */
 static int finish(struct uz_server *s, struct uz_dev *dev, const struct uz_disk_config *dc,
 		  const struct uz_section *disk, struct uz_error *e)
 {
@@ -269,11 +262,10 @@ static int finish(struct uz_server *s, struct uz_dev *dev, const struct uz_disk_
 		v.value[i] = all.value[i];
 	err = uz__server_set(s, d, &v, -1, e);
 	if (!err) {
+		uz__disks_show(&s->disks, d);
 		uz__disks_put(&s->disks, d);
 		return 0;
 	}
-	uz__disks_retire(&s->disks, d);
-	evict(s, d);
 	uz_dev_destroy(dev);
 	uz__server_free_backing(d);
 	uz__disks_forget(&s->disks, d);
@@ -294,6 +286,15 @@ int uz__server_add(struct uz_server *s, const struct uz_section *disk, int dict_
 		err = finish(s, dev, &dc, disk, e);
 	pthread_mutex_unlock(&s->admin);
 	return err;
+}
+
+/* Sends the disk's users away; returns when the caller has the only reference. */
+static void evict(struct uz_server *s, struct uz_disk *d)
+{
+	do {
+		if (s->nbd)
+			uz_nbd_drop(s->nbd, d->dev);
+	} while (!uz__disks_wait_unused(&s->disks, d, DROP_MS));
 }
 
 int uz__server_remove(struct uz_server *s, struct uz_disk *d, struct uz_error *e)

@@ -43,10 +43,10 @@ int uz__server_add(struct uz_server *s, const struct uz_section *disk, int dict_
 /* Takes the caller's reference with it. */
 int uz__server_remove(struct uz_server *s, struct uz_disk *d, struct uz_error *e);
 
-/* Changes what @v gives and nothing else. */
+/* Changes what @v gives and nothing else. One call at a time for a disk: others wait. */
 int uz__server_set(struct uz_server *s, struct uz_disk *d, const struct uz_section *v, int dict_fd,
 		   struct uz_error *e);
-/* What @v says of the backing and of write-back. */
+/* What @v says of the backing and of write-back. @d->changing is held. */
 int uz__server_set_backing(struct uz_server *s, struct uz_disk *d, const struct uz_section *v,
 			   struct uz_error *e);
 int uz__server_check_backings(struct uz_server *s, struct uz_error *e);
@@ -71,12 +71,15 @@ struct uz_server_region *uz__server_region(struct uz_server *s, const char *name
 int uz__server_set_own(struct uz_server *s, const struct uz_section *v, struct uz_error *e);
 void uz__server_set_return(struct uz_server *s, enum uz_return_policy policy);
 
-/* The entry of a codec in the store, or -errno. */
+/* The entry of a codec in the store, to be put back when it is in use; or -errno. */
 int uz__server_codec(struct uz_server *s, const struct uz_codec_spec *spec, bool checksum,
 		     int dict_fd, struct uz_error *e);
 const struct uz_pool_ops *uz__server_pool(const char *name, struct uz_error *e);
 
-/* The codec that @v asks for, over what disk @d has now. */
+void uz__server_put_codec(struct uz_server *s, int entry); /* accepts -errno */
+int uz__disk_codec(struct uz_server *s, struct uz_disk *d, struct uz_codec_info *info);
+
+/* As uz__server_codec: what @v asks for, over what @d has now. @d->changing is held. */
 int uz__server_change_codec(struct uz_server *s, struct uz_disk *d, const struct uz_section *v,
 			    int dict_fd, struct uz_error *e);
 

@@ -67,7 +67,7 @@ static int check_params(const struct uz_codec_ops *ops, const struct uz_codec_pa
 static int entry_of(struct uz_server *s, const struct uz_codec_ops *ops,
 		    const struct uz_codec_params *p, bool checksum, struct uz_error *e)
 {
-	int entry = uz_store_codec(s->store, ops, p, checksum);
+	int entry = uz_store_codec_take(s->store, ops, p, checksum);
 
 	if (entry == -ENOSPC)
 		return uz__error(
@@ -93,6 +93,25 @@ static int entry_for(struct uz_server *s, const struct uz_codec_spec *spec, cons
 		return uz__error(e, EINVAL, "%s", why);
 	err = check_params(ops, &p, e);
 	return err ? err : entry_of(s, ops, &p, checksum, e);
+}
+
+void uz__server_put_codec(struct uz_server *s, int entry)
+{
+	if (entry >= 0)
+		uz_store_codec_put(s->store, (unsigned int)entry);
+}
+
+/* A disk that changes its codec meanwhile may have left the entry to another. */
+int uz__disk_codec(struct uz_server *s, struct uz_disk *d, struct uz_codec_info *info)
+{
+	unsigned int entry;
+	int err;
+
+	do {
+		entry = uz_dev_codec(d->dev);
+		err = uz_store_codec_info(s->store, entry, info);
+	} while (entry != uz_dev_codec(d->dev));
+	return err;
 }
 
 int uz__server_codec(struct uz_server *s, const struct uz_codec_spec *spec, bool checksum,
@@ -124,7 +143,7 @@ int uz__server_change_codec(struct uz_server *s, struct uz_disk *d, const struct
 	struct uz_codec_spec spec = { .level = UZ_LEVEL_DEFAULT };
 	struct uz_codec_info info;
 	bool checksum;
-	int err = uz_store_codec_info(s->store, uz_dev_codec(d->dev), &info);
+	int err = uz__disk_codec(s, d, &info);
 
 	if (err)
 		return uz__error(e, -err, "disk %s: its codec is not known: %s", d->name,
@@ -161,6 +180,7 @@ static int use_dict(struct uz_server *s, struct uz_disk *d, const struct uz_code
 	int entry = entry_of(s, ops, p, checksum, e);
 	int err = entry < 0 ? entry : uz_dev_set_codec(d->dev, (unsigned int)entry);
 
+	uz__server_put_codec(s, entry);
 	if (entry >= 0 && err)
 		return uz__error(e, -err, "disk %s: codec %s: %s", d->name, ops->name,
 				 strerror(-err));
@@ -203,14 +223,14 @@ static int make_dict(struct uz_server *s, struct uz_disk *d, const struct uz_cod
 	return 0;
 }
 
-int uz__server_train(struct uz_server *s, struct uz_disk *d, const char *codec, uint32_t max_bytes,
-		     struct uz_error *e)
+static int train(struct uz_server *s, struct uz_disk *d, const char *codec, uint32_t max_bytes,
+		 struct uz_error *e)
 {
 	struct uz_codec_params p = { .level = UZ_LEVEL_DEFAULT };
 	const struct uz_codec_ops *ops;
 	UZ_FREE void *dict = NULL;
 	struct uz_codec_info info;
-	int err = uz_store_codec_info(s->store, uz_dev_codec(d->dev), &info);
+	int err = uz__disk_codec(s, d, &info);
 
 	if (err)
 		return uz__error(e, -err, "disk %s: its codec is not known: %s", d->name,
@@ -225,4 +245,15 @@ int uz__server_train(struct uz_server *s, struct uz_disk *d, const char *codec, 
 		return uz__error(e, ENOMEM, "out of memory");
 	err = make_dict(s, d, ops, dict, max_bytes, &p, e);
 	return err ? err : use_dict(s, d, ops, &p, info.checksum, e);
+}
+
+int uz__server_train(struct uz_server *s, struct uz_disk *d, const char *codec, uint32_t max_bytes,
+		     struct uz_error *e)
+{
+	int err;
+
+	pthread_mutex_lock(&d->changing);
+	err = train(s, d, codec, max_bytes, e);
+	pthread_mutex_unlock(&d->changing);
+	return err;
 }

@@ -37,7 +37,7 @@ static int prepare_recompress(struct uz_server *s, struct uz_disk *d, const char
 
 	if (err || !c->recompress_spec.on)
 		return err;
-	err = uz_store_codec_info(s->store, uz_dev_codec(d->dev), &info);
+	err = uz__disk_codec(s, d, &info);
 	if (err)
 		return uz__error(e, -err, "disk %s: its codec is not known: %s", d->name,
 				 strerror(-err));
@@ -129,42 +129,56 @@ static void set_read_only(struct uz_server *s, struct uz_disk *d, bool on)
 		uz_nbd_drop(s->nbd, d->dev);
 }
 
+static int change_pool(struct uz_disk *d, const struct uz_pool_ops *pool, struct uz_error *e)
+{
+	int err = uz_dev_set_pool(d->dev, pool);
+
+	if (err == -ENOTSUP)
+		return uz__server_stuck(d->name, pool->name, e);
+	return err ? failed(d, "pool", pool->name, err, e) : 0;
+}
+
+static int change_codec(struct uz_disk *d, int entry, const char *name, struct uz_error *e)
+{
+	int err = uz_dev_set_codec(d->dev, (unsigned int)entry);
+
+	return err ? failed(d, "codec", name ? name : "parameters", err, e) : 0;
+}
+
+static int apply(struct uz_server *s, struct uz_disk *d, const struct uz_section *v,
+		 const struct change *c, struct uz_error *e)
+{
+	int err = uz__server_set_backing(s, d, v, e);
+
+	if (!err && v->value[OPT_SIZE])
+		err = resize(d, v->value[OPT_SIZE], e);
+	if (!err && v->value[OPT_MEM_LIMIT])
+		set_mem_limit(d, v->value[OPT_MEM_LIMIT]);
+	if (!err && c->pool)
+		err = change_pool(d, c->pool, e);
+	if (!err && c->codec >= 0)
+		err = change_codec(d, c->codec, v->value[OPT_CODEC], e);
+	if (!err && v->value[OPT_RECOMPRESS])
+		err = set_recompress(s, d, v->value[OPT_RECOMPRESS], c, e);
+	if (!err && v->value[OPT_READ_ONLY])
+		set_read_only(s, d, uz__option_is_on(v, NULL, OPT_READ_ONLY));
+	return err;
+}
+
 int uz__server_set(struct uz_server *s, struct uz_disk *d, const struct uz_section *v, int dict_fd,
 		   struct uz_error *e)
 {
 	struct change c;
-	int err = prepare(s, d, v, dict_fd, &c, e);
+	int err;
 
+	pthread_mutex_lock(&d->changing);
+	err = prepare(s, d, v, dict_fd, &c, e);
 	if (!err)
-		err = uz__server_set_backing(s, d, v, e);
-	if (!err && v->value[OPT_SIZE])
-		err = resize(d, v->value[OPT_SIZE], e);
-	if (err)
-		return err;
-	if (v->value[OPT_MEM_LIMIT])
-		set_mem_limit(d, v->value[OPT_MEM_LIMIT]);
-	if (c.pool) {
-		err = uz_dev_set_pool(d->dev, c.pool);
-		if (err == -ENOTSUP)
-			return uz__server_stuck(d->name, c.pool->name, e);
-		if (err)
-			return failed(d, "pool", c.pool->name, err, e);
-	}
-	if (c.codec >= 0) {
-		err = uz_dev_set_codec(d->dev, (unsigned int)c.codec);
-		if (err)
-			return failed(d, "codec",
-				      v->value[OPT_CODEC] ? v->value[OPT_CODEC] : "parameters", err,
-				      e);
-	}
-	if (v->value[OPT_RECOMPRESS]) {
-		err = set_recompress(s, d, v->value[OPT_RECOMPRESS], &c, e);
-		if (err)
-			return err;
-	}
-	if (v->value[OPT_READ_ONLY])
-		set_read_only(s, d, uz__option_is_on(v, NULL, OPT_READ_ONLY));
-	return 0;
+		err = apply(s, d, v, &c, e);
+	uz__server_put_codec(s, c.codec);
+	uz__server_put_codec(s, c.recompress);
+	pthread_mutex_unlock(&d->changing);
+	return err;
 }
 
 static int set_ram(struct uz_server *s, uint64_t bytes, struct uz_error *e)

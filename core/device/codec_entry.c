@@ -36,6 +36,8 @@ static bool entry_in_use(struct uz_store *s, unsigned int e)
 {
 	struct uz__counters c;
 
+	if (s->codec[e].held)
+		return true;
 	for (unsigned int i = 0; i < UZ_DISK_MAX; i++) {
 		struct uz_dev *d = s->disk[i];
 
@@ -159,8 +161,8 @@ static int entry_make(struct uz_store *s, const struct uz_codec_ops *ops, struct
 	return e;
 }
 
-int uz_store_codec(struct uz_store *s, const struct uz_codec_ops *ops,
-		   const struct uz_codec_params *p, bool checksum)
+static int find_or_make(struct uz_store *s, const struct uz_codec_ops *ops,
+			const struct uz_codec_params *p, bool checksum, uint32_t hold)
 {
 	struct uz__codec_record rec;
 	int r = uz_codec_ops_check(ops);
@@ -174,25 +176,50 @@ int uz_store_codec(struct uz_store *s, const struct uz_codec_ops *ops,
 	r = entry_equal(s, &rec);
 	if (r < 0)
 		r = entry_make(s, ops, *p, &rec);
+	if (r >= 0)
+		s->codec[r].held += hold;
 	uz_unlock(s->plat, &s->control);
 	return r;
+}
+
+int uz_store_codec(struct uz_store *s, const struct uz_codec_ops *ops,
+		   const struct uz_codec_params *p, bool checksum)
+{
+	return find_or_make(s, ops, p, checksum, 0);
+}
+
+int uz_store_codec_take(struct uz_store *s, const struct uz_codec_ops *ops,
+			const struct uz_codec_params *p, bool checksum)
+{
+	return find_or_make(s, ops, p, checksum, 1);
+}
+
+void uz_store_codec_put(struct uz_store *s, unsigned int entry)
+{
+	uz_lock(s->plat, &s->control);
+	s->codec[entry].held--;
+	uz_unlock(s->plat, &s->control);
 }
 
 int uz_store_codec_info(struct uz_store *s, unsigned int entry, struct uz_codec_info *out)
 {
 	const struct uz__codec_record *rec;
+	int r = -UZ_ENOENT;
 
-	if (entry >= UZ_CODEC_MAX || !s->codec[entry].ops)
-		return -UZ_ENOENT;
-	rec = &s->meta->codec[entry];
-	*out = (struct uz_codec_info){
-		.name = s->codec[entry].ops->name,
-		.level = rec->level,
-		.dict_bytes = rec->dict_bytes,
-		.dict_hash = rec->dict_hash,
-		.checksum = rec->checksum != 0,
-	};
-	return 0;
+	uz_lock(s->plat, &s->control);
+	if (entry < UZ_CODEC_MAX && s->codec[entry].ops) {
+		rec = &s->meta->codec[entry];
+		*out = (struct uz_codec_info){
+			.name = s->codec[entry].ops->name,
+			.level = rec->level,
+			.dict_bytes = rec->dict_bytes,
+			.dict_hash = rec->dict_hash,
+			.checksum = rec->checksum != 0,
+		};
+		r = 0;
+	}
+	uz_unlock(s->plat, &s->control);
+	return r;
 }
 
 int uz_store_codec_dict(struct uz_store *s, unsigned int entry, void *buf)

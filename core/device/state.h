@@ -29,6 +29,7 @@ struct uz__codec {
 	void *shared;
 	uint64_t shared_bytes;
 	uint64_t state_bytes;
+	uint32_t held; /* control lock: by who is about to use it */
 	bool checksum;
 };
 

@@ -55,6 +55,13 @@ struct uz_arena *uz_store_arena(struct uz_store *s);
  */
 int uz_store_codec(struct uz_store *s, const struct uz_codec_ops *ops,
 		   const struct uz_codec_params *p, bool checksum);
+/*
+ * The same for who is not the only one to make entries: it is this codec's until it is put back, and
+ * after that as long as a disk uses it. One of uz_store_codec may be another's before a disk has it.
+ */
+int uz_store_codec_take(struct uz_store *s, const struct uz_codec_ops *ops,
+			const struct uz_codec_params *p, bool checksum);
+void uz_store_codec_put(struct uz_store *s, unsigned int entry);
 
 /* What an entry is: -ENOENT if it is not in use. */
 struct uz_codec_info {
