@@ -148,18 +148,28 @@ static int try_open(struct uz_store *s, struct uz_stream **out, bool *full)
 	return r;
 }
 
-/* A disk with a backing uses all of the budget, and pages leave for a client too. */
-int uz_stream_open(struct uz_store *s, struct uz_stream **out)
+static int make_room(struct uz_store *s, struct uz_stream **out, bool write_back)
 {
 	bool full;
 	int r = try_open(s, out, &full);
 
 	for (int i = 0; i < RELIEFS && uz__no_room(r) && !full; i++) {
-		if (!uz__clean_shrink(s, stream_bytes()) && !uz__wb_relief(s, NULL))
+		if (!uz__clean_shrink(s, stream_bytes()) && !(write_back && uz__wb_relief(s, NULL)))
 			break;
 		r = try_open(s, out, &full);
 	}
 	return r;
+}
+
+/* A disk with a backing uses all of the budget, and pages leave for a client too. */
+int uz_stream_open(struct uz_store *s, struct uz_stream **out)
+{
+	return make_room(s, out, true);
+}
+
+int uz_stream_open_spare(struct uz_store *s, struct uz_stream **out)
+{
+	return make_room(s, out, false);
 }
 
 void uz_stream_close(struct uz_stream *st)

@@ -7,6 +7,7 @@
 
 #define UZ_NBD_BATCH 64 /* writes that two threads share */
 
+struct uz_nbd;
 struct uz_nbd_conn;
 struct uz_nbd_helper;
 
@@ -45,5 +46,7 @@ void uz__nbd_helper_wake(struct uz_nbd_conn *c);
 /* Until it has done the @nr jobs that it took of this batch. */
 void uz__nbd_helper_wait(struct uz_nbd_conn *c, uint32_t nr);
 void uz__nbd_helper_end(struct uz_nbd_conn *c);
+/* No connection is helped for a while: true when one helper less has its memory, within two seconds. */
+bool uz__nbd_helpers_leave(struct uz_nbd *n);
 
 #endif

@@ -99,17 +99,40 @@ void uz__nbd_fault(struct uz_nbd_conn *c, const char *format, ...)
 		c->lost = -EPROTO;
 }
 
-static void transmit(struct uz_nbd_conn *c)
+static int take(struct uz_nbd_conn *c)
 {
 	struct uz_arena *arena = uz_store_arena(c->server->config.store);
+	int err = uz_arena_charge(arena, UZ_NBD_BUFFER_BYTES);
 
-	if (uz_arena_charge(arena, UZ_NBD_BUFFER_BYTES) < 0) {
-		uz__nbd_log(c->server,
-			    "nbd: %s: connection closed: the RAM budget has no room for its "
-			    "buffers beside what regions were promised; raise it",
-			    c->peer);
-		return;
+	if (err < 0)
+		return err;
+	err = uz_stream_open(c->server->config.store, &c->stream);
+	if (err < 0) {
+		c->stream = NULL;
+		uz_arena_charge(arena, -(int64_t)UZ_NBD_BUFFER_BYTES);
 	}
+	return err;
+}
+
+int uz__nbd_take_memory(struct uz_nbd_conn *c)
+{
+	int err = take(c);
+
+	while (err < 0 && uz__nbd_helpers_leave(c->server))
+		err = take(c);
+	return err;
+}
+
+static void drop_memory(struct uz_nbd_conn *c)
+{
+	if (!c->stream)
+		return;
+	uz_stream_close(c->stream);
+	uz_arena_charge(uz_store_arena(c->server->config.store), -(int64_t)UZ_NBD_BUFFER_BYTES);
+}
+
+static void transmit(struct uz_nbd_conn *c)
+{
 	uz__nbd_log(c->server, "nbd: %s: uses disk %s%s", c->peer, uz_dev_name(c->dev),
 		    c->read_only ? ", read-only" : "");
 	uz__nbd_serve(c);
@@ -119,7 +142,6 @@ static void transmit(struct uz_nbd_conn *c)
 		"nbd: %s: left disk %s after %llu requests, %llu failed, %llu by a second thread",
 		c->peer, uz_dev_name(c->dev), (unsigned long long)c->nr_requests,
 		(unsigned long long)c->nr_failed, (unsigned long long)c->nr_helped);
-	uz_arena_charge(arena, -(int64_t)UZ_NBD_BUFFER_BYTES);
 }
 
 void uz__nbd_conn_run(struct uz_nbd_conn *c)
@@ -128,7 +150,7 @@ void uz__nbd_conn_run(struct uz_nbd_conn *c)
 	tune_socket(c->fd);
 	if (uz__nbd_handshake(c))
 		transmit(c);
-	uz_stream_close(c->stream);
+	drop_memory(c);
 	uz__nbd_close_disk(c);
 	uz__nbd_conn_gone(c);
 }

@@ -3,7 +3,8 @@
  * A connection's second thread. It is made for the first batch that is worth it, has a stream
  * of its own (charged to the RAM budget), and ends when it had nothing to do for IDLE_MS,
  * so that another connection can have it: there are at most as many in a server as CPUs
- * beside the first. A connection that gets none works alone and asks again later.
+ * beside the first. A connection that gets none works alone and asks again later. When there is
+ * no memory for another connection, nobody is helped until the helpers have gone: they come last.
  *
  * The word ->state says what the helper is to do. It takes WORK back to IDLE before it looks for
  * jobs, so work that comes meanwhile is seen by its next look; one that comes late finds
@@ -14,11 +15,13 @@
  * it wait for milliseconds; it then works alone for ALONE_TIMES as long, so that on a busy
  * machine no more than 1/ALONE_TIMES of the time is lost.
  */
+#include <poll.h>
 #include <stdlib.h>
 
 #include "nbd_i.h"
 
 #define IDLE_MS 1000
+#define LEAVE_POLL_MS 5
 #define RETRY_MS 1000
 #define HELPER_SPINS 200
 #define OWNER_SPINS 2000
@@ -125,7 +128,7 @@ static bool make(struct uz_nbd_conn *c)
 	if (!h)
 		return false;
 	h->conn = c;
-	if (uz_stream_open(c->server->config.store, &h->stream)) {
+	if (uz_stream_open_spare(c->server->config.store, &h->stream)) {
 		free(h);
 		return false;
 	}
@@ -160,8 +163,28 @@ static void join(struct uz_nbd_conn *c)
 	c->helper = NULL;
 }
 
+bool uz__nbd_helpers_leave(struct uz_nbd *n)
+{
+	uint32_t nr = uz_load(&n->nr_helpers);
+	uint64_t end_ns = uz__nbd_now_ns() + 2 * IDLE_MS * 1000000ull;
+
+	uz_store(&n->alone_until_ns, end_ns);
+	while (nr && uz_load(&n->nr_helpers) >= nr && uz__nbd_now_ns() < end_ns)
+		poll(NULL, 0, LEAVE_POLL_MS);
+	return uz_load(&n->nr_helpers) < nr;
+}
+
+static bool is_barred(struct uz_nbd *n)
+{
+	uint64_t until_ns = uz_load(&n->alone_until_ns);
+
+	return until_ns && uz__nbd_now_ns() < until_ns;
+}
+
 bool uz__nbd_helper_ready(struct uz_nbd_conn *c)
 {
+	if (is_barred(c->server))
+		return false;
 	if (c->alone_until_ns && uz__nbd_now_ns() < c->alone_until_ns)
 		return false;
 	c->alone_until_ns = 0;

@@ -80,6 +80,7 @@ struct uz_nbd {
 	struct uz_nbd_conn *done; /* list through next: threads to join */
 	unsigned int nr_active;
 	unsigned int nr_helpers; /* atomic */
+	uint64_t alone_until_ns; /* atomic: no second threads until then */
 	uint32_t last_id;
 	bool stopping; /* atomic */
 	int wake_fd; /* eventfd: the acceptor has something new to look at */
@@ -100,6 +101,8 @@ int uz__nbd_spawn(pthread_t *thread, void *(*run)(void *), void *arg);
 int uz__nbd_conn_new(struct uz_nbd *n, int fd, struct uz_nbd_conn **out);
 void uz__nbd_conn_free(struct uz_nbd_conn *c);
 void uz__nbd_conn_run(struct uz_nbd_conn *c);
+/* What transmission needs: the stream, and the charge of the buffers. 0, -ENOSPC, -ENOMEM. */
+int uz__nbd_take_memory(struct uz_nbd_conn *c);
 /* The client broke the protocol: a line in the log, what it is owed, and the end. */
 void uz__nbd_fault(struct uz_nbd_conn *c, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -136,19 +136,16 @@ static bool answer_info(struct uz_nbd_conn *c, struct uz_nbd_cursor data)
 	return true;
 }
 
-/* The rest of what transmission needs; false: there is no room for it. */
-static bool open_stream(struct uz_nbd_conn *c)
+static bool take_memory(struct uz_nbd_conn *c)
 {
-	int err = uz_stream_open(c->server->config.store, &c->stream);
+	int err = uz__nbd_take_memory(c);
 
-	if (!err)
-		return true;
-	c->stream = NULL;
-	uz__nbd_log(c->server,
-		    "nbd: %s: refused, no stream for another connection (%s): raise the RAM budget "
-		    "or lower the number of connections",
-		    c->peer, strerror(-err));
-	return false;
+	if (err)
+		uz__nbd_log(c->server,
+			    "nbd: %s: refused, no memory for another connection (%s): raise the "
+			    "RAM budget or lower the number of connections",
+			    c->peer, strerror(-err));
+	return !err;
 }
 
 static void meta_follows(struct uz_nbd_conn *c)
@@ -169,10 +166,11 @@ enum uz_nbd_next uz__nbd_opt_go(struct uz_nbd_conn *c, struct uz_nbd_cursor data
 {
 	if (!answer_info(c, data))
 		return UZ_NBD_OPTIONS;
-	if (!open_stream(c)) {
+	if (!take_memory(c)) {
 		uz__nbd_close_disk(c);
-		uz__nbd_option_error(c, NBD_REP_ERR_POLICY,
-				     "no memory for another connection in the RAM budget");
+		uz__nbd_option_error(
+			c, NBD_REP_ERR_POLICY,
+			"no memory for another connection in the RAM budget: raise it");
 		return UZ_NBD_OPTIONS;
 	}
 	meta_follows(c);
@@ -190,7 +188,7 @@ enum uz_nbd_next uz__nbd_opt_export_name(struct uz_nbd_conn *c, struct uz_nbd_cu
 		uz__nbd_fault(c, "EXPORT_NAME for a disk that is not here");
 		return UZ_NBD_END;
 	}
-	if (!open_stream(c))
+	if (!take_memory(c))
 		return UZ_NBD_END;
 	meta_follows(c);
 	p = uz__nbd_room(c, 10 + zeroes);

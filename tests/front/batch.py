@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Writes that arrive together are shared by two threads. Nobody may notice: what a page holds
 is of the last write to it, replies come in the order of the requests, a write that is refused
-hurts no other. The second thread comes on demand, goes when it is idle, and is counted."""
+hurts no other. The second thread comes on demand, goes when it is idle, or when a connection
+wants its memory, and is counted."""
 
 import os
 import re
@@ -14,6 +15,7 @@ from uznbd import *  # noqa: E402,F403
 SIZE_BYTES = 2 * MIB
 HOT_BYTES = 12 * PAGE
 SLOW_PAGES = 5
+STREAMS = 63  # of a store, without its own
 
 
 class Batch:
@@ -161,5 +163,25 @@ def counted():
         wait_threads(server, alone - 2, alone + 1, "all have left")
 
 
+def give_way():
+    """The last stream is the second thread's; a client that connects gets it, one more does not."""
+    rng = random.Random(1)
+    with Server(size=SIZE_BYTES, ram=64 * MIB, helpers=1, max=STREAMS + 10) as server:
+        clients = [server.connect() for _ in range(STREAMS - 1)]
+        alone = server.count()["threads"]
+        wait_threads(server, alone + 1, alone + 1, "a second thread", clients[:1], rng)
+        clients.append(server.connect())
+        expect(clients[-1].write(0, page_of(rng)), 0, "a write of the last client")
+        wait_threads(server, alone + 1, alone + 2, "the last client instead of the second thread")
+        c = Client(server)
+        c.greet()
+        kind, text = c.go()[-1]
+        expect((kind, text[:40]), (ERR_POLICY, b"no memory for another connection in the "), "one more")
+        many_writes(rng, clients[0])
+        for c in clients:
+            c.disconnect()
+
+
 ordered()
 counted()
+give_way()

@@ -80,6 +80,8 @@ int uz_store_codec_dict(struct uz_store *s, unsigned int entry, void *buf);
  * time, for any disk of the store. -ENOSPC: UZ_STREAM_MAX are open, or the budget; -ENOMEM.
  */
 int uz_stream_open(struct uz_store *s, struct uz_stream **out);
+/* The same for a thread that one can do without: no page is written to a backing for it. */
+int uz_stream_open_spare(struct uz_store *s, struct uz_stream **out);
 void uz_stream_close(struct uz_stream *st); /* accepts NULL */
 
 /* The disk of that name or number (0..), NULL if there is none. */
