@@ -35,7 +35,7 @@ int uz__control_refuse(const struct uz_error *e, char **answer, size_t *answer_b
 /* The server's side: accepts on @listen_fd, which it takes over, a thread a client. */
 struct uz_control;
 int uz__control_start(struct uz_server *s, int listen_fd, struct uz_control **out);
-/* Lets running commands end, then ends all clients. Accepts NULL. */
+/* Has running commands end, long ones before their time, then ends all clients. Accepts NULL. */
 void uz__control_stop(struct uz_control *c);
 
 /* The client's side. */

@@ -209,6 +209,7 @@ void uz__control_stop(struct uz_control *c)
 		return;
 	eventfd_write(c->stop_fd, 1);
 	pthread_join(c->thread, NULL);
+	uz_store_stop(c->server->store);
 	pthread_mutex_lock(&c->lock);
 	for (int i = 0; i < UZ_CONTROL_CLIENTS; i++)
 		if (c->client[i] >= 0)

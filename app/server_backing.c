@@ -73,6 +73,8 @@ static const char *drop_error(int err)
 		       "set ram=SIZE', or discard something";
 	if (err == -EIO)
 		return "a page on it cannot be read: overwrite or discard what reads as an error";
+	if (err == -EINTR)
+		return "the server is ending";
 	return strerror(-err);
 }
 

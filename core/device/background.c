@@ -147,7 +147,7 @@ int64_t uz_dev_compact(struct uz_dev *d)
 		left = uz__give_way(s);
 		uz_unlock(s->plat, &s->background);
 		freed += n;
-	} while (n || left);
+	} while ((n || left) && !uz_load(&s->stopping));
 	uz_unlock(s->plat, &d->control);
 	return (int64_t)freed;
 }

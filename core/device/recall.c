@@ -53,6 +53,10 @@ static bool visit(void *ctx, uint64_t *slot, uint64_t page)
 
 	if (uz__slot_state(uz_load(slot)) != UZ_SLOT_INDIRECT)
 		return true;
+	if (uz_load(&c->d->store->stopping)) {
+		c->error = -UZ_EINTR;
+		return false;
+	}
 	do
 		c->error = recall(c->d, c->st, slot, page);
 	while (uz__no_room(c->error) && uz__try_harder(c->d, &e));

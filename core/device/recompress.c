@@ -88,7 +88,7 @@ int64_t uz_dev_recompress(struct uz_dev *d, const struct uz_recompress *r)
 
 	uz_lock(s->plat, &d->control);
 	p.error = hold_codec(d, r->codec);
-	while (!end && !finished(&p))
+	while (!end && !finished(&p) && !uz_load(&s->stopping))
 		end = uz__walk_slice(d, &w, visit, &p);
 	release_codec(d);
 	uz_unlock(s->plat, &d->control);

@@ -100,6 +100,7 @@ struct uz_store {
 	uint32_t *map; /* frames of a window to blocks; background lock */
 	uint64_t map_bytes; /* enough for the largest region */
 	uint32_t reclaim; /* enum uz__reclaim_state */
+	uint32_t stopping; /* atomic: commands shall end */
 	struct uz__clean clean;
 	struct uz__wb wb;
 	struct uz__squeeze squeeze;

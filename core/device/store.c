@@ -81,6 +81,11 @@ void uz_store_close(struct uz_store *s)
 	uz_arena_close(a);
 }
 
+void uz_store_stop(struct uz_store *s)
+{
+	uz_store(&s->stopping, 1u);
+}
+
 struct uz_arena *uz_store_arena(struct uz_store *s)
 {
 	return s->arena;

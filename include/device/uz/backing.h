@@ -58,7 +58,7 @@ int uz_dev_set_backing(struct uz_dev *d, struct uz_backing_dev *b, const char *h
  * written to it any more, write-back by age is off. I/O goes on meanwhile. Then @b is marked as free, also
  * if the process is killed, and may be closed. Errors
  * leave the disk with its backing, some pages being back: -ENOENT: it has none; -ENOSPC, -ENOMEM: no
- * room for all of them; -EIO: a page cannot be read (overwrite or discard it).
+ * room for all of them; -EIO: a page cannot be read (overwrite or discard it); -EINTR: uz_store_stop.
  */
 int uz_dev_drop_backing(struct uz_dev *d);
 

@@ -43,6 +43,13 @@ struct uz_store_error {
 int uz_store_open(struct uz_plat *pl, const struct uz_store_config *c, struct uz_store **out,
 		  struct uz_store_error *err);
 
+/*
+ * For a process that is about to end: uz_dev_recompress, uz_dev_compact, uz_dev_writeback and
+ * uz_dev_drop_backing, also those that run, end soon from now on; the last with -EINTR, the others with what
+ * they did. Any thread.
+ */
+void uz_store_stop(struct uz_store *s);
+
 /* Closes all disks and streams; the content stays in the store. No thread may be inside. */
 void uz_store_close(struct uz_store *s);
 
