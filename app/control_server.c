@@ -17,10 +17,12 @@
 #include <sys/time.h>
 
 #define IDLE_S 300
+#define ACCEPT_RETRY_MS 100
 
 struct uz_control {
 	struct uz_server *server;
 	int listen_fd, stop_fd;
+	int accept_error; /* that was said last; 0: none since it worked */
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t ended;
@@ -143,13 +145,29 @@ static int start_client(struct uz_control *c, int fd)
 	return -err;
 }
 
+/* Who waits stays in the queue, so without a pause we would be back at once. Said once. */
+static void cannot_accept(struct uz_control *c, int error)
+{
+	struct pollfd stop = { .fd = c->stop_fd, .events = POLLIN };
+
+	if (error == EINTR || error == EAGAIN || error == ECONNABORTED)
+		return;
+	if (error != c->accept_error)
+		fprintf(stderr, "uzram: control: no client is accepted: %s\n", strerror(error));
+	c->accept_error = error;
+	poll(&stop, 1, ACCEPT_RETRY_MS);
+}
+
 static void accept_client(struct uz_control *c)
 {
 	int fd = accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	struct uz_error e = { .code = 0 };
 
-	if (fd < 0)
+	if (fd < 0) {
+		cannot_accept(c, errno);
 		return;
+	}
+	c->accept_error = 0;
 	if (!is_allowed(fd))
 		uz__error(&e, EPERM, "only the user of the server and root may control it");
 	else if (start_client(c, fd))

@@ -11,6 +11,7 @@
 #include "size.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -119,6 +120,17 @@ static int listen_control(struct serve *v, struct uz_error *e)
 	return explain_default(err, "--control PATH (or $UZRAM_CONTROL)", e);
 }
 
+/* The front closes its own. */
+static int listen_copy(struct serve *v, int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	int err = copy < 0 ? -errno : uz_nbd_listen(v->server.nbd, copy);
+
+	if (err && copy >= 0)
+		close(copy);
+	return err;
+}
+
 static int start(struct serve *v, struct uz_error *e)
 {
 	int err = uz__server_open(&v->server, &v->config, e);
@@ -126,7 +138,7 @@ static int start(struct serve *v, struct uz_error *e)
 	if (err)
 		return err;
 	for (unsigned int i = 0; !err && i < v->nr_nbd; i++)
-		err = uz_nbd_listen(v->server.nbd, dup(v->nbd[i].fd));
+		err = listen_copy(v, v->nbd[i].fd);
 	if (!err) {
 		err = uz__control_start(&v->server, v->control_at.fd, &v->control);
 		v->control_at.fd = -1;

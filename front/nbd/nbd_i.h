@@ -83,6 +83,7 @@ struct uz_nbd {
 	uint64_t alone_until_ns; /* atomic: no second threads until then */
 	uint32_t last_id;
 	bool stopping; /* atomic */
+	int accept_error; /* the acceptor's: that was logged last; 0: none since it worked */
 	int wake_fd; /* eventfd: the acceptor has something new to look at */
 	int listen_fd[UZ_NBD_LISTEN_MAX];
 	unsigned int nr_listen;

@@ -210,14 +210,19 @@ static void take_client(struct uz_nbd *n, int fd)
 static int accept_one(struct uz_nbd *n, int listen_fd)
 {
 	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	int err;
 
 	if (fd >= 0) {
+		n->accept_error = 0;
 		take_client(n, fd);
 		return 0;
 	}
 	if (errno == EINTR || errno == EAGAIN || errno == ECONNABORTED)
 		return 0;
-	uz__nbd_log(n, "nbd: accept: %s", strerror(errno));
+	err = errno;
+	if (err != n->accept_error)
+		uz__nbd_log(n, "nbd: no client is accepted: %s", strerror(err));
+	n->accept_error = err;
 	return ACCEPT_RETRY_MS;
 }
 

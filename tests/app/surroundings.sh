@@ -1,0 +1,120 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# uz-test: timeout 120
+# uz-test: no-asan it limits the address space
+# uz-test: no-tsan it limits the address space
+#
+# A server and its commands where something is missing: descriptors, memory, a place to write, somebody
+# who answers, time. Each time the status and a sentence that names the thing; nothing hangs, nothing is lost.
+# shellcheck source=tests/lib/sh.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib/sh.sh"
+need nbdcopy prlimit
+
+export XDG_RUNTIME_DIR=$dir UZRAM_CONTROL=$dir/c
+cd "$dir"
+mib=8
+head -c "${mib}M" /dev/urandom >data
+
+copied() {
+	nbdcopy data 'nbd+unix:///?socket=n' && nbdcopy 'nbd+unix:///?socket=n' back && cmp data back
+}
+
+# Standard output is not there: what is printed must go nowhere, and not into the store.
+timeout 60 "$uzram" serve --config /dev/null --nbd unix:n --pid-file pid --ram 64M --size "${mib}M" \
+	--memory store >&- 2>&- <&- &
+server_pids+=($!)
+wait_for 20 test -s pid
+copied || fail "without standard output"
+kill -KILL "$(cat pid)"
+wait $! || true
+start_uzram 60 --ram 64M --memory store
+nbdcopy 'nbd+unix:///?socket=n' back && cmp data back || fail "the store has other data"
+for command in list stat metrics version "help serve" "contig stat" "serve --dump-config"; do
+	# shellcheck disable=SC2086
+	expect 1 sh -c "\"$uzram\" $command >/dev/full"
+	expect_text "uzram: the output cannot be written: No space left on device"
+done
+
+# A server that was killed leaves its sockets; the next one takes them over.
+kill -KILL "$(cat pid)"
+wait "$server_pid" || true
+expect 1 "$uzram" list
+expect_text "no server answers at $dir/c: start one with 'uzram serve'"
+[ -S c ] && [ -S n ] || fail "no stale sockets"
+
+# Few descriptors: it serves as many clients as it can, says once that there are no more, and goes on.
+(ulimit -n 20 && exec timeout 60 "$uzram" serve --config /dev/null --nbd unix:n --pid-file few --ram 64M \
+	--size "${mib}M") >few.log 2>&1 &
+few=$!
+server_pids+=("$few")
+wait_for 20 test -s few
+clients=()
+for _ in $(seq 20); do
+	"$uzram" contig alloc 1M --scatter -- sleep 20 >>clients.log 2>&1 &
+	clients+=($!)
+done
+wait_for 10 grep -q "control: no client is accepted: Too many open files" few.log
+ticks() {
+	awk '{ print $14 + $15 }' "/proc/$(cat few)/stat"
+}
+before=$(ticks)
+sleep 1
+[ $(($(ticks) - before)) -lt 30 ] || fail "it spins: $(($(ticks) - before)) ticks in a second"
+kill "${clients[@]}" 2>/dev/null || true
+wait "${clients[@]}" 2>/dev/null || true
+wait_for 10 "$uzram" list
+copied || fail "after the descriptors came back"
+stop_server "$few" || fail "few descriptors: the server ended with $?: $(cat few.log)"
+for nr in 4 5 6 7 8; do
+	expect 1 prlimit --nofile="$nr" timeout 20 "$uzram" serve --config /dev/null --nbd unix:n5 --control c5 --size 1M
+	expect_text "Too many open files"
+	[ ! -e n5 ] && [ ! -e c5 ] || fail "sockets are left: $output"
+done
+
+# No memory for the store, no addresses.
+expect 1 prlimit --as=$((300 << 20)) timeout 20 "$uzram" serve --config /dev/null --nbd unix:n5 --control c5 \
+	--size 1G --ram 1G
+expect_text "Cannot allocate memory"
+expect_text "1G"
+[ ! -e n5 ] && [ ! -e c5 ] || fail "sockets are left: $output"
+
+# Nothing can be written.
+if unshare -m true 2>/dev/null; then
+	mkdir fixed
+	# shellcheck disable=SC2016
+	read_only() {
+		expect 1 unshare -m sh -c 'mount -t tmpfs -o ro none fixed && exec timeout 20 "$@"' sh \
+			"$uzram" serve --config /dev/null --size 1M "$@"
+		expect_text "Read-only file system"
+	}
+	read_only --nbd unix:fixed/n --control c5
+	expect_text "fixed/n"
+	read_only --nbd unix:n5 --control fixed/c
+	expect_text "fixed/c"
+	read_only --nbd unix:n5 --control c5 --memory fixed/store
+	expect_text "--memory fixed/store"
+	read_only --nbd unix:n5 --control c5 --pid-file fixed/pid
+	expect_text "--pid-file fixed/pid"
+	read_only --nbd unix:n5 --control c5 --backing fixed/b
+	expect_text "fixed/b"
+	[ ! -e n5 ] && [ ! -e c5 ] || fail "sockets are left: $output"
+fi
+
+# The end does not wait for a command that takes long; what the command did is there.
+mib=$(scale 64 128 256)
+seq $((mib << 18)) >data
+truncate -s "${mib}M" data
+start_uzram 100 --ram 200M --size "${mib}M"
+nbdcopy data 'nbd+unix:///?socket=n'
+"$uzram" recompress d0 codec=zstd level=19 >recompressed 2>&1 &
+long=$!
+working() {
+	[ "$("$uzram" stat -b d0 | awk '$1 == "recompressed" { print $2 }')" -gt 100 ]
+}
+wait_for 20 working
+kill -0 "$long" || fail "recompression was too quick to be ended"
+begin=$SECONDS
+stop_server "$server_pid" || fail "the server ended with $?"
+[ $((SECONDS - begin)) -lt 8 ] || fail "the end took $((SECONDS - begin)) s"
+wait "$long" || fail "recompress: $(cat recompressed)"
+grep -q '^[1-9][0-9]* pages recompressed$' recompressed || fail "recompress said: $(cat recompressed)"
