@@ -3,6 +3,7 @@
 #include "cleanup.h"
 #include "command.h"
 #include "control.h"
+#include "nearest.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -102,6 +103,20 @@ static const char *split(const char *arg, char *key, size_t bytes)
 	return equals + 1;
 }
 
+static int unknown_key(const struct uz_command_line *cl, const char *key, const char *const *extra,
+		       struct uz_error *e)
+{
+	struct uz_nearest n = { .word = key };
+
+	for (int i = OPT_SIZE; i <= OPT_READ_ONLY && cl->command == UZ_CMD_SET; i++)
+		uz__nearest_try(&n, uz__options[i].name);
+	while (extra && *extra)
+		uz__nearest_try(&n, *extra++);
+	return uz__error(e, EINVAL, "no key '%s'; %s%s%see 'uzram help %s'", key,
+			 n.best ? "did you mean " : "", n.best ? n.best : "", n.best ? "? S" : "s",
+			 uz__commands[cl->command].name);
+}
+
 /* Arguments from @from on into options; others, if @extra lists them, straight into @m. */
 static int take_pairs(struct message *m, const struct uz_command_line *cl, unsigned int from,
 		      struct uz_section *v, const char *const *extra, struct uz_error *e)
@@ -123,8 +138,7 @@ static int take_pairs(struct message *m, const struct uz_command_line *cl, unsig
 			uz__json_put_text(&m->request.out, key, value);
 		else if (id == OPT_NR || uz__options[id].scope == UZ_SCOPE_CLIENT ||
 			 id == OPT_CONTROL)
-			return uz__error(e, EINVAL, "no key '%s'; see 'uzram help %s'", key,
-					 uz__commands[cl->command].name);
+			return unknown_key(cl, key, extra, e);
 		else
 			err = uz__option_set(v, id, key, value, e);
 		if (err)

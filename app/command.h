@@ -55,6 +55,9 @@ extern const struct uz_command uz__commands[UZ_CMD_NR];
 int uz__command_line_parse(struct uz_command_line *cl, int argc, char **argv, struct uz_error *e);
 void uz__command_line_fini(struct uz_command_line *cl);
 
+/* There is no such command: -EINVAL. */
+int uz__no_command(const char *name, struct uz_error *e);
+
 /* Text of `uzram help` (NULL) and `uzram help COMMAND`. */
 void uz__help_print(const struct uz_command *command);
 

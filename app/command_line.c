@@ -4,6 +4,7 @@
  * is added later cannot change what a script means.
  */
 #include "command.h"
+#include "nearest.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -65,9 +66,24 @@ static int set(struct uz_command_line *cl, enum uz_option_id id, const char *tex
 
 static int unknown(const struct cursor *c, const char *text, struct uz_error *e)
 {
-	const char *name = uz__commands[c->cl->command].name;
+	const char *command = uz__commands[c->cl->command].name;
 
-	return uz__error(e, EINVAL, "no option '%s'; see 'uzram help %s'", text, name);
+	return uz__error(e, EINVAL, "no option '%s'; see 'uzram help %s'", text, command);
+}
+
+/* @name: of it, without dashes and value. */
+static int unknown_name(const struct cursor *c, const char *text, const char *name,
+			struct uz_error *e)
+{
+	struct uz_nearest n = { .word = name };
+
+	for (int i = 0; i < OPT_NR; i++)
+		if (uz__options[i].commands >> c->cl->command & 1)
+			uz__nearest_try(&n, uz__options[i].name);
+	if (!n.best)
+		return unknown(c, text, e);
+	return uz__error(e, EINVAL, "no option '%s'; did you mean --%s? See 'uzram help %s'", text,
+			 n.best, uz__commands[c->cl->command].name);
 }
 
 /* @value: what stands behind '=', or NULL. */
@@ -92,7 +108,7 @@ static int long_option(struct cursor *c, const char *text, struct uz_error *e)
 	enum uz_option_id id = n < (int)sizeof(name) ? uz__option_find(name) : OPT_NR;
 
 	if (id == OPT_NR)
-		return unknown(c, text, e);
+		return unknown_name(c, text, name, e);
 	return option(c, id, equals ? equals + 1 : NULL, e);
 }
 
@@ -151,7 +167,7 @@ static int find_command(struct uz_command_line *cl, const char *name, struct uz_
 		if (!strcmp(name, uz__commands[i].name))
 			return 0;
 	}
-	return uz__error(e, EINVAL, "no command '%s'; 'uzram help' lists what there is", name);
+	return uz__no_command(name, e);
 }
 
 int uz__command_line_parse(struct uz_command_line *cl, int argc, char **argv, struct uz_error *e)

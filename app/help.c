@@ -9,6 +9,7 @@
 
 #include "list.h"
 #include "madvise.h"
+#include "nearest.h"
 
 #define WIDTH 78
 #define INDENT 8
@@ -80,6 +81,16 @@ void uz__help_print(const struct uz_command *command)
 		uz__madvise_table_help();
 }
 
+int uz__no_command(const char *name, struct uz_error *e)
+{
+	struct uz_nearest n = { .word = name };
+
+	for (int i = 0; i < UZ_CMD_NR; i++)
+		uz__nearest_try(&n, uz__commands[i].name);
+	return uz__error(e, EINVAL, "no command '%s'; %s%s%s'uzram help' lists what there is", name,
+			 n.best ? "did you mean " : "", n.best ? n.best : "", n.best ? "? " : "");
+}
+
 int uz__cmd_help(const struct uz_command_line *cl, struct uz_error *e)
 {
 	if (!cl->nr_args) {
@@ -91,8 +102,7 @@ int uz__cmd_help(const struct uz_command_line *cl, struct uz_error *e)
 			uz__help_print(&uz__commands[i]);
 			return 0;
 		}
-	return uz__error(e, EINVAL, "no command '%s'; 'uzram help' lists what there is",
-			 cl->arg[0]);
+	return uz__no_command(cl->arg[0], e);
 }
 
 int uz__cmd_version(const struct uz_command_line *cl, struct uz_error *e)

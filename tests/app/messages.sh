@@ -29,12 +29,16 @@ check_table() {
 
 check_table <<'END'
 2|no command; 'uzram help' lists|
-2|no command 'serv'; 'uzram help' lists|serv
+2|no command 'serv'; did you mean serve? 'uzram help' lists|serv
+2|no command 'crate'; did you mean create?|help crate
+2|no command 'x'; 'uzram help' lists|x
 2|no command 'x'|help x
 2|'x' is one argument too many|version x
-2|no option '--sise'; see 'uzram help serve'|serve --sise 4G
+2|no option '--sise'; did you mean --size? See 'uzram help serve'|serve --sise 4G
+2|no option '--chekcsum=yes'; did you mean --checksum?|serve --chekcsum=yes
+2|no option '--colour'; see 'uzram help list'|list --colour
 2|no option '-z'|list -z
-2|no option '--siz'|serve --siz 4G
+2|no option '--siz'; did you mean --size?|serve --siz 4G
 2|--size needs a value: --size SIZE|serve --size
 2|--size: '4Q' is not a size: write a number with K, M, G or T (4G), a share of RAM (50%), or ram / 2|serve --size 4Q
 2|--size: '' is not a size|serve --size ''
@@ -142,7 +146,8 @@ check_table <<'END'
 2|--deadline is for emptying a region|contig alloc 1M --scatter --deadline 5ms
 2|nothing to set|set d0
 2|'pool' is not KEY=VALUE|set d0 pool
-2|no key 'pol'; see 'uzram help set'|set d0 pol=zbud
+2|no key 'pol'; did you mean pool? See 'uzram help set'|set d0 pol=zbud
+2|no key 'colour'; see 'uzram help set'|set d0 colour=1
 2|size: 'x' is not a size|set d0 size=x
 2|read_only: 'x' is neither yes nor no|set d0 read_only=x
 2|no key 'age'; see 'uzram help recompress'|recompress d0 age=5
