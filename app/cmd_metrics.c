@@ -133,14 +133,26 @@ static void print_latency(FILE *f, const struct uz_view *v)
 			print_op(f, v, i, uz__op_names[op]);
 }
 
+/* What the report has beside the table of statistics. */
+static const struct uz_stat others[] = {
+	{ "resident", "Memory of the store that the system has charged, of all disks", 0,
+	  UZ_UNIT_BYTES, UZ_STAT_GAUGE },
+	{ "connections", "Connections that have the disk open", 0, UZ_UNIT_COUNT, UZ_STAT_GAUGE },
+	{ .name = NULL },
+};
+
 static int print_all(FILE *f, const struct metrics *m)
 {
 	print_infos(f, &m->disks);
+	for (const struct uz_stat *row = others; row->name; row++)
+		print_stat(f, &m->disks, "disk", "", row);
 	for (const struct uz_stat *row = uz__stats; row->name; row++)
 		print_stat(f, &m->disks, "disk", "", row);
 	print_latency(f, &m->disks);
 	print_regions(f, &m->regions);
-	return fflush(f) || ferror(f) ? -EIO : 0;
+	if (fflush(f))
+		return -errno;
+	return ferror(f) ? -EIO : 0;
 }
 
 static FILE *open_beside(const char *path, char *temp, size_t bytes)
@@ -171,12 +183,14 @@ static int write_file(const char *path, const struct metrics *m, struct uz_error
 	if (!f)
 		return uz__error(e, errno, "--metrics-file %s: %s", path, strerror(errno));
 	err = print_all(f, m);
-	if (fclose(f) || err || rename(temp, path)) {
-		err = uz__error(e, errno ? errno : EIO, "--metrics-file %s: %s", path,
-				strerror(errno));
-		unlink(temp);
-	}
-	return err;
+	if (fclose(f) && !err)
+		err = -errno;
+	if (!err && rename(temp, path))
+		err = -errno;
+	if (!err)
+		return 0;
+	unlink(temp);
+	return uz__error(e, -err, "--metrics-file %s: %s", path, strerror(-err));
 }
 
 int uz__cmd_metrics(const struct uz_command_line *cl, struct uz_error *e)
@@ -190,7 +204,7 @@ int uz__cmd_metrics(const struct uz_command_line *cl, struct uz_error *e)
 	if (!err && path)
 		err = write_file(path, &m, e);
 	else if (!err)
-		err = print_all(stdout, &m) ? uz__error(e, EIO, "the output cannot be written") : 0;
+		print_all(stdout, &m);
 	uz__view_fini(&m.regions);
 	uz__view_fini(&m.disks);
 	return err;

@@ -2,14 +2,18 @@
 # SPDX-License-Identifier: MIT
 """What list, stat and metrics print: columns, JSON, the kernel's lines, Prometheus text."""
 
+import fcntl
 import json
 import os
+import pty
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 
 ROOT = os.environ.get("UZ_ROOT", os.path.join(os.path.dirname(__file__), "..", ".."))
@@ -32,7 +36,7 @@ def table_of_statistics():
         return re.findall(r"X\((\w+), (BYTES|PAGES|COUNT|NS), (GAUGE|COUNTER), ", f.read())
 
 
-def write_disk():
+def write_disk(disk="d0"):
     with open(os.path.join(DIR, "data"), "wb") as f:
         for i in range(512):
             f.write(b"%d;" % i * 500 + bytes(4096))
@@ -40,7 +44,7 @@ def write_disk():
             f.seek((i + 1) * 4096)
         f.write(b"\x07" * 4096 * 3)
         f.write(os.urandom(4096 * 5))
-    subprocess.run(["nbdcopy", os.path.join(DIR, "data"), f"nbd+unix:///d0?socket={DIR}/n"],
+    subprocess.run(["nbdcopy", os.path.join(DIR, "data"), f"nbd+unix:///{disk}?socket={DIR}/n"],
                    check=True, timeout=30)
 
 
@@ -121,12 +125,47 @@ def check_metrics(stats):
             assert got == str(before[name]), (name, got)
     pool, codec = before["pool"], before["codec"]
     assert values["uzram_info", f'disk="d0",pool="{pool}",codec="{codec}"'] == "1"
+    assert values["uzram_connections", 'disk="d0"'] == "0"
+    assert 0 < int(values["uzram_resident", 'disk="d0"']) < 128 * MIB
     assert float(values["uzram_latency_seconds", 'disk="d0",op="write",quantile="0.99"']) > 0
     path = os.path.join(DIR, "m.prom")
     assert uzram("metrics", "--metrics-file", path) == ""
     with open(path, encoding="utf-8") as f:
         assert parse_metrics(f.read()).keys() == values.keys()
     assert not [f for f in os.listdir(DIR) if f.startswith("m.prom.")]
+
+
+def check_top():
+    """A disk that goes takes its counters along: what others do meanwhile is still told."""
+    write_disk("d1")
+    write_disk("d1")
+    with subprocess.Popen(["timeout", "6", UZRAM, "top"], env=ENV, stdout=subprocess.PIPE, text=True) as top:
+        lines = [top.stdout.readline() for _ in range(3)]
+        assert "RATIO" in lines[0] and lines[1].startswith("d0 ") and lines[2].startswith("d1 "), lines
+        uzram("remove", "d1")
+        write_disk()
+        seen = []
+        while not re.search(r"write [1-9]\S*[BKMG]/s \([1-9]\d* requests/s\)", "".join(seen)):
+            seen.append(top.stdout.readline())
+            assert seen[-1], f"nothing was seen to be written: {seen}"
+        top.terminate()
+    assert "d1" not in uzram("list")
+    uzram("create", "d1", "--size", "1M")
+
+
+def check_narrow():
+    """On a terminal of 5 columns."""
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 2, 5, 0, 0))
+    top = subprocess.Popen(["timeout", "1.5", UZRAM, "top"], env=ENV, stdout=its)
+    os.close(its)
+    text = b""
+    try:
+        while part := os.read(ours, 65536):
+            text += part
+    except OSError:
+        pass
+    assert top.wait() == 124 and text.count(b"\033[H") == 2 and b"requests/s" in text, text
 
 
 def main():
@@ -148,9 +187,8 @@ def main():
         check_json(stats)
         check_sysfs()
         check_metrics(stats)
-        top = subprocess.run(["timeout", "1.5", UZRAM, "top"], env=ENV, stdout=subprocess.PIPE,
-                             text=True, check=False)
-        assert top.stdout.count("RATIO") == 2 and "requests/s" in top.stdout, top.stdout
+        check_top()
+        check_narrow()
     finally:
         server.send_signal(signal.SIGTERM)
         assert server.wait(20) == 0
