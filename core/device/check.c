@@ -87,6 +87,7 @@ int uz_dev_check(struct uz_dev *d)
 	uz__walk(d, &w, UZ_FOREVER, visit, &rc);
 	for (uint64_t i = 0; i < d->nr_root; i++)
 		rc.tables += d->root[i] && d->root[i] != TABLE_BAD;
+	rc.tables += d->closing.unlinked ? d->closing.nr : 0;
 	if (rc.error || !counters_agree(&rc))
 		return -UZ_EBADMSG;
 	if (check_pools(d, &rc.objects) < 0 || rc.objects != 0)

@@ -122,6 +122,16 @@ struct uz__walk {
 	bool active;
 };
 
+#define UZ__CLOSING_MAX 64u
+
+/* Table frames on their way out: table.c. Background lock. */
+struct uz__closing {
+	uint32_t nr;
+	bool unlinked;
+	uint64_t grace; /* of the period to wait for */
+	uint64_t at[UZ__CLOSING_MAX]; /* root index; unlinked: frame */
+};
+
 struct uz_dev {
 	struct uz_store *store;
 	unsigned int index; /* in store->disk and the persistent table */
@@ -147,6 +157,7 @@ struct uz_dev {
 	uint64_t last_bad; /* page + 1 */
 
 	struct uz__walk migrate, tables, aging, recompress;
+	struct uz__closing closing;
 	uint32_t tables_hint; /* something was freed that may have emptied a table */
 	uint64_t age_tick, age_next_ns;
 	int recompress_codec; /* -1: off; atomic */

@@ -5,11 +5,12 @@
  * when all its slots are empty, in two grace periods: first the root entry is
  * marked CLOSING and everybody who found the table before is waited for; whoever
  * wants to write meets the mark and takes it off. A table that is still marked
- * and still empty is unlinked, and freed after a second period for its readers.
+ * and still empty is unlinked, and freed after a second period for its readers. A request may be
+ * long, so a step does not wait for the end of a period: the next one goes on where it was.
  */
 #include "device_i.h"
 
-#define BATCH 64u
+#define NAP_NS 100000ull
 
 static uint64_t *table_of(struct uz_dev *d, uint32_t entry)
 {
@@ -94,27 +95,22 @@ static bool table_empty(const uint64_t *table)
 	return true;
 }
 
-struct batch {
-	uint32_t nr;
-	uint64_t at[BATCH]; /* root index */
-};
-
 /* Marks empty tables from the cursor on; true when the end of the root was reached. */
-static bool mark_empty(struct uz_dev *d, struct batch *b, uint64_t end_ns)
+static bool mark_empty(struct uz_dev *d, struct uz__closing *b, uint64_t end_ns)
 {
 	struct uz_plat *pl = d->store->plat;
 	uint64_t i = d->tables.page;
 	bool end;
 
 	uz_lock(pl, &d->root_lock);
-	while (i < d->nr_root && b->nr < BATCH) {
+	while (i < d->nr_root && b->nr < UZ__CLOSING_MAX) {
 		uint32_t entry = d->root[i];
 
 		if (entry && entry != TABLE_BAD && table_empty(table_of(d, entry))) {
 			uz_store(&d->root[i], entry | ROOT_CLOSING);
 			b->at[b->nr++] = i;
 		}
-		if (!(++i & 1023) && pl->ops->now(pl) >= end_ns)
+		if (!(++i & 63) && (uz__give_way(d->store) || pl->ops->now(pl) >= end_ns))
 			break;
 	}
 	d->tables.page = i;
@@ -124,7 +120,7 @@ static bool mark_empty(struct uz_dev *d, struct batch *b, uint64_t end_ns)
 }
 
 /* Leaves in the batch the frames of those that could be unlinked. */
-static void unlink_empty(struct uz_dev *d, struct batch *b)
+static void unlink_empty(struct uz_dev *d, struct uz__closing *b)
 {
 	uint32_t nr = 0;
 
@@ -145,24 +141,52 @@ static void unlink_empty(struct uz_dev *d, struct batch *b)
 	b->nr = nr;
 }
 
+/* Whether the period that the batch waits for is over. */
+static bool is_over(struct uz_dev *d, uint64_t end_ns)
+{
+	struct uz_store *s = d->store;
+	struct uz_plat *pl = s->plat;
+	bool over;
+
+	while (!(over = uz__grace_over(s, d->closing.grace)) && !uz__give_way(s) &&
+	       pl->ops->now(pl) < end_ns)
+		uz_nap(pl, pl->ops->now(pl) + NAP_NS);
+	return over;
+}
+
+/* The batch, as far as it goes now; false: it is not through yet. */
+static bool close_batch(struct uz_dev *d, uint64_t end_ns)
+{
+	struct uz__closing *b = &d->closing;
+
+	if (b->nr && !b->unlinked) {
+		if (!is_over(d, end_ns))
+			return false;
+		unlink_empty(d, b);
+		b->unlinked = true;
+		b->grace = uz__grace_begin(d->store);
+	}
+	if (b->nr && !is_over(d, end_ns))
+		return false;
+	for (uint32_t i = 0; i < b->nr; i++)
+		uz_run_free(d->store->arena, (uint32_t)b->at[i], 1);
+	uz_fetch_sub(&d->nr_tables, b->nr);
+	b->nr = 0;
+	b->unlinked = false;
+	return true;
+}
+
 bool uz__tables_step(struct uz_dev *d, uint64_t end_ns)
 {
-	struct batch b = { 0 };
-
+	if (!close_batch(d, end_ns))
+		return true;
 	if (!d->tables.active) {
 		if (!uz_load(&d->tables_hint))
 			return false;
 		uz_store(&d->tables_hint, 0);
 		d->tables = (struct uz__walk){ .active = true };
 	}
-	d->tables.active = !mark_empty(d, &b, end_ns);
-	if (b.nr) {
-		uz__grace_wait(d->store);
-		unlink_empty(d, &b);
-		uz__grace_wait(d->store);
-	}
-	for (uint32_t i = 0; i < b.nr; i++)
-		uz_run_free(d->store->arena, (uint32_t)b.at[i], 1);
-	uz_fetch_sub(&d->nr_tables, b.nr);
-	return d->tables.active || uz_load(&d->tables_hint);
+	d->tables.active = !mark_empty(d, &d->closing, end_ns);
+	d->closing.grace = uz__grace_begin(d->store);
+	return !close_batch(d, end_ns) || d->tables.active || uz_load(&d->tables_hint);
 }
