@@ -70,6 +70,8 @@ static bool step(struct uz_dev *d, uint64_t now_ns, uint64_t end)
 	struct uz_plat *pl = s->plat;
 	bool more = false;
 
+	if (uz_load(&d->gone))
+		return false;
 	uz__note_used(d);
 	while (!more && compact(d))
 		more = uz__give_way(s) || pl->ops->now(pl) >= end;

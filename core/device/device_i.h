@@ -50,7 +50,8 @@ void uz__codec_close_all(struct uz_store *s);
 uint64_t *uz__slot_at(struct uz_dev *d, uint64_t page); /* NULL: no table */
 int uz__slot_make_at(struct uz_dev *d, uint64_t page, uint64_t **slot);
 bool uz__table_is_bad(struct uz_dev *d, uint64_t page);
-bool uz__tables_step(struct uz_dev *d, uint64_t end_ns);
+bool uz__tables_step(struct uz_dev *d, uint64_t end_ns); /* background lock held */
+void uz__tables_tidy(struct uz_dev *d); /* all that are empty; as uz__cut */
 
 /* root.c */
 int uz__root_alloc(struct uz_store *s, uint64_t size_bytes, uint64_t *off, uint64_t *bytes);
@@ -58,7 +59,7 @@ void uz__root_free(struct uz_store *s, uint64_t off, uint64_t bytes);
 int uz__root_settle(struct uz_store *s);
 bool uz__root_sane(struct uz_store *s, uint64_t off, uint64_t bytes);
 int uz__root_set(struct uz_dev *d, uint64_t size_bytes); /* grow or shrink; control held */
-void uz__cut(struct uz_dev *d, uint64_t page, uint64_t end); /* background lock held */
+void uz__cut(struct uz_dev *d, uint64_t page, uint64_t end); /* no lock of the store held */
 
 /* page.c: one page; between enter and leave */
 int uz__page_load(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t page, void *dst);
@@ -160,7 +161,8 @@ typedef bool uz__visit(void *ctx, uint64_t *slot, uint64_t page);
 bool uz__walk(struct uz_dev *d, struct uz__walk *w, uint64_t end_ns, uz__visit *visit, void *ctx);
 bool uz__walk_in(struct uz_dev *d, struct uz_stream *st, struct uz__walk *w, uint64_t end_ns,
 		 uz__visit *visit, void *ctx); /* uz__walk: with the background stream */
-/* uz__walk for a command: 5 ms of it, with the background lock, which it takes and lets go. */
+/* uz__walk for a command: a slice of it, with the background lock, which it takes and lets go. */
+#define UZ__SLICE_NS 5000000ull /* background work waits no longer than this for a command */
 bool uz__walk_slice(struct uz_dev *d, struct uz__walk *w, uz__visit *visit, void *ctx);
 
 /* clean.c: copies in memory of pages that are on the backing. The page's slot is locked in keep. */

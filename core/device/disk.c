@@ -122,7 +122,8 @@ void uz__disk_save(struct uz_dev *d)
 		.migrating = uz_load(&d->migrate.active),
 	};
 	memcpy(rec.name, d->name, sizeof(rec.name));
-	uz__disk_publish(d->store->meta, d->index, &rec);
+	if (!d->gone)
+		uz__disk_publish(d->store->meta, d->index, &rec);
 	uz_unlock(d->store->plat, &d->save_lock);
 }
 
@@ -239,12 +240,21 @@ int uz_dev_create(struct uz_store *s, const struct uz_dev_config *c, struct uz_d
 	return r;
 }
 
-/* Background lock held. */
 static void clear_all(struct uz_dev *d)
 {
 	uz__cut(d, 0, 0);
-	while (uz__tables_step(d, UZ_FOREVER))
-		;
+	uz__tables_tidy(d);
+}
+
+/* The record goes first, and does not come again, as by the end of a migration. */
+static void forget(struct uz_dev *d)
+{
+	struct uz_plat *pl = d->store->plat;
+
+	uz_lock(pl, &d->save_lock);
+	uz_store(&d->gone, true);
+	uz__disk_erase(d->store->meta, d->index);
+	uz_unlock(pl, &d->save_lock);
 }
 
 void uz_dev_destroy(struct uz_dev *d)
@@ -252,12 +262,11 @@ void uz_dev_destroy(struct uz_dev *d)
 	struct uz_store *s = d->store;
 	uint64_t off = d->root_off, bytes = d->root_bytes;
 
-	uz_lock(s->plat, &s->control);
-	uz__claim_background(s); /* before the record goes: the end of a migration saves it */
-	uz__disk_erase(s->meta, d->index);
-	uz_store(&d->tables_hint, 1);
+	forget(d);
 	uz__backing_leave(d);
 	clear_all(d);
+	uz_lock(s->plat, &s->control);
+	uz__claim_background(s);
 	uz__clean_fini(d);
 	uz_store_release(&s->disk[d->index], NULL);
 	uz__grace_wait(s);
@@ -376,9 +385,8 @@ int uz_dev_reset(struct uz_dev *d)
 	struct uz_store *s = d->store;
 
 	uz_lock(s->plat, &d->control);
-	uz__claim_background(s);
-	uz_store(&d->tables_hint, 1);
 	clear_all(d);
+	uz__claim_background(s);
 	uz__count_reset(d);
 	uz_unlock(s->plat, &s->background);
 	uz_unlock(s->plat, &d->control);

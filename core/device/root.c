@@ -126,14 +126,15 @@ static bool clear_slot(void *ctx, uint64_t *slot, uint64_t page)
 }
 
 /*
- * Frees the pages [page, end), end 0: to the end of the disk. Background lock held. Writers may make
- * tables meanwhile; an entry that is bad is changed by nobody else.
+ * Frees the pages [page, end), end 0: to the end of the disk; the background lock is taken for a slice
+ * at a time. Writers may make tables meanwhile; an entry that is bad is changed by nobody else.
  */
 void uz__cut(struct uz_dev *d, uint64_t page, uint64_t end)
 {
 	struct uz__walk w = { .page = page, .end = end };
 
-	uz__walk(d, &w, UZ_FOREVER, clear_slot, d);
+	while (!uz__walk_slice(d, &w, clear_slot, d))
+		;
 	for (uint64_t i = UZ_DIV_UP(page, (uint64_t)SLOTS_PER_TABLE); i < d->nr_root; i++)
 		if (uz_load(&d->root[i]) == TABLE_BAD)
 			uz_store_release(&d->root[i], 0);
@@ -150,9 +151,7 @@ static void shrink(struct uz_dev *d, uint64_t size_bytes)
 	uz_store_release(&d->size_bytes, size_bytes);
 	save_size(d, size_bytes);
 	uz__grace_wait(d->store);
-	uz__claim_background(d->store);
 	uz__cut(d, size_bytes >> UZ_PAGE_SHIFT, end);
-	uz_unlock(d->store->plat, &d->store->background);
 }
 
 /* Growing: the record is saved first, so that nothing is ever written where it has no page. */

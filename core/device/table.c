@@ -190,3 +190,16 @@ bool uz__tables_step(struct uz_dev *d, uint64_t end_ns)
 	d->closing.grace = uz__grace_begin(d->store);
 	return !close_batch(d, end_ns) || d->tables.active || uz_load(&d->tables_hint);
 }
+
+void uz__tables_tidy(struct uz_dev *d)
+{
+	struct uz_store *s = d->store;
+	bool more = true;
+
+	uz_store(&d->tables_hint, 1);
+	while (more) {
+		uz__claim_background(s);
+		more = uz__tables_step(d, s->plat->ops->now(s->plat) + UZ__SLICE_NS);
+		uz_unlock(s->plat, &s->background);
+	}
+}

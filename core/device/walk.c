@@ -5,8 +5,6 @@
  */
 #include "device_i.h"
 
-#define SLICE_NS 5000000ull /* background work waits no longer than this for a command */
-
 /* Slots [page, end) of one table; where it stopped. */
 static uint64_t walk_table(struct uz_dev *d, uint64_t page, uint64_t end, uz__visit *visit,
 			   void *ctx, bool gives_way)
@@ -54,7 +52,7 @@ bool uz__walk_slice(struct uz_dev *d, struct uz__walk *w, uz__visit *visit, void
 	bool end;
 
 	uz__claim_background(s);
-	end = uz__walk(d, w, s->plat->ops->now(s->plat) + SLICE_NS, visit, ctx);
+	end = uz__walk(d, w, s->plat->ops->now(s->plat) + UZ__SLICE_NS, visit, ctx);
 	uz_unlock(s->plat, &s->background);
 	return end;
 }

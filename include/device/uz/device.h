@@ -34,7 +34,10 @@ struct uz_dev_config {
  */
 int uz_dev_create(struct uz_store *s, const struct uz_dev_config *c, struct uz_dev **out);
 
-/* Frees all the disk holds and forgets it. No thread may be inside the disk. (control) */
+/*
+ * Frees all the disk holds and forgets it; its name is free when this returns. Other disks, their
+ * commands and grants go on meanwhile. No thread may be inside the disk. (control)
+ */
 void uz_dev_destroy(struct uz_dev *d);
 
 const char *uz_dev_name(const struct uz_dev *d);
