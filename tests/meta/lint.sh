@@ -9,8 +9,10 @@
 need git shellcheck clang-format ctags cppcheck
 
 tree=$dir/tree
-mkdir -p "$tree/host" "$tree/port/user"
+mkdir -p "$tree/host" "$tree/port/user" "$tree/tests/guest"
 cp -r "$UZ_ROOT/scripts" "$UZ_ROOT/mk" "$UZ_ROOT/.clang-format" "$tree"
+cp -r "$UZ_ROOT/tests/lib" "$tree/tests" # scripts read from these two
+cp -r "$UZ_ROOT/tests/guest/lib" "$tree/tests/guest"
 git -C "$tree" init -q
 spdx='/* SPDX-License-Identifier: MIT */'
 printf '%s\nint uz_f(int x);\nint uz_f(int x)\n{\n\treturn x;\n}\n' "$spdx" >"$tree/host/good.c"
