@@ -72,6 +72,8 @@ static bool step(struct uz_dev *d, uint64_t now_ns, uint64_t end)
 
 	if (uz_load(&d->gone))
 		return false;
+	if (uz__give_way(s))
+		return true;
 	uz__note_used(d);
 	while (!more && compact(d))
 		more = uz__give_way(s) || pl->ops->now(pl) >= end;

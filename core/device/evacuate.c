@@ -157,6 +157,8 @@ bool uz__evacuate_step(struct uz_store *s, bool *trim)
 	uint64_t now = s->plat->ops->now(s->plat);
 	bool given_way = false;
 
+	if (uz__give_way(s))
+		return true;
 	if (now < s->evacuate_next_ns || !uz__half_join(s) ||
 	    !uz_ablock_sparse(s->arena, &ablock, &left))
 		return false;

@@ -29,6 +29,11 @@ static bool take(uint64_t *slot, uint64_t handle, uint64_t *word)
 	return false;
 }
 
+static bool mover_stops(struct uz_mover *m)
+{
+	return self(m)->gives_way && uz__give_way(self(m)->dev->store);
+}
+
 static bool mover_lock(struct uz_mover *m, uint32_t owner, uint64_t handle, uint32_t *size)
 {
 	struct uz__mover *mv = self(m);
@@ -36,7 +41,7 @@ static bool mover_lock(struct uz_mover *m, uint32_t owner, uint64_t handle, uint
 
 	if (owner >= uz_load(&d->size_bytes) >> UZ_PAGE_SHIFT)
 		return false;
-	if (mv->gives_way && uz__give_way(d->store))
+	if (mover_stops(m))
 		return false;
 	mv->slot = uz__slot_at(d, owner);
 	if (!mv->slot || !take(mv->slot, handle, &mv->word))
@@ -66,7 +71,10 @@ static void mover_unlock(struct uz_mover *m, uint32_t owner)
 void uz__mover_init(struct uz__mover *mv, struct uz_dev *d)
 {
 	*mv = (struct uz__mover){
-		.m = { .lock = mover_lock, .publish = mover_publish, .unlock = mover_unlock },
+		.m = { .lock = mover_lock,
+		       .publish = mover_publish,
+		       .unlock = mover_unlock,
+		       .stops = mover_stops },
 		.dev = d,
 	};
 }

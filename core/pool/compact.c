@@ -56,7 +56,7 @@ static int move_residents(struct uz_pool *p, uint32_t block, struct uz_mover *m)
 	uint32_t from = 0, nr;
 	int err;
 
-	while ((nr = p->ops->residents(p, block, from, r, BATCH))) {
+	while (!uz__mover_stops(m) && (nr = p->ops->residents(p, block, from, r, BATCH))) {
 		UZ_ASSERT(nr <= BATCH);
 		for (uint32_t i = 0; i < nr; i++) {
 			err = move_object(p, block, &r[i], m);
@@ -86,7 +86,8 @@ uint32_t uz_pool_compact(struct uz_pool *p, uint32_t nr_blocks, bool hard, struc
 
 	if (!p->ops->victim)
 		return 0;
-	while (left-- && nr_blocks && !err && (block = p->ops->victim(p, hard))) {
+	while (left-- && nr_blocks && !err && !uz__mover_stops(m) &&
+	       (block = p->ops->victim(p, hard))) {
 		uint64_t frames = uz_load(&p->nr_frames);
 
 		err = move_residents(p, block, m);

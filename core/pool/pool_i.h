@@ -10,6 +10,11 @@ static inline struct uz_plat *uz__pool_plat(const struct uz_pool *p)
 	return p->tab->arena->plat;
 }
 
+static inline bool uz__mover_stops(struct uz_mover *m)
+{
+	return m->stops && m->stops(m);
+}
+
 /* uz_block_create and uz_block_destroy that keep p->nr_frames. */
 int uz__pool_block_create(struct uz_pool *p, uint32_t nr_frames, uint32_t class, unsigned int flags,
 			  uint32_t *block);

@@ -255,6 +255,8 @@ uint32_t uz__zslot_tidy(struct uz_pool *p, uint32_t nr, struct uz_mover *m)
 	struct uz_block_id id;
 
 	for (uint64_t look = (uint64_t)nr * TIDY_LOOK; look && moved < nr; look--) {
+		if (uz__mover_stops(m))
+			break;
 		block = uz__pool_next(p, block, &id);
 		if (!block)
 			break;

@@ -70,6 +70,8 @@ struct uz_mover {
 	bool (*lock)(struct uz_mover *m, uint32_t owner, uint64_t handle, uint32_t *size);
 	void (*publish)(struct uz_mover *m, uint32_t owner, uint64_t to); /* and unlocks */
 	void (*unlock)(struct uz_mover *m, uint32_t owner);
+	/* Optional. Somebody waits: what is not begun yet is left for the next time. */
+	bool (*stops)(struct uz_mover *m);
 };
 
 struct uz_pool_ops {

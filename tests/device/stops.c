@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A grant that comes while blocks are compacted ends that: no other block is looked for, and no more
+ * objects of this one are. Nothing is begun at all while it waits. Afterwards the work goes on.
+ */
+#include <string.h>
+
+#include "../../core/device/device_i.h"
+
+#include "dev_rig.h"
+#include "self_page.h"
+
+#define PAGES 8192u
+#define SECOND 1000000000ull
+
+static struct dev_rig rig;
+static struct uz_dev *dev;
+static struct uz_pool_ops counting;
+static bool raise; /* with the next victim */
+static uint32_t victims, lists; /* since then */
+
+static void wait_for_lock(void)
+{
+	uz_fetch_add(&rig.store->grants, 1);
+	raise = false;
+	victims = lists = 0;
+}
+
+static uint32_t victim(struct uz_pool *p, bool hard)
+{
+	uint32_t block = uz_pools[0]->victim(p, hard);
+
+	victims++;
+	if (raise && block)
+		wait_for_lock();
+	return block;
+}
+
+static uint32_t residents(struct uz_pool *p, uint32_t block, uint32_t from, struct uz_resident *out,
+			  uint32_t nr)
+{
+	lists++;
+	return uz_pools[0]->residents(p, block, from, out, nr);
+}
+
+static const struct uz_pool_ops *find_pool(const struct uz_registry *r, const char *name)
+{
+	const struct uz_registry *host = uz_host_registry();
+
+	(void)r;
+	return strcmp(name, counting.name) ? host->pool(host, name) : &counting;
+}
+
+static const struct uz_codec_ops *find_codec(const struct uz_registry *r, const char *name)
+{
+	const struct uz_registry *host = uz_host_registry();
+
+	(void)r;
+	return host->codec(host, name);
+}
+
+static void open_disk(void)
+{
+	static const struct uz_registry registry = { .codec = find_codec, .pool = find_pool };
+	struct dev_rig_config c = { .size_bytes = 1 << 20,
+				    .limit_bytes = 64 << 20,
+				    .registry = &registry };
+	struct uz_dev_config dc = { .name = "d1",
+				    .size_bytes = (uint64_t)PAGES << UZ_PAGE_SHIFT,
+				    .pool = &counting };
+
+	counting = *uz_pools[0];
+	counting.name = "counting";
+	counting.victim = victim;
+	counting.residents = residents;
+	dev_rig_open(&rig, &c);
+	dc.codec = uz_dev_codec(rig.dev);
+	CHECK_EQ(uz_dev_create(rig.store, &dc, &dev), 0);
+}
+
+/* Blocks with many holes. */
+static void fill(void)
+{
+	unsigned char buf[UZ_PAGE_SIZE];
+
+	for (uint32_t i = 0; i < PAGES; i++) {
+		self_page_make(buf, i, 1, test_seed(), SELF_EASY);
+		CHECK_EQ(uz_dev_write(dev, rig.st, (uint64_t)i << UZ_PAGE_SHIFT, buf, sizeof(buf),
+				      0),
+			 0);
+	}
+	for (uint32_t i = 0; i < PAGES; i++)
+		if (i % 4)
+			CHECK_EQ(uz_dev_discard(dev, rig.st, (uint64_t)i << UZ_PAGE_SHIFT,
+						UZ_PAGE_SIZE),
+				 0);
+}
+
+static void background(void)
+{
+	uz_dev_background(dev, dev_rig_in(&rig, 0), SECOND);
+}
+
+static void compacts(void)
+{
+	raise = true;
+	background();
+	CHECK(!raise);
+	CHECK_EQ(victims, 0);
+	CHECK_MSG(lists <= 1, "%u lists of objects while a grant waits", lists);
+	lists = 0;
+	background();
+	CHECK_EQ(victims + lists, 0);
+	uz_fetch_sub(&rig.store->grants, 1);
+	background();
+	CHECK(victims > 0 && lists > 32);
+}
+
+int main(void)
+{
+	test_start();
+	open_disk();
+	fill();
+	compacts();
+	CHECK_EQ(uz_store_check(rig.store), 0);
+	dev_rig_close(&rig);
+	return 0;
+}
