@@ -95,7 +95,7 @@ void uz__account(struct uz_dev *d, struct uz_stream *st, uint64_t word, int sign
 /* mover.c */
 void uz__mover_init(struct uz__mover *mv, struct uz_dev *d);
 
-/* rewrite.c: one page into another pool or codec; 1 done, 0 nothing to do or lost a race */
+/* rewrite.c: a page into another pool or codec; 1 done, 0 nothing to do, lost a race; -EAGAIN: give way */
 #define UZ__REWRITE_SMALLER 1u /* only if it gets smaller */
 #define UZ__REWRITE_URGENT 2u /* for a write that found no room: from the emergency reserve */
 int uz__page_rewrite(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t page,

@@ -43,6 +43,8 @@ static bool visit(void *ctx, uint64_t *slot, uint64_t page)
 	r = uz__page_rewrite(m->d, m->st, slot, page, wanted_codec(m->d, w), 0);
 	if (r > 0)
 		uz_fetch_add(&m->d->moved, 1);
+	if (r == -UZ_EAGAIN)
+		return false;
 	m->error = UZ_MIN(r, 0);
 	return r >= 0;
 }

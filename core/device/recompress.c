@@ -46,6 +46,8 @@ static bool visit(void *ctx, uint64_t *slot, uint64_t page)
 	    (urgent && pl->ops->now(pl) >= p->end_ns))
 		return false;
 	r = uz__page_rewrite(p->d, p->st, slot, page, p->rule.codec, p->how | UZ__REWRITE_SMALLER);
+	if (r == -UZ_EAGAIN)
+		return false;
 	p->error = UZ_MIN(r, 0);
 	p->done += r > 0;
 	COUNT(uz__count(p->d, p->st)->recompressed, (uint64_t)(r > 0));

@@ -74,6 +74,12 @@ static int replace(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint6
 	return ok;
 }
 
+/* With the background lock held, which a grant may wait for. */
+static bool more_room(struct uz_dev *d, struct uz__effort *e)
+{
+	return !uz__give_way(d->store) && uz__try_harder(d, e);
+}
+
 int uz__page_rewrite(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t page,
 		     unsigned int codec, unsigned int how)
 {
@@ -97,8 +103,10 @@ int uz__page_rewrite(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uin
 	do
 		r = uz__object_make(d, st, page, codec, from, size, uz__flags_for(e.flags, w, size),
 				    &neu);
-	while (uz__no_room(r) && (urgent ? uz__reclaim(d->store) : uz__try_harder(d, &e)));
+	while (uz__no_room(r) && (urgent ? uz__reclaim(d->store) : more_room(d, &e)));
 	if (r == -UZ_EAGAIN)
 		return 0;
+	if (uz__no_room(r) && !urgent && uz__give_way(d->store))
+		return -UZ_EAGAIN;
 	return r < 0 ? r : replace(d, st, slot, w, bytes, neu);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A grant that comes while blocks are compacted ends that: no other block is looked for, and no more
- * objects of this one are. Nothing is begun at all while it waits. Afterwards the work goes on.
+ * objects of this one are. Nothing is begun at all while it waits. The same while a page that moves to
+ * another codec looks for room. Afterwards the work goes on.
  */
 #include <string.h>
 
@@ -41,6 +42,13 @@ static uint32_t residents(struct uz_pool *p, uint32_t block, uint32_t from, stru
 {
 	lists++;
 	return uz_pools[0]->residents(p, block, from, out, nr);
+}
+
+static int compress(const void *shared, void *state, const void *src, void *dst, uint32_t cap)
+{
+	if (raise)
+		wait_for_lock();
+	return uz_codec_lz4.compress(shared, state, src, dst, cap);
 }
 
 static const struct uz_pool_ops *find_pool(const struct uz_registry *r, const char *name)
@@ -116,12 +124,40 @@ static void compacts(void)
 	CHECK(victims > 0 && lists > 32);
 }
 
+static void rewrites(void)
+{
+	static struct uz_codec_ops codec;
+	struct uz_codec_params params = { .level = 2 };
+	struct uz_dev_stats st;
+	int entry;
+
+	codec = uz_codec_lz4;
+	codec.compress = compress;
+	entry = uz_store_codec(rig.store, &codec, &params, false);
+	CHECK(entry >= 0);
+	while (uz_dev_compact(dev) > 0)
+		;
+	CHECK_EQ(uz_dev_set_codec(dev, (unsigned int)entry), 0);
+	uz_dev_set_mem_limit(dev, 1);
+	raise = true;
+	background();
+	CHECK(!raise);
+	CHECK_MSG(!victims, "%u blocks were looked for while a grant waits", victims);
+	uz_fetch_sub(&rig.store->grants, 1);
+	uz_dev_set_mem_limit(dev, 0);
+	for (int i = 0; i < 10; i++)
+		background();
+	uz_dev_stats(dev, &st);
+	CHECK_EQ(st.migrate_left, 0);
+}
+
 int main(void)
 {
 	test_start();
 	open_disk();
 	fill();
 	compacts();
+	rewrites();
 	CHECK_EQ(uz_store_check(rig.store), 0);
 	dev_rig_close(&rig);
 	return 0;
