@@ -57,9 +57,9 @@ int uz__fold_move(struct uz_pool *p, uint32_t block, uint32_t nr, uint32_t to)
 	if (!sh)
 		return -UZ_ESTALE;
 	all = p->tab->block[block].u16[FOLD_COUNT] == nr;
+	uz_unlock(f->plat, &sh->lock);
 	if (all)
 		uz_block_switch(p->tab, block, to);
-	uz_unlock(f->plat, &sh->lock);
 	return all ? 0 : -UZ_EBUSY;
 }
 

@@ -77,9 +77,9 @@ int uz__slab_move(struct uz_pool *p, uint32_t block, uint32_t nr, uint32_t to)
 	if (!c)
 		return -UZ_ESTALE;
 	all = p->tab->block[block].u8[SLAB_USED] == nr;
+	uz_unlock(s->plat, &c->lock);
 	if (all)
 		uz_block_switch(p->tab, block, to);
-	uz_unlock(s->plat, &c->lock);
 	return all ? 0 : -UZ_EBUSY;
 }
 

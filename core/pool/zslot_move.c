@@ -47,9 +47,9 @@ int uz__zslot_move(struct uz_pool *p, uint32_t block, uint32_t nr, uint32_t to)
 	if (!s)
 		return -UZ_ESTALE;
 	all = zslot_foot(p->tab, block)->nr_objects == nr;
+	uz_unlock(z->plat, &s->lock);
 	if (all)
 		uz_block_switch(p->tab, block, to);
-	uz_unlock(z->plat, &s->lock);
 	return all ? 0 : -UZ_EBUSY;
 }
 
