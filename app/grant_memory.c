@@ -24,6 +24,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#define PART_BYTES (8ull << 20)
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 static uint64_t total(struct uz_server *s, uint64_t *limit)
@@ -119,12 +120,29 @@ static void drop_budget(struct uz_server *s, struct uz_mem_grant *g)
 		uz_arena_charge(uz_store_arena(s->store), -(int64_t)g->bytes);
 }
 
-static int make(uint64_t bytes, int *fd, struct uz_error *e)
+/*
+ * In parts, each after as much of what was given up for it has gone back to the system: the process and
+ * its grants never have more than the budget together. Background work gives back beside it.
+ */
+static int commit(struct uz_arena *a, int f, uint64_t bytes)
+{
+	int err = 0;
+
+	for (uint64_t at = 0; at < bytes && !err; at += PART_BYTES) {
+		uint64_t part = UZ_MIN(bytes - at, PART_BYTES);
+
+		uz_arena_pay(a, part);
+		err = fallocate(f, 0, (off_t)at, (off_t)part);
+	}
+	return err;
+}
+
+static int make(struct uz_arena *a, uint64_t bytes, int *fd, struct uz_error *e)
 {
 	char text[UZ_SIZE_TEXT];
 	int f = memfd_create("uzram-grant", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-	if (f >= 0 && !ftruncate(f, (off_t)bytes) && !fallocate(f, 0, 0, (off_t)bytes) &&
+	if (f >= 0 && !ftruncate(f, (off_t)bytes) && !commit(a, f, bytes) &&
 	    !fcntl(f, F_ADD_SEALS, SEALS)) {
 		*fd = f;
 		return 0;
@@ -152,7 +170,8 @@ int uz__grant_memory_take(struct uz_server *s, struct uz_mem_grant *g, uint64_t 
 	if (err)
 		return err;
 	emptied = uz__now_ns();
-	err = uz__grant_in_place(g) ? copy(g->region, &g->fd, e) : make(g->bytes, &g->fd, e);
+	err = uz__grant_in_place(g) ? copy(g->region, &g->fd, e)
+					: make(uz_store_arena(s->store), g->bytes, &g->fd, e);
 	if (err)
 		drop_budget(s, g);
 	g->evacuate_ns = emptied - g->since_ns;

@@ -196,7 +196,7 @@ uint32_t uz__ablock_free_pieces(const struct ablock *ab)
 
 uint32_t uz__ablock_cold_pieces(const struct ablock *ab)
 {
-	return ~(ab->resident | ab->busy | ab->lazy);
+	return ~(ab->resident | ab->busy | ab->lazy | ab->owed);
 }
 
 uint32_t uz__ablock_free_frames(const struct ablock *ab)

@@ -90,6 +90,7 @@ static int commit_range(struct uz__arena *a, struct uz_area *area, uint64_t off,
 	r = budget_take(a, bytes, keep_frames);
 	if (r < 0)
 		return r;
+	uz_arena_pay(&a->pub, bytes);
 	r = pl->ops->commit(pl, area->base + first, bytes);
 	if (r < 0)
 		uz_fetch_sub(&a->total_bytes, bytes);
@@ -183,6 +184,18 @@ void uz_scratch_free(struct uz_arena *pub, void *p, uint64_t bytes)
 
 	area.bytes = area.committed = page_up(uz__arena(pub), bytes);
 	uz_scratch_release(pub, &area);
+}
+
+uint64_t uz_arena_pay(struct uz_arena *pub, uint64_t bytes)
+{
+	struct uz__arena *a = uz__arena(pub);
+
+	if (UZ_LIKELY(!uz_load(&a->owed_bytes)))
+		return 0;
+	uz_lock(pub->plat, &a->lock);
+	uz__owed_pay(a, bytes);
+	uz_unlock(pub->plat, &a->lock);
+	return uz_load(&a->owed_bytes);
 }
 
 int uz_arena_charge(struct uz_arena *pub, int64_t bytes)

@@ -146,7 +146,8 @@ void uz_arena_stats(struct uz_arena *pub, struct uz_arena_stats *st)
 	frames = a->nr_used_frames + a->nr_free_frames + a->lazy_frames;
 	*st = (struct uz_arena_stats){
 		.limit_bytes = uz_load(&a->limit_bytes),
-		.ram_total_bytes = uz_load(&a->total_bytes),
+		.ram_total_bytes = uz_load(&a->total_bytes) + a->owed_bytes,
+		.owed_bytes = a->owed_bytes,
 		.used_bytes = a->nr_used_frames << UZ_FRAME_SHIFT,
 		.reserve_bytes = a->nr_free_frames << UZ_FRAME_SHIFT,
 		.commit_stalls = a->commit_stalls,
@@ -154,10 +155,11 @@ void uz_arena_stats(struct uz_arena *pub, struct uz_arena_stats *st)
 		.returned_bytes = a->returned_bytes,
 		.lazy_bytes = a->lazy_frames << UZ_FRAME_SHIFT,
 		.resident_claimed_bytes =
-			(frames << UZ_FRAME_SHIFT) + uz_load(&a->area_bytes) + UZ_FRAME_SIZE,
+			(frames << UZ_FRAME_SHIFT) + a->owed_bytes + uz_load(&a->area_bytes) +
+			UZ_FRAME_SIZE,
 	};
 	uz__return_stats(&a->ret, st);
-	st->meta_bytes = st->ram_total_bytes - (frames << UZ_FRAME_SHIFT);
+	st->meta_bytes = uz_load(&a->total_bytes) - (frames << UZ_FRAME_SHIFT);
 	uz_unlock(pub->plat, &a->lock);
 }
 

@@ -5,6 +5,7 @@
  *
  *   used ⊆ frames of resident or busy pieces
  *   lazy ∩ resident == ∅: given back lazily, so charged, but to be committed before it is used
+ *   owed ∩ (resident ∪ lazy) == ∅: a grant's (owed.c), not charged beside what the grant is
  *   total_bytes == 64 KiB * (nr_resident + nr_lazy pieces) + areas + scratch + charged
  *   nr_free_frames == frames of resident pieces that are not used
  */
@@ -41,6 +42,7 @@ struct ablock {
 	uint32_t lazy; /* a bit a piece; if there is one, it is in the lazy list */
 	uint32_t lazy_next, lazy_prev;
 	uint64_t lazy_ns; /* since when */
+	uint32_t owed; /* a bit a piece */
 	uint8_t gone_by; /* method by which pieces went last, and 1; 0: none ever went */
 };
 
@@ -124,6 +126,8 @@ struct uz__arena {
 	uint32_t nr_reserved; /* arena blocks promised and not granted */
 	uint64_t transit_bytes; /* counted in total_bytes, of pieces on their way */
 	uint64_t due_bytes; /* of windows being emptied: still in use, and promised */
+	uint64_t owed_bytes; /* atomic; those on their way included */
+	uint32_t owed_at; /* arena block to look at first */
 	uint64_t lend_refused;
 	uint32_t half; /* arena block whose data is moving to its target; 0: none */
 	bool half_left; /* by a grant that failed: no window has it */

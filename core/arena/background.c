@@ -65,7 +65,7 @@ static bool step(struct uz__arena *a)
 	uint32_t chunk = a->pub.plat->commit_bytes / PIECE_BYTES;
 	uint64_t after = uz__spare_frames(a) + (uint64_t)chunk * PIECE_FRAMES;
 
-	if (uz__lazy_force(a, lazy_end(a)))
+	if (uz__owed_pay(a, 1) || uz__lazy_force(a, lazy_end(a)))
 		return true;
 	if (uz__spare_frames(a) < target / 2 && after <= target)
 		return fill(a, chunk);
@@ -81,6 +81,7 @@ void uz_arena_trim(struct uz_arena *pub)
 	struct uz__arena *a = uz__arena(pub);
 
 	uz_lock(pub->plat, &a->lock);
+	uz__owed_pay(a, UINT64_MAX);
 	while (uz__lazy_force(a, UINT64_MAX) || return_some(a, RETURN_TRIM))
 		;
 	uz_unlock(pub->plat, &a->lock);

@@ -5,7 +5,7 @@
 #include "arena_i.h"
 
 struct count {
-	uint64_t used, free, pieces, clean, bearing, lent, foreign, lent_frames, lazy;
+	uint64_t used, free, pieces, clean, bearing, lent, foreign, lent_frames, lazy, owed;
 };
 
 static int check_ablock(struct uz__arena *a, uint32_t i, struct count *c)
@@ -32,9 +32,10 @@ static int check_ablock(struct uz__arena *a, uint32_t i, struct count *c)
 		return -UZ_EBADMSG;
 	if (ab->granted && (used || ab->resident || !ab->isolated || !ab->in_region))
 		return -UZ_EBADMSG;
-	if (ab->lazy & ab->resident)
+	if (ab->lazy & ab->resident || ab->owed & (ab->resident | ab->lazy))
 		return -UZ_EBADMSG;
 	c->lazy += uz_popcount(ab->lazy);
+	c->owed += uz_popcount(ab->owed);
 	c->pieces += uz_popcount(ab->resident);
 	c->free += uz__ablock_free_frames(ab);
 	return 0;
@@ -96,6 +97,8 @@ int uz_arena_check(struct uz_arena *pub)
 		c.lent_frames -= a->lent_frames[k];
 	if (c.lent != a->nr_lent || c.foreign != a->foreign_free || c.lent_frames ||
 	    uz__check_regions(a) < 0)
+		return -UZ_EBADMSG;
+	if (c.owed * PIECE_BYTES != a->owed_bytes)
 		return -UZ_EBADMSG;
 	if (c.lazy * PIECE_FRAMES != a->lazy_frames || c.lazy != count_lazy(a))
 		return -UZ_EBADMSG;

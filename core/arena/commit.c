@@ -136,6 +136,7 @@ int uz__mask_commit(struct uz__arena *a, uint32_t ablock, uint32_t mask)
 	int r;
 
 	uz__lazy_remove(a, ablock, lazy);
+	uz__owed_pay(a, uz__mask_bytes(mask));
 	r = pass(a, ablock, mask, pl->ops->commit, &spent);
 	if (r < 0) {
 		uz_fetch_sub(&a->total_bytes, uz__mask_bytes(mask & ~lazy));
@@ -227,7 +228,7 @@ static uint32_t whole_of(struct uz__arena *a, struct transit t)
 	const struct ablock *ab = uz__ablock(a, t.ablock);
 	bool huge = a->pub.plat->return_bytes >= ABLOCK_BYTES;
 
-	return huge && !ab->nr_used && !ab->busy && !(ab->resident & ~t.mask) && !ab->lazy
+	return huge && !ab->nr_used && !ab->busy && !(ab->resident & ~t.mask) && !ab->lazy && !ab->owed
 		       ? UINT32_MAX
 		       : t.mask;
 }

@@ -65,7 +65,7 @@ static uint32_t target_find(struct uz__arena *a)
 		const struct ablock *ab = uz__ablock(a, i);
 		uint32_t is = 1 + uz_popcount(ab->resident) + (ab->in_region ? 0 : 64);
 
-		if (ab->nr_used || ab->isolated || ab->busy || ab->lazy || is <= rank)
+		if (ab->nr_used || ab->isolated || ab->busy || ab->lazy || ab->owed || is <= rank)
 			continue;
 		best = i;
 		rank = is;
@@ -174,7 +174,24 @@ static int give_back(struct uz__arena *a, uint32_t i, uint32_t pieces)
 	return 0;
 }
 
-/* An isolated arena block that is empty goes back, its bytes stay charged. */
+/*
+ * Where memory does not come in huge pages it is owed, but for the first piece of the window, which
+ * shows that the system takes it. False: it does not.
+ */
+static bool let_go(struct uz__arena *a, struct uz_window *w, uint32_t i, uint32_t pieces)
+{
+	bool owe = a->pub.plat->return_bytes < ABLOCK_BYTES && !uz__ablock(a, i)->foreign;
+	uint32_t now = !owe ? pieces : w->returned ? 0 : pieces & -pieces;
+
+	if (now && give_back(a, i, now) < 0)
+		return false;
+	w->returned = true;
+	if (pieces & ~now)
+		uz__owed_add(a, i, pieces & ~now);
+	return true;
+}
+
+/* An isolated arena block that is empty is let go of, its bytes stay charged. */
 void uz_window_done(struct uz_window *w, uint32_t i)
 {
 	struct uz__arena *a = arena_of(w);
@@ -185,7 +202,7 @@ void uz_window_done(struct uz_window *w, uint32_t i)
 	uz_lock(a->pub.plat, &a->lock);
 	close_target(a);
 	pieces = ab->nr_used ? 0 : ab->resident;
-	if (pieces && give_back(a, i, pieces) == 0)
+	if (pieces && let_go(a, w, i, pieces))
 		a->due_bytes -= uz__mask_bytes(pieces);
 	uz_unlock(a->pub.plat, &a->lock);
 	w->stage_ns[UZ_STAGE_RETURN] += now_ns(a) - start;
@@ -243,6 +260,16 @@ static void close_window(struct uz_region *r, struct uz_window *w)
 	a->nr_reserved += uz__promises(r) ? w->nr : 0;
 }
 
+/* What is owed is part of the window again, as it was; bytes. Lock held. */
+static uint64_t recall(struct uz__arena *a, const struct uz_window *w)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = w->first; i < w->first + w->nr; i++)
+		bytes += uz__owed_recall(a, i);
+	return bytes;
+}
+
 /* Takes back what was charged, and the isolation. */
 static void undo(struct uz_region *r, struct uz_window *w, bool charged)
 {
@@ -250,6 +277,7 @@ static void undo(struct uz_region *r, struct uz_window *w, bool charged)
 	uint64_t cold;
 
 	uz_lock(a->pub.plat, &a->lock);
+	a->due_bytes += charged ? recall(a, w) : 0;
 	cold = charged ? cold_bytes(a, w) : 0;
 	if (!r->foreign)
 		uz_fetch_sub(&a->total_bytes, cold);
@@ -374,6 +402,8 @@ int uz_contig_alloc(struct uz_region *r, uint64_t bytes, uint64_t deadline_ns, s
 	if (rc == 0)
 		record(r, &w, out);
 	uz_unlock(r->a->pub.plat, &r->a->lock);
+	if (uz_load(&r->a->owed_bytes))
+		uz_arena_background_wake(&r->a->pub);
 	return rc;
 }
 
@@ -406,7 +436,7 @@ int uz_contig_free(struct uz_region *r, uint32_t id)
 		struct uz_window w = { .arena = &a->pub, .first = g->first, .nr = g->nr };
 
 		if (!uz__ablock(a, w.first)->foreign)
-			uz_fetch_sub(&a->total_bytes, w.nr * ABLOCK_BYTES);
+			uz_fetch_sub(&a->total_bytes, w.nr * ABLOCK_BYTES - recall(a, &w));
 		close_window(r, &w);
 		*g = (struct uz_grant){ 0 };
 		rc = 0;

@@ -60,4 +60,13 @@ uint32_t uz__lazy_find(struct uz__arena *a, struct uz__place p); /* to commit; N
 uint64_t uz__lazy_force(struct uz__arena *a, uint64_t before_ns);
 void uz__lazy_force_all(struct uz__arena *a);
 
+/*
+ * owed.c: pieces of a grant's window that are not back with the system yet. add: of an isolated arena
+ * block, whose bytes stay charged; recall: they are resident again, and charged; pay: gives back @bytes of
+ * them, or all, and says how many. Lock held, which pay drops meanwhile.
+ */
+void uz__owed_add(struct uz__arena *a, uint32_t ablock, uint32_t mask);
+uint64_t uz__owed_recall(struct uz__arena *a, uint32_t ablock);
+uint64_t uz__owed_pay(struct uz__arena *a, uint64_t bytes);
+
 #endif

@@ -109,7 +109,7 @@ static uint32_t place_cost(const struct uz_region *r, uint32_t i)
 	if (i >= a->first_ablock + a->nr_ablocks)
 		return 0;
 	ab = uz__ablock(a, i);
-	if (r->foreign && (ab->nr_used || ab->isolated || ab->busy || ab->lazy))
+	if (r->foreign && (ab->nr_used || ab->isolated || ab->busy || ab->lazy || ab->owed))
 		return UINT32_MAX;
 	return ab->kind == PINNED || ab->in_region ? UINT32_MAX : ab->nr_used;
 }

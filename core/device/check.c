@@ -108,7 +108,8 @@ static int check_frames(struct uz_store *s)
 		if (s->disk[i])
 			frames += s->disk[i]->nr_tables;
 	uz_arena_stats(s->arena, &as);
-	return as.used_bytes == frames << UZ_FRAME_SHIFT && as.ram_total_bytes <= as.limit_bytes
+	return as.used_bytes == frames << UZ_FRAME_SHIFT &&
+			       as.ram_total_bytes - as.owed_bytes <= as.limit_bytes
 		       ? 0
 		       : -UZ_EBADMSG;
 }

@@ -107,6 +107,7 @@ static void sizes(struct uz_dev *d, const struct uz__counters *c, struct uz_dev_
 	out->table_size = (uz_load(&d->nr_tables) << UZ_FRAME_SHIFT) + uz_load(&d->root_bytes);
 	out->ram_total = as.ram_total_bytes;
 	out->ram_limit = as.limit_bytes;
+	out->ram_owed = as.owed_bytes;
 	out->ram_reserve = as.reserve_bytes;
 	out->commit_stalls = as.commit_stalls;
 	out->resident_claimed = as.resident_claimed_bytes;

@@ -4,7 +4,7 @@
  * store and finds every write that was acknowledged. The worker notes each write in shared memory before it
  * starts and after it returned; a page then holds the last acknowledged write or discard or the one that had
  * been started, and never anything else. Each round is dominated by one kind of work; where that is grants, the
- * kill comes while one moves pages. The next worker goes on with the same store.
+ * kill comes while one moves pages, or while it owes the system memory; that is not the store's afterwards. The next worker goes on with the same store.
  *
  * uz-test: timeout 240
  */
@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -60,6 +61,7 @@ struct shared {
 	uint64_t work_done, done[WORKS];
 	uint32_t seq;
 	uint32_t granting; /* atomic: the worker is inside uz_store_contig_alloc */
+	uint32_t owing; /* atomic: its grant owes memory, and nobody gives it back now */
 };
 
 struct worker {
@@ -74,7 +76,7 @@ struct worker {
 
 static struct shared *sh;
 static int memfd;
-static uint64_t killed_granting;
+static uint64_t killed_granting, killed_owing;
 
 static struct uz_dev *find_or_make(struct worker *w, const char *name, uint64_t size)
 {
@@ -267,6 +269,7 @@ static void work_grant(struct worker *w)
 	struct uz_region *region = uz_region_find(uz_store_arena(w->store), c.name);
 	struct uz_plat *pl = uz_host_plat(w->host);
 	struct uz_contig_failure why;
+	struct uz_arena_stats st;
 	struct uz_grant g;
 	int r;
 
@@ -276,6 +279,10 @@ static void work_grant(struct worker *w)
 	r = uz_store_contig_alloc(w->store, region, REGION, pl->ops->now(pl) + GRANT_NS, &g, &why);
 	uz_store_release(&sh->granting, 0u);
 	CHECK_MSG(r == 0, "grant: %d", r);
+	uz_arena_stats(uz_store_arena(w->store), &st);
+	uz_store_release(&sh->owing, st.owed_bytes != 0);
+	usleep((useconds_t)test_below(&w->rng, 3000));
+	uz_store_release(&sh->owing, 0u);
 	some_writes(w, 50);
 	CHECK_EQ(uz_contig_free(region, g.id), 0);
 	discard(w, (uint32_t)test_below(&w->rng, PAGES / 2), PAGES / 4);
@@ -371,6 +378,21 @@ static void verify_page(struct worker *w, uint32_t page)
 	sh->page[page] = (struct note){ seq, seq };
 }
 
+/* The file has no more than the store says. */
+static void verify_held(struct worker *w)
+{
+	struct uz_arena_stats as;
+	struct stat st;
+
+	uz_arena_stats(uz_store_arena(w->store), &as);
+	CHECK_EQ(fstat(memfd, &st), 0);
+	CHECK_MSG((uint64_t)st.st_blocks * 512 <= as.resident_claimed_bytes,
+		  "the file has %llu bytes, the store says %llu",
+		  (unsigned long long)st.st_blocks * 512,
+		  (unsigned long long)as.resident_claimed_bytes);
+	CHECK_EQ(as.owed_bytes, 0);
+}
+
 static void verify(uint64_t seed)
 {
 	struct worker w = { .rng = test_rng_of(seed) };
@@ -379,6 +401,7 @@ static void verify(uint64_t seed)
 	worker_open(&w, true);
 	CHECK_EQ(uz_store_check(w.store), 0);
 	CHECK(!uz_region_find(uz_store_arena(w.store), "cam0"));
+	verify_held(&w);
 	size = uz_dev_size(w.dev);
 	CHECK(size == (uint64_t)PAGES * UZ_PAGE_SIZE || size == BIG_SIZE);
 	for (uint32_t i = 0; i < PAGES; i++)
@@ -403,7 +426,7 @@ static void let_work(struct test_rng *rng, pid_t pid)
 	usleep((useconds_t)test_below(rng, test_one_in(rng, 2) ? 5000 : 60000));
 }
 
-/* The next grant has begun, and has gone on for some 100 us. */
+/* The next grant has begun, and has gone on for some 100 us, or is out and owes memory. */
 static void let_grant(struct test_rng *rng)
 {
 	int naps = 0;
@@ -412,6 +435,9 @@ static void let_grant(struct test_rng *rng)
 		usleep(100);
 	while (!uz_load_acquire(&sh->granting) && naps++ < 200000)
 		usleep(10);
+	if (test_one_in(rng, 2))
+		for (naps = 0; !uz_load_acquire(&sh->owing) && naps < 20000; naps++)
+			usleep(10);
 	for (uint64_t n = test_below(rng, 100000); n; n--)
 		uz_relax();
 }
@@ -431,6 +457,7 @@ static void round_of(struct test_rng *rng, enum work work, bool attach)
 	CHECK_EQ(kill(pid, SIGKILL), 0);
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
 	killed_granting += uz_exchange_release(&sh->granting, 0u);
+	killed_owing += uz_exchange_release(&sh->owing, 0u);
 	CHECK_MSG(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "the worker (%s) failed: %x",
 		  names[work], status);
 	verify(seed);
@@ -451,7 +478,8 @@ int main(void)
 		CHECK(sh->done[k] > 0);
 		test_count(names[k], sh->done[k]);
 	}
-	CHECK(killed_granting > 0);
+	CHECK(killed_granting > 0 && killed_owing > 0);
+	test_count("killed_owing", killed_owing);
 	test_count("killed_in_a_grant", killed_granting);
 	test_count("kills", rounds);
 	return 0;

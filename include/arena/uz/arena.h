@@ -136,6 +136,13 @@ void uz_scratch_free(struct uz_arena *a, void *p, uint64_t bytes);
 int uz_arena_charge(struct uz_arena *a, int64_t bytes);
 
 /*
+ * Gives back to the system at least @bytes of what grants of regions still owe it, or all of that; what
+ * is left. For who makes the memory of a grant and must not be above the limit for a moment: he
+ * pays for each part before he makes it. Background work pays too. Any thread.
+ */
+uint64_t uz_arena_pay(struct uz_arena *a, uint64_t bytes);
+
+/*
  * Keeps the populated reserve full and gives free arena blocks above it back, but those that the
  * last 10 s showed to be used again and again, for at most about @budget_ns. To be called ten
  * times a second or more. True when there is more to do. One thread at a time; others wait.
@@ -175,10 +182,11 @@ bool uz_ablock_sparse(struct uz_arena *a, uint32_t *ablock, uint32_t *nr_used);
 
 struct uz_arena_stats {
 	uint64_t limit_bytes;
-	uint64_t ram_total_bytes; /* frames committed + areas + scratch + charged */
+	uint64_t ram_total_bytes; /* frames committed + areas + scratch + charged + owed */
 	uint64_t used_bytes; /* frames in use */
 	uint64_t reserve_bytes; /* frames committed but free */
 	uint64_t lazy_bytes; /* frames given back lazily: the system may take them */
+	uint64_t owed_bytes; /* granted already, and not back with the system yet: above the limit */
 	uint64_t meta_bytes; /* store areas and scratch */
 	uint64_t commit_stalls; /* times a caller of uz_run_alloc had to commit itself */
 	uint64_t commit_failures;

@@ -65,6 +65,7 @@ struct uz_window {
 	enum uz_contig_policy policy;
 	uint32_t first, nr; /* arena blocks */
 	uint64_t deadline_ns; /* absolute, in the platform's clock */
+	bool returned; /* the arena's: memory of the window has gone back */
 	uint64_t moved, failed; /* pages, kept by the borrower */
 	uint64_t stage_ns[UZ_STAGE_NR]; /* the borrower's part of it, too */
 };
