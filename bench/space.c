@@ -12,6 +12,7 @@
  *		time to copy so many bytes: what the machine itself does to times given beside it
  */
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "disk.h"
@@ -76,14 +77,16 @@ static void attach(void)
 	half_fill(&c);
 	c.attach = true;
 	for (uint64_t r = bench_number("rounds", 5); r > 0; r--) {
-		uint64_t start = bench_now_ns(), ns;
+		uint64_t start = bench_now_ns(), cpu = bench_clock_ns(CLOCK_THREAD_CPUTIME_ID), ns;
 		struct uz_dev_stats st;
 
 		bench_disk_open(&d, &c);
 		ns = bench_now_ns() - start;
+		cpu = bench_clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
 		st = bench_disk_stats(&d);
 		bench_emit("attach");
 		bench_emit_number("ms", (double)ns / 1e6);
+		bench_emit_number("cpu_ms", (double)cpu / 1e6);
 		bench_emit_number("pages", (double)(st.orig_data_size >> UZ_PAGE_SHIFT));
 		bench_emit_number("ram_total_mib", (double)st.ram_total / 1048576);
 		bench_emit_end();

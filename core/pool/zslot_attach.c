@@ -15,6 +15,10 @@
  */
 #include "zslot_i.h"
 
+/* Words of struct uz_block until attach_done: the cell found last, whether no two overlap. */
+enum { A_LAST = 0 }; /* u16 */
+enum { A_APART = 2 }; /* u8 */
+
 static bool foot_ok(const struct zslot_foot *f, uint32_t nr_frames)
 {
 	return f->magic == ZSLOT_MAGIC && f->nr_frames == nr_frames &&
@@ -24,68 +28,6 @@ static bool foot_ok(const struct zslot_foot *f, uint32_t nr_frames)
 static bool cell_ok(struct zslot_cell c, uint32_t cap)
 {
 	return c.len && c.len <= UNITS_OBJECT && c.off + c.len <= cap && c.owner < UZ_OWNER_MAX;
-}
-
-/* Keeps the cells that make sense, none of them seen; no holes. */
-static void adopt(struct zslot_foot *f, uint32_t nr_frames)
-{
-	uint32_t nr = 0;
-
-	if (!foot_ok(f, nr_frames))
-		*f = (struct zslot_foot){ .magic = ZSLOT_MAGIC, .nr_frames = (uint8_t)nr_frames };
-	for (uint32_t i = 1; i <= f->nr_objects; i++) {
-		uint64_t w = *zslot_cell(f, i);
-
-		if (cell_ok(zslot_cell_unpack(w), f->cap))
-			uz_store_release(zslot_cell(f, ++nr), w & ~CELL_SEEN);
-	}
-	uz_store_release(&f->nr_objects, (uint16_t)nr);
-	f->nr_holes = 0;
-}
-
-int uz__zslot_attach_block(struct uz_pool *p, uint32_t block)
-{
-	struct zslot_foot *f;
-	struct uz_block_id id;
-
-	if (!uz__pool_owns(p, block, &id) || id.nr_frames > FRAMES_MAX || id.class >= NR_SHARDS)
-		return -UZ_EBADMSG;
-	p->tab->block[block] = (struct uz_block){ 0 };
-	f = zslot_foot(p->tab, block);
-	uz_touch((uint64_t *)(void *)f);
-	adopt(f, id.nr_frames);
-	uz_fetch_add(&p->nr_frames, id.nr_frames);
-	return 0;
-}
-
-static bool overlap(struct zslot_cell a, struct zslot_cell b)
-{
-	return a.off < b.off + b.len && b.off < a.off + a.len;
-}
-
-int uz__zslot_attach_object(struct uz_pool *p, uint64_t handle, uint32_t size, uint32_t owner)
-{
-	uint32_t block = uz_handle_block(handle), at = 0;
-	struct zslot_cell want = { uz_handle_index(handle), zslot_units(size), owner };
-	uint64_t word = zslot_cell_pack(want.off, want.len, owner);
-	struct zslot_foot *f;
-	struct uz_block_id id;
-
-	if (!uz__pool_owns(p, block, &id) || size - 1 >= p->ops->max_object)
-		return -UZ_EBADMSG;
-	f = zslot_foot(p->tab, block);
-	for (uint32_t i = f->nr_objects; i; i--) {
-		uint64_t w = *zslot_cell(f, i);
-
-		if (w == word)
-			at = i;
-		else if (w & CELL_SEEN && overlap(zslot_cell_unpack(w), want))
-			return zslot_cell_unpack(w).off == want.off ? -UZ_EEXIST : -UZ_EBADMSG;
-	}
-	if (!at)
-		return -UZ_EBADMSG;
-	uz_store(zslot_cell(f, at), word | CELL_SEEN);
-	return 0;
 }
 
 /* False if one of the bits is set already. */
@@ -120,8 +62,8 @@ static uint32_t map_next(const struct zslot_map *m, uint32_t at, uint32_t end, b
 	return end;
 }
 
-/* Keeps the seen cells, and marks their units; where the last of them ends. */
-static uint32_t keep_seen(struct zslot_foot *f, struct zslot_map *map)
+/* Keeps the seen cells; where the last of them ends. */
+static uint32_t keep_seen(struct zslot_foot *f)
 {
 	uint32_t nr = 0, end = 0;
 
@@ -131,12 +73,45 @@ static uint32_t keep_seen(struct zslot_foot *f, struct zslot_map *map)
 
 		if (!(w & CELL_SEEN))
 			continue;
-		map_set(map, c.off, c.len);
 		end = UZ_MAX(end, c.off + c.len);
 		uz_store_release(zslot_cell(f, ++nr), w & ~CELL_SEEN);
 	}
 	uz_store_release(&f->nr_objects, (uint16_t)nr);
 	return end;
+}
+
+/* As each_gap, of cells in the order of their places; UINT32_MAX if they are not, or some overlap. */
+static uint32_t each_gap_in_order(struct zslot_foot *f, uint32_t units, bool add)
+{
+	uint32_t nr = 0, end = 0;
+
+	for (uint32_t i = 1; i <= f->nr_objects; i++) {
+		struct zslot_cell c = zslot_cell_unpack(*zslot_cell(f, i));
+
+		if (c.off < end)
+			return UINT32_MAX;
+		if (c.off > end && add)
+			uz__zslot_hole_add(f, end, c.off - end);
+		nr += c.off > end;
+		end = c.off + c.len;
+	}
+	if (end < units && add)
+		uz__zslot_hole_add(f, end, units - end);
+	return nr + (end < units);
+}
+
+/* False if two of them overlap. */
+static bool map_cells(const struct zslot_foot *f, struct zslot_map *map)
+{
+	bool clear = true;
+
+	memset(map, 0, f->nr_frames * (UNITS_FRAME / 64) * sizeof(map->w[0]));
+	for (uint32_t i = 1; i <= f->nr_objects; i++) {
+		struct zslot_cell c = zslot_cell_unpack(*zslot_cell(f, i));
+
+		clear = map_set(map, c.off, c.len) && clear;
+	}
+	return clear;
 }
 
 /* The runs of clear bits: how many, or made holes as well. */
@@ -154,6 +129,105 @@ static uint32_t each_gap(struct zslot_foot *f, const struct zslot_map *map, uint
 	return nr;
 }
 
+/* Whether no two cells overlap. */
+static bool apart(const struct zslot_foot *f, struct zslot_map *map)
+{
+	uint32_t end = 0, i = 1;
+
+	for (; i <= f->nr_objects; i++) {
+		struct zslot_cell c = zslot_cell_unpack(*zslot_cell(f, i));
+
+		if (c.off < end)
+			return map_cells(f, map);
+		end = c.off + c.len;
+	}
+	return true;
+}
+
+/* Keeps the cells that make sense, none of them seen; no holes. */
+static void adopt(struct zslot_foot *f, uint32_t nr_frames)
+{
+	uint32_t nr = 0;
+
+	if (!foot_ok(f, nr_frames))
+		*f = (struct zslot_foot){ .magic = ZSLOT_MAGIC, .nr_frames = (uint8_t)nr_frames };
+	for (uint32_t i = 1; i <= f->nr_objects; i++) {
+		uint64_t w = *zslot_cell(f, i);
+
+		if (cell_ok(zslot_cell_unpack(w), f->cap))
+			uz_store_release(zslot_cell(f, ++nr), w & ~CELL_SEEN);
+	}
+	uz_store_release(&f->nr_objects, (uint16_t)nr);
+	f->nr_holes = 0;
+}
+
+int uz__zslot_attach_block(struct uz_pool *p, uint32_t block)
+{
+	struct uz_block *b = &p->tab->block[block];
+	struct zslot_foot *f;
+	struct uz_block_id id;
+
+	if (!uz__pool_owns(p, block, &id) || id.nr_frames > FRAMES_MAX || id.class >= NR_SHARDS)
+		return -UZ_EBADMSG;
+	*b = (struct uz_block){ 0 };
+	f = zslot_foot(p->tab, block);
+	uz_touch((uint64_t *)(void *)f);
+	adopt(f, id.nr_frames);
+	b->u8[A_APART] = apart(f, &zslot_of(p)->map);
+	uz_fetch_add(&p->nr_frames, id.nr_frames);
+	return 0;
+}
+
+static bool overlap(struct zslot_cell a, struct zslot_cell b)
+{
+	return a.off < b.off + b.len && b.off < a.off + a.len;
+}
+
+/* The cell @word, seen or not; the search begins where the last one ended. 0: none. */
+static uint32_t find(const struct zslot_foot *f, uint64_t word, uint32_t last)
+{
+	for (uint32_t n = f->nr_objects, i = last; n; n--) {
+		i = i < f->nr_objects ? i + 1 : 1;
+		if ((*zslot_cell(f, i) & ~CELL_SEEN) == word)
+			return i;
+	}
+	return 0;
+}
+
+/* Whether one that was seen is in the way: only of use where cells are not all apart. */
+static bool taken(const struct zslot_foot *f, struct zslot_cell want)
+{
+	for (uint32_t i = 1; i <= f->nr_objects; i++)
+		if (*zslot_cell(f, i) & CELL_SEEN &&
+		    overlap(zslot_cell_unpack(*zslot_cell(f, i)), want))
+			return true;
+	return false;
+}
+
+int uz__zslot_attach_object(struct uz_pool *p, uint64_t handle, uint32_t size, uint32_t owner)
+{
+	uint32_t block = uz_handle_block(handle), at;
+	struct zslot_cell want = { uz_handle_index(handle), zslot_units(size), owner };
+	uint64_t word = zslot_cell_pack(want.off, want.len, owner);
+	struct uz_block *b = &p->tab->block[block];
+	struct zslot_foot *f;
+	struct uz_block_id id;
+
+	if (!uz__pool_owns(p, block, &id) || size - 1 >= p->ops->max_object)
+		return -UZ_EBADMSG;
+	f = zslot_foot(p->tab, block);
+	at = find(f, word, b->u16[A_LAST]);
+	if (!at)
+		return -UZ_EBADMSG;
+	if (*zslot_cell(f, at) & CELL_SEEN)
+		return -UZ_EEXIST;
+	if (!b->u8[A_APART] && taken(f, want))
+		return -UZ_EBADMSG;
+	uz_store(zslot_cell(f, at), word | CELL_SEEN);
+	b->u16[A_LAST] = (uint16_t)at;
+	return 0;
+}
+
 /*
  * Keeps the seen cells, and makes holes of all space between them. The foot's cap is not needed
  * again: what lies behind it becomes what cells and holes take, and there is room for that, as
@@ -161,29 +235,39 @@ static uint32_t each_gap(struct zslot_foot *f, const struct zslot_map *map, uint
  */
 static void rebuild(struct zslot_foot *f, struct zslot_map *map)
 {
-	uint32_t end, tail;
+	uint32_t end = keep_seen(f), gaps = each_gap_in_order(f, end, false), tail;
+	bool ordered = gaps != UINT32_MAX;
 
-	*map = (struct zslot_map){ { 0 } };
-	end = keep_seen(f, map);
-	tail = WORD_UNITS * (1u + f->nr_objects) + each_gap(f, map, end, false) + 7;
+	if (!ordered) {
+		map_cells(f, map);
+		gaps = each_gap(f, map, end, false);
+	}
+	tail = WORD_UNITS * (1u + f->nr_objects) + gaps + 7;
 	f->cap = (uint16_t)UZ_MAX(end, zslot_foot_units(f) - tail);
 	f->nr_holes = 0;
-	if (f->nr_objects)
+	if (!f->nr_objects)
+		return;
+	if (ordered)
+		each_gap_in_order(f, f->cap, true);
+	else
 		each_gap(f, map, f->cap, true);
 }
 
 void uz__zslot_attach_done(struct uz_pool *p)
 {
 	struct zslot *z = zslot_of(p);
-	uint32_t block = 0;
-	struct uz_block_id id;
+	struct uz_block_id next_id = { 0 };
+	uint32_t block, next = uz__pool_next(p, 0, &next_id);
 
-	while ((block = uz__pool_next(p, block, &id))) {
+	while ((block = next)) {
 		struct zslot_foot *f = zslot_foot(p->tab, block);
-		struct zslot_shard *s = zslot_shard(z, id);
+		struct zslot_shard *s = zslot_shard(z, next_id);
 
+		next = uz__pool_next(p, block, &next_id);
+		if (next)
+			zslot_prefetch_foot(zslot_foot(p->tab, next));
 		rebuild(f, &z->map);
-		p->tab->block[block].u8[B_READY] = 1;
+		p->tab->block[block] = (struct uz_block){ .u8[B_READY] = 1 };
 		s->nr_objects += f->nr_objects;
 		if (f->nr_objects)
 			uz__zslot_file(z, s, block, uz__zslot_room(f));
