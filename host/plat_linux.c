@@ -266,6 +266,14 @@ static int64_t linux_held(struct uz_plat *pl, const void *p, size_t len)
 	return uz_host_held(p, len);
 }
 
+/* Of private memory nothing is there before it is adopted. */
+static int64_t linux_store_held(struct uz_plat *pl)
+{
+	struct uz_host *h = uz__host(pl);
+
+	return h->fd < 0 ? -ENOENT : uz_host_resident(h);
+}
+
 static uint64_t linux_store_bytes(struct uz_plat *pl)
 {
 	return uz__backing_bytes(uz__host(pl));
@@ -343,6 +351,7 @@ const struct uz_plat_ops uz__plat_linux_ops = {
 	.unmap_fd = uz__unmap_fd,
 	.give_back = linux_give_back,
 	.held = linux_held,
+	.store_held = linux_store_held,
 	.store_bytes = linux_store_bytes,
 	.store_peek = linux_store_peek,
 	.wait = linux_wait,

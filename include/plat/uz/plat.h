@@ -77,6 +77,8 @@ struct uz_plat_ops {
 	 */
 	int (*map_fd)(struct uz_plat *pl, void *p, size_t len, int fd, uint64_t off);
 	int (*unmap_fd)(struct uz_plat *pl, void *p, size_t len);
+	/* Bytes that the system holds for all of the STORE, or -errno. NULL: not known. */
+	int64_t (*store_held)(struct uz_plat *pl);
 	/* Bytes of the existing store, 0 if it is to be created. */
 	uint64_t (*store_bytes)(struct uz_plat *pl);
 	/* Copies the first @len bytes of an existing store: for a look before it is mapped. */
