@@ -7,11 +7,17 @@
 
 #include "format.h"
 
-static void check_format(struct kmsan_caller at, const char *format, va_list ap, bool done)
+static void before(struct kmsan_caller at, const char *format, va_list ap)
 {
-	if (!done)
-		K_STR(format);
-	kmsan__printf_arguments(at, format, ap, false, done);
+	K_STR(format);
+	kmsan__printf_arguments(at, format, ap, false, false);
+}
+
+/* Only %n writes through an argument, and it is rare. */
+static void after(struct kmsan_caller at, const char *format, va_list ap)
+{
+	if (strchr(format, 'n'))
+		kmsan__printf_arguments(at, format, ap, false, true);
 }
 
 static int to_file(struct kmsan_caller at, FILE *f, const char *format, va_list ap)
@@ -19,40 +25,54 @@ static int to_file(struct kmsan_caller at, FILE *f, const char *format, va_list 
 	va_list again;
 	int ret;
 
-	check_format(at, format, ap, false);
+	before(at, format, ap);
 	va_copy(again, ap);
 	ret = vfprintf(f, format, again);
 	va_end(again);
-	if (strstr(format, "n"))
-		check_format(at, format, ap, true);
+	after(at, format, ap);
 	return ret;
 }
 
 static int to_buffer(struct kmsan_caller at, char *buf, size_t n, const char *format, va_list ap)
 {
+	va_list again;
 	int ret;
 
-	check_format(at, format, ap, false);
-	ret = vsnprintf(buf, n, format, ap);
+	before(at, format, ap);
+	va_copy(again, ap);
+	ret = vsnprintf(buf, n, format, again);
+	va_end(again);
 	if (ret >= 0 && n)
 		K_OUT(buf, (size_t)ret < n ? (size_t)ret + 1 : n);
+	after(at, format, ap);
 	return ret;
 }
 
 static int to_memory(struct kmsan_caller at, char **p, const char *format, va_list ap)
 {
+	va_list again;
 	int ret;
 
-	check_format(at, format, ap, false);
-	ret = vasprintf(p, format, ap);
+	before(at, format, ap);
+	va_copy(again, ap);
+	ret = vasprintf(p, format, again);
+	va_end(again);
 	K_OUT(p, sizeof(*p));
+	after(at, format, ap);
 	return ret;
 }
 
 static int to_fd(struct kmsan_caller at, int fd, const char *format, va_list ap)
 {
-	check_format(at, format, ap, false);
-	return vdprintf(fd, format, ap);
+	va_list again;
+	int ret;
+
+	before(at, format, ap);
+	va_copy(again, ap);
+	ret = vdprintf(fd, format, again);
+	va_end(again);
+	after(at, format, ap);
+	return ret;
 }
 
 K_VARIADIC(printf, vprintf, to_file(at, stdout, format, ap), const char *format)

@@ -205,13 +205,18 @@ ROW(__getdelim, check_line(__getdelim));
 ROW(printf, EXPECT(printf(S("%s%n %d\n"), S("x"), O(int), 1) == 4));
 ROW(fprintf, FILE *f = a_stream(""); EXPECT(fprintf(f, S("%s%n %5.1f"), S("x"), O(int), 1.0) == 7);
     fclose(f));
-ROW(sprintf, EXPECT((sprintf)(O_N(char, 9), S("%s %d"), S("x"), 1) == 3));
-ROW(snprintf, EXPECT((snprintf)(O_N(char, 9), 3, S("%s %d"), S("x"), 1) == 3));
+ROW(sprintf, EXPECT((sprintf)(O_N(char, 9), S("%s %d%n"), S("x"), 1, O(int)) == 3));
+ROW(snprintf, EXPECT((snprintf)(O_N(char, 9), 3, S("%s %d"), S("x"), 1) == 3);
+    EXPECT((snprintf)(O_N(char, 2), 2, S("%2$s%1$hhn%3$hn%4$n"), O(char), S("abc"), O(short),
+		      O(int)) == 3);
+    EXPECT((snprintf)(NULL, 0, S("a%ln%lln%jnb%zn%tn"), O(long), O(long long), O(intmax_t),
+		      O(size_t), O(ptrdiff_t)) == 2));
 ROW(asprintf, char **p = V(char *, { NULL });
-    EXPECT(asprintf(p, S("%s"), S("x")) == 1 && **p == 'x'));
+    EXPECT(asprintf(p, S("%s%n"), S("x"), O(int)) == 1 && **p == 'x'));
 ROW(dprintf, EXPECT(dprintf(a_file(""), S("%s %p %Lf %c"), S("x"), &none, 1.0L, 'c') > 3);
     EXPECT(dprintf(a_file(""), S("%3$s %1$.*2$s %5$Lf %4$f %6$ls"), B("xy"), 2, S("z"), 1.0, 2.0L,
-		   W(L"w")) > 20));
+		   W(L"w")) > 20);
+    EXPECT(dprintf(a_file(""), S("x%hhn%s"), O(char), S("y")) == 2));
 static int to_v(int which, void *to, const char *format, ...)
 {
 	va_list ap;
@@ -227,14 +232,14 @@ static int to_v(int which, void *to, const char *format, ...)
 	va_end(ap);
 	return ret;
 }
-ROW(vprintf, EXPECT(to_v(0, NULL, S("%s %d\n"), S("x"), 1) == 4));
-ROW(vfprintf, FILE *f = a_stream(""); EXPECT(to_v(1, f, S("%s %*d"), S("x"), 4, 1) == 6);
+ROW(vprintf, EXPECT(to_v(0, NULL, S("%s %d%n\n"), S("x"), 1, O(int)) == 4));
+ROW(vfprintf, FILE *f = a_stream(""); EXPECT(to_v(1, f, S("%s %*d%n"), S("x"), 4, 1, O(int)) == 6);
     fclose(f));
-ROW(vsprintf, EXPECT(to_v(2, O_N(char, 9), S("%s %d"), S("x"), 1) == 3));
-ROW(vsnprintf, EXPECT(to_v(3, O_N(char, 9), S("%s %d"), S("x"), 1) == 3));
+ROW(vsprintf, EXPECT(to_v(2, O_N(char, 9), S("%s %d%n"), S("x"), 1, O(int)) == 3));
+ROW(vsnprintf, EXPECT(to_v(3, O_N(char, 9), S("%s %d%n"), S("x"), 1, O(int)) == 3));
 ROW(vasprintf, char **p = V(char *, { NULL });
-    EXPECT(to_v(4, p, S("%s"), S("x")) == 1 && **p == 'x'));
-ROW(vdprintf, int fd = a_file(""); EXPECT(to_v(5, &fd, S("%s"), S("x")) == 1));
+    EXPECT(to_v(4, p, S("%s%n"), S("x"), O(int)) == 1 && **p == 'x'));
+ROW(vdprintf, int fd = a_file(""); EXPECT(to_v(5, &fd, S("%s%n"), S("x"), O(int)) == 1));
 
 #define FORMAT "%d %lf %7s %hhd%n"
 #define TEXT "1 2.5 word 7"
