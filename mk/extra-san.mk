@@ -37,10 +37,13 @@ $(KMSAN_OUT)/obj/global/%.o: san/global/%.c mk/extra-san.mk
 	@echo "  CC    $<"
 	@$(KMSAN_CC) $(KMSAN_FLAGS) -fvisibility=default -Isan/src -MMD -MP -c -o $@ $<
 
+# Called for nearly each access of instrumented code, and no frame of a stack.
+$(KMSAN_OUT)/obj/src/hot.o: KMSAN_HOT := -fomit-frame-pointer -falign-functions=32
+
 $(KMSAN_OUT)/obj/src/%.o: san/src/%.c mk/extra-san.mk
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
-	@$(KMSAN_CC) $(KMSAN_FLAGS) -MMD -MP -c -o $@ $<
+	@$(KMSAN_CC) $(KMSAN_FLAGS) $(KMSAN_HOT) -MMD -MP -c -o $@ $<
 	@$(KMSAN_OBJCOPY) --redefine-sym memcpy=kmsan__memcpy --redefine-sym memset=kmsan__memset \
 		--redefine-sym memmove=kmsan__memmove --redefine-sym memcmp=kmsan__memcmp $@
 

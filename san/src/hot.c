@@ -2,7 +2,7 @@
 /*
  * The calls of instrumented code that are most of a program's cost: where the metadata of
  * an address lies, and where arguments' bits are handed over. Two loads of the directory,
- * two compares, and no call on the fast path.
+ * three tests, and no call on the fast path.
  *
  * kmsan-cc --lto compiles this file with the user's clang to bitcode (KMSAN_HOT_INLINE), and
  * its definitions win over the weak ones of the archive. A pair of pointers is returned in

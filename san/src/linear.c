@@ -59,7 +59,7 @@ struct kmsan__segment kmsan__segment(uintptr_t a, size_t n, bool create)
 {
 	struct kmsan__segment s = { NULL, NULL, n };
 	struct kmsan__meta m = kmsan__meta_of(a);
-	size_t left = WINDOW - (a & (WINDOW - 1));
+	size_t left = WINDOW - (kmsan__shifted(a) & (WINDOW - 1));
 
 	(void)create;
 	if (s.size_bytes > left)

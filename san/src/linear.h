@@ -4,14 +4,19 @@
  * bits of an address, the top 4 (16 TiB windows) say what it is:
  *
  *	5 (program, heap), 7 (libraries, stacks)	the program's memory
- *	3, 1	its shadow: a ^ 0x600000000000
- *	4, 6	its origins: (a ^ 0x100000000000) & ~3
+ *	1, 3	its shadow: a - 0x400000000000 - 2 * KMSAN__SHIFT
+ *	4, 6	its origins: (shadow & ~3) + 0x300000000000 + KMSAN__SHIFT
  *	0, 2	memory without metadata; the depot
  *
- * No table is read and nothing has edges, so it is faster than two levels; but it needs those
- * addresses: x86_64 Linux, position-independent programs, no limit of address space, and not
- * more than 28 random bits. Where something is in the way the program does not start. Metadata
- * is shared by aliased ranges, not looked up: an alias is a second mapping of it.
+ * The shift makes the middle bits of the three addresses differ. First-level caches that
+ * guess the way from those bits (AMD's) hold only one of several addresses that agree in
+ * them, and every access of instrumented code is to all three. The first pages of a window,
+ * where nothing is mapped, have no metadata then.
+ *
+ * No table is read and nothing has edges; but it needs those addresses: x86_64 Linux,
+ * position-independent programs, no limit of address space, and not more than 28 random
+ * bits. Where something is in the way the program does not start. Metadata is shared by
+ * aliased ranges, not looked up: an alias is a second mapping of it.
  */
 #ifndef KMSAN_LINEAR_H
 #define KMSAN_LINEAR_H
@@ -21,18 +26,27 @@
 #endif
 
 #define KMSAN__WINDOW_SHIFT 44
-#define KMSAN__TO_SHADOW 0x600000000000ul
-#define KMSAN__TO_ORIGIN 0x100000000000ul
+#define KMSAN__SHIFT 0x13000ul
+#define KMSAN__TO_SHADOW 0x400000000000ul
+#define KMSAN__TO_ORIGIN (0x300000000000ul + KMSAN__SHIFT)
+
+/* Where a would be without the shift: shadow and origins follow its windows. */
+static inline uintptr_t kmsan__shifted(uintptr_t a)
+{
+	return a - 2 * KMSAN__SHIFT;
+}
 
 static inline bool kmsan__is_mapped(uintptr_t a)
 {
-	return (a >> KMSAN__WINDOW_SHIFT | 2) == 7;
+	return (kmsan__shifted(a) >> KMSAN__WINDOW_SHIFT | 2) == 7;
 }
 
 static inline struct kmsan__meta kmsan__meta_of(uintptr_t a)
 {
-	return (struct kmsan__meta){ (void *)(a ^ KMSAN__TO_SHADOW),
-				     (uint32_t *)((a ^ KMSAN__TO_ORIGIN) & ~3ul) };
+	uintptr_t shadow = kmsan__shifted(a) - KMSAN__TO_SHADOW;
+
+	return (struct kmsan__meta){ (void *)shadow,
+				     (uint32_t *)((shadow & ~3ul) + KMSAN__TO_ORIGIN) };
 }
 
 static inline struct kmsan__meta kmsan__meta_load(uintptr_t a, size_t n)

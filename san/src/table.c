@@ -33,7 +33,7 @@ struct kmsan__bounce {
 /* A chunk with an aliased page: not in the directory, so that each access is a slow one. */
 struct hidden {
 	uintptr_t index; /* a >> KMSAN__CHUNK_SHIFT */
-	uint8_t *chunk;
+	uintptr_t distance;
 };
 
 struct kmsan__leaf *kmsan__root[KMSAN__ROOT_SIZE];
@@ -43,14 +43,14 @@ static uint32_t nr_bounces; /* high-water mark */
 static struct hidden hidden[NR_HIDDEN];
 static uint32_t nr_hidden;
 
-static uint8_t *hidden_chunk(uintptr_t a)
+static uintptr_t hidden_distance(uintptr_t a)
 {
 	uint32_t i, nr = kmsan__load_acquire(&nr_hidden);
 
 	for (i = 0; i < nr; i++)
 		if (hidden[i].index == a >> KMSAN__CHUNK_SHIFT)
-			return hidden[i].chunk;
-	return NULL;
+			return hidden[i].distance;
+	return 0;
 }
 
 static struct kmsan__leaf *leaf_make(struct kmsan__leaf **where)
@@ -67,26 +67,36 @@ static struct kmsan__leaf *leaf_make(struct kmsan__leaf **where)
 	return leaf;
 }
 
-static uint8_t *chunk_make(uintptr_t a)
+static uintptr_t *distance_place(struct kmsan__leaf *leaf, uintptr_t a)
+{
+	return &leaf->distances[(a >> KMSAN__CHUNK_SHIFT) & (KMSAN__LEAF_SIZE - 1)];
+}
+
+/* The distance of a's chunk, which has metadata then; 0: there is no memory for it. */
+static uintptr_t chunk_make(uintptr_t a)
 {
 	struct kmsan__leaf *leaf;
-	uint8_t **where, *chunk = hidden_chunk(a);
+	uintptr_t *where, distance = hidden_distance(a);
+	uint8_t *chunk;
 
-	if (chunk || !kmsan__is_tracked(a))
-		return chunk;
+	if (distance || !kmsan__is_tracked(a))
+		return distance;
 	leaf = leaf_make(kmsan__leaf_place(a));
 	if (!leaf)
-		return NULL;
-	where = &leaf->chunks[(a >> KMSAN__CHUNK_SHIFT) & (KMSAN__LEAF_SIZE - 1)];
-	chunk = kmsan__load_acquire(where);
-	if (chunk)
-		return chunk;
+		return 0;
+	where = distance_place(leaf, a);
+	distance = kmsan__load_acquire(where);
+	if (distance)
+		return distance;
 	chunk = kmsan__sys_reserve(2 * KMSAN__CHUNK);
-	if (chunk && !kmsan__cas(where, NULL, chunk)) {
+	if (!chunk)
+		return 0;
+	distance = (uintptr_t)chunk - (a & ~KMSAN__CHUNK_MASK);
+	if (!kmsan__cas(where, 0, distance)) {
 		kmsan__sys_give_back(chunk, 2 * KMSAN__CHUNK);
-		chunk = kmsan__load_acquire(where);
+		distance = kmsan__load_acquire(where);
 	}
-	return chunk;
+	return distance;
 }
 
 /* The address that a's metadata is kept under; *n is cut at the end of an alias. */
@@ -113,7 +123,7 @@ struct kmsan__segment kmsan__segment(uintptr_t a, size_t n, bool create)
 {
 	struct kmsan__segment s = { NULL, NULL, n };
 	struct kmsan__meta m;
-	uint8_t *chunk;
+	uintptr_t distance;
 
 	if (kmsan_unlikely(kmsan__load(&kmsan__nr_aliases)))
 		a = canonical(a, &s.size_bytes);
@@ -121,13 +131,13 @@ struct kmsan__segment kmsan__segment(uintptr_t a, size_t n, bool create)
 		s.size_bytes = KMSAN__CHUNK - (a & KMSAN__CHUNK_MASK);
 	if (!kmsan__is_tracked(a))
 		return s;
-	chunk = kmsan__chunk_of(a);
-	if (!chunk && kmsan__load(&nr_hidden))
-		chunk = hidden_chunk(a);
-	if (!chunk && create)
-		chunk = chunk_make(a);
-	if (chunk) {
-		m = kmsan__meta_in(chunk, a);
+	distance = kmsan__distance(a);
+	if (!distance && kmsan__load(&nr_hidden))
+		distance = hidden_distance(a);
+	if (!distance && create)
+		distance = chunk_make(a);
+	if (distance) {
+		m = kmsan__meta_at(a + distance);
 		s.shadow = m.shadow;
 		s.origin = m.origin;
 	}
@@ -324,7 +334,7 @@ struct kmsan__meta kmsan__load_slow(uintptr_t a, size_t n)
 	n = reach(n);
 	kmsan__bounce_merge();
 	s = kmsan__segment(a, n, false);
-	if (s.size_bytes < n && n <= KMSAN__MARGIN && !is_written(a, n))
+	if (s.size_bytes < n && n <= KMSAN__CROSSING && !is_written(a, n))
 		return bounce(a, n);
 	if (s.size_bytes < n || !s.shadow)
 		return kmsan__meta_nothing();
@@ -338,7 +348,7 @@ struct kmsan__meta kmsan__store_slow(uintptr_t a, size_t n)
 	n = reach(n);
 	kmsan__bounce_merge();
 	s = kmsan__segment(a, n, true);
-	if (s.size_bytes < n && n <= KMSAN__MARGIN)
+	if (s.size_bytes < n && n <= KMSAN__CROSSING)
 		return bounce(a, n);
 	if (s.size_bytes < n) {
 		kmsan__fill((const void *)a, n, 0, 0);
@@ -351,18 +361,15 @@ struct kmsan__meta kmsan__store_slow(uintptr_t a, size_t n)
 
 static bool chunk_hide(uintptr_t a)
 {
-	uint8_t *chunk = chunk_make(a);
-	struct kmsan__leaf *leaf;
+	uintptr_t distance = chunk_make(a);
 
-	if (hidden_chunk(a))
+	if (hidden_distance(a))
 		return true;
-	if (!chunk || nr_hidden == NR_HIDDEN)
+	if (!distance || nr_hidden == NR_HIDDEN)
 		return false;
-	hidden[nr_hidden] = (struct hidden){ a >> KMSAN__CHUNK_SHIFT, chunk };
+	hidden[nr_hidden] = (struct hidden){ a >> KMSAN__CHUNK_SHIFT, distance };
 	kmsan__store_release(&nr_hidden, nr_hidden + 1);
-	leaf = *kmsan__leaf_place(a);
-	kmsan__store_release(&leaf->chunks[(a >> KMSAN__CHUNK_SHIFT) & (KMSAN__LEAF_SIZE - 1)],
-			     NULL);
+	kmsan__store_release(distance_place(*kmsan__leaf_place(a), a), 0);
 	return true;
 }
 

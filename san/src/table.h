@@ -2,7 +2,8 @@
 /*
  * The layout of two levels. A chunk of memory (1 MiB) has a chunk of metadata: its shadow,
  * one byte a byte, and behind it its origins, 32 bits for each aligned 4 bytes. A
- * directory of two levels finds it; nothing depends on where the system maps memory.
+ * directory of two levels finds it; nothing depends on where the system maps memory. It
+ * holds how far the shadow is from the memory, so that one addition gives a byte's shadow.
  *
  *	47 address bits = 13 (root) + 14 (leaf) + 20 (inside the chunk); aarch64 has 48
  *
@@ -13,8 +14,8 @@
  * instrumented code writes there after the getter has returned, and each later access that
  * could see those bytes merges what has changed in it first. To know "could see" without
  * a test in the fast path, the getters take the slow path for every access that begins
- * within KMSAN__MARGIN of an edge: 0.2% of the addresses, and no more instructions than
- * the test for crossing an edge.
+ * within KMSAN__MARGIN of an edge (one byte: twice that): 0.2% of the addresses, found by
+ * an addition and a mask.
  *
  * A pointer that was asked for one byte may be used for more: clang does so for the register
  * save area of va_start, for va_list and for structs by value. So one byte means up to
@@ -36,13 +37,17 @@
 #define KMSAN__CHUNK_MASK (KMSAN__CHUNK - 1)
 #define KMSAN__LEAF_SIZE (1ul << KMSAN__LEAF_SHIFT)
 #define KMSAN__ROOT_SIZE (1ul << (KMSAN__ADDRESS_BITS - KMSAN__CHUNK_SHIFT - KMSAN__LEAF_SHIFT))
-/* The largest access that may cross an edge; larger ones over an edge count as written. */
+/* Accesses that begin so near an edge are slow ones. */
 #define KMSAN__MARGIN 1024ul
+/* The largest access that may cross an edge; larger ones over an edge count as written. An
+ * access of 8 bytes that begins before the margin touches none of them. */
+#define KMSAN__CROSSING (KMSAN__MARGIN - 8)
 /* clang's area for arguments has 800 bytes; what does not fit is written by definition. */
 #define KMSAN__REACH 832ul
 
+/* How far a chunk's shadow is from it; 0: there is none. */
 struct kmsan__leaf {
-	uint8_t *chunks[KMSAN__LEAF_SIZE];
+	uintptr_t distances[KMSAN__LEAF_SIZE];
 };
 
 extern struct kmsan__leaf *kmsan__root[KMSAN__ROOT_SIZE];
@@ -58,26 +63,28 @@ static inline struct kmsan__leaf **kmsan__leaf_place(uintptr_t a)
 			    (KMSAN__ROOT_SIZE - 1)];
 }
 
-static inline uint8_t *kmsan__chunk_of(uintptr_t a)
+static inline uintptr_t kmsan__distance(uintptr_t a)
 {
 	const struct kmsan__leaf *leaf = kmsan__load_acquire(kmsan__leaf_place(a));
 
 	if (kmsan_unlikely(!leaf))
-		return NULL;
+		return 0;
 	return kmsan__load_acquire(
-		&leaf->chunks[(a >> KMSAN__CHUNK_SHIFT) & (KMSAN__LEAF_SIZE - 1)]);
+		&leaf->distances[(a >> KMSAN__CHUNK_SHIFT) & (KMSAN__LEAF_SIZE - 1)]);
 }
 
-static inline struct kmsan__meta kmsan__meta_in(uint8_t *chunk, uintptr_t a)
+static inline struct kmsan__meta kmsan__meta_at(uintptr_t shadow)
 {
-	uintptr_t offset = a & KMSAN__CHUNK_MASK;
-
-	return (struct kmsan__meta){ chunk + offset,
-				     (uint32_t *)(void *)(chunk + KMSAN__CHUNK + (offset & ~3ul)) };
+	return (struct kmsan__meta){ (void *)shadow, (uint32_t *)((shadow & ~3ul) + KMSAN__CHUNK) };
 }
 
+/* n is mostly a constant. What one byte reaches does not touch a bounce buffer's range either. */
 static inline bool kmsan__is_inside(uintptr_t a, size_t n)
 {
+	uintptr_t margin = n == 1 ? 2 * KMSAN__MARGIN : KMSAN__MARGIN;
+
+	if (n <= 8)
+		return (a + margin) & KMSAN__CHUNK_MASK & ~(2 * margin - 1);
 	return n < KMSAN__CHUNK - 2 * KMSAN__MARGIN &&
 	       ((a - KMSAN__MARGIN) & KMSAN__CHUNK_MASK) < KMSAN__CHUNK - 2 * KMSAN__MARGIN - n;
 }
@@ -87,19 +94,19 @@ struct kmsan__meta kmsan__store_slow(uintptr_t a, size_t n);
 
 static inline struct kmsan__meta kmsan__meta_load(uintptr_t a, size_t n)
 {
-	uint8_t *chunk = kmsan__chunk_of(a);
+	uintptr_t distance = kmsan__distance(a);
 
-	if (kmsan_likely(chunk && kmsan__is_inside(a, n)))
-		return kmsan__meta_in(chunk, a);
+	if (kmsan_likely(distance && kmsan__is_inside(a, n)))
+		return kmsan__meta_at(a + distance);
 	return kmsan__load_slow(a, n);
 }
 
 static inline struct kmsan__meta kmsan__meta_store(uintptr_t a, size_t n)
 {
-	uint8_t *chunk = kmsan__chunk_of(a);
+	uintptr_t distance = kmsan__distance(a);
 
-	if (kmsan_likely(chunk && kmsan__is_inside(a, n)))
-		return kmsan__meta_in(chunk, a);
+	if (kmsan_likely(distance && kmsan__is_inside(a, n)))
+		return kmsan__meta_at(a + distance);
 	return kmsan__store_slow(a, n);
 }
 
