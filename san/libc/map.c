@@ -13,12 +13,28 @@ void *__wrap_mremap(void *p, size_t old, size_t n, int flags, ...);
 int __wrap_madvise(void *p, size_t n, int advice);
 void *__wrap_shmat(int id, const void *p, int flags);
 
+/* The system maps and unmaps whole pages, whatever n says. */
+static size_t whole(size_t n)
+{
+	return (n + 4095) & ~4095ul;
+}
+
+static void release(const void *p, size_t n)
+{
+	kmsan__shadow_release((uintptr_t)p, whole(n));
+}
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
 void *__wrap_mmap(void *p, size_t n, int prot, int flags, int fd, off_t at)
 {
 	void *ret = mmap(p, n, prot, flags, fd, at);
 
 	if (ret != MAP_FAILED)
-		kmsan__shadow_release((uintptr_t)ret, n);
+		release(ret, n);
 	return ret;
 }
 
@@ -29,7 +45,7 @@ void *__wrap_mmap64(void *p, size_t n, int prot, int flags, int fd, off64_t at)
 
 int __wrap_munmap(void *p, size_t n)
 {
-	kmsan__shadow_release((uintptr_t)p, n);
+	release(p, n);
 	return munmap(p, n);
 }
 
@@ -43,11 +59,17 @@ void *__wrap_mremap(void *p, size_t old, size_t n, int flags, ...)
 		want = va_arg(ap, void *);
 	va_end(ap);
 	ret = mremap(p, old, n, flags, want);
-	if (ret == MAP_FAILED || ret == p)
+	if (ret == MAP_FAILED)
 		return ret;
-	kmsan__shadow_release((uintptr_t)ret, n);
-	kmsan__copy(KMSAN_CALLER, ret, p, old < n ? old : n);
-	kmsan__shadow_release((uintptr_t)p, old);
+	old = whole(old);
+	n = whole(n);
+	if (ret == p) {
+		release((char *)p + least(old, n), old < n ? n - old : old - n);
+		return ret;
+	}
+	release(ret, n);
+	kmsan__copy(KMSAN_CALLER, ret, p, least(old, n));
+	release(p, old);
 	return ret;
 }
 
@@ -56,7 +78,7 @@ int __wrap_madvise(void *p, size_t n, int advice)
 	int ret = madvise(p, n, advice);
 
 	if (!ret && (advice == MADV_DONTNEED || advice == MADV_REMOVE))
-		kmsan__shadow_release((uintptr_t)p, n);
+		release(p, n);
 	return ret;
 }
 
@@ -66,6 +88,6 @@ void *__wrap_shmat(int id, const void *p, int flags)
 	struct shmid_ds d;
 
 	if (ret != (void *)-1 && !shmctl(id, IPC_STAT, &d))
-		kmsan__shadow_release((uintptr_t)ret, d.shm_segsz);
+		release(ret, d.shm_segsz);
 	return ret;
 }
