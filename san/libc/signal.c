@@ -36,7 +36,7 @@ _Noreturn void __real_siglongjmp(sigjmp_buf b, int v);
 _Noreturn void __real___longjmp_chk(jmp_buf b, int v);
 pid_t __wrap_vfork(void);
 
-static uintptr_t stack_pointer(const ucontext_t *uc)
+uintptr_t kmsan__stack_pointer(const ucontext_t *uc)
 {
 #if defined(__x86_64__)
 	return (uintptr_t)uc->uc_mcontext.gregs[REG_RSP];
@@ -47,7 +47,7 @@ static uintptr_t stack_pointer(const ucontext_t *uc)
 
 static void trampoline(int sig, siginfo_t *info, void *uc)
 {
-	int token = kmsan__intr_enter_at(stack_pointer(uc));
+	int token = kmsan__intr_enter_at(kmsan__stack_pointer(uc));
 	union handler h;
 
 	K_OUT(info, sizeof(*info));

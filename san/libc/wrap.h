@@ -48,9 +48,12 @@ static inline size_t kmsan__string_size(const char *s)
 }
 
 struct pollfd;
+struct ucontext_t;
 void kmsan__wrap_in_iov(struct kmsan_caller at, const struct iovec *v, int nr, size_t n,
 			struct kmsan_boundary *b);
 void kmsan__wrap_out_revents(struct pollfd *fds, unsigned long nr);
+
+uintptr_t kmsan__stack_pointer(const struct ucontext_t *c);
 
 /* How many bytes a comparison, or a search, looks at. */
 size_t kmsan__same(const void *a, const void *b, size_t n);

@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib
 import cases  # noqa: E402
 
 SIZE = os.environ.get("UZ_TEST_SIZE") or "quick"
-FILES = ("kernel", "boundary") if SIZE == "quick" else ("kernel", "boundary", "behaviour", "value")
+FILES = ("kernel", "boundary") if SIZE == "quick" else ("kernel", "boundary", "behaviour", "value", "context")
 LEVELS = ("-O1",) if SIZE != "long" else ("-O0", "-O1", "-O2")
 
 

@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib
 import cases  # noqa: E402
 
 FILES = ("kernel",) if os.environ.get("UZ_TEST_SIZE", "quick") == "quick" else \
-    ("kernel", "boundary", "behaviour")
+    ("kernel", "boundary", "behaviour", "context")
 
 
 def has_lld(clang):

@@ -27,7 +27,7 @@ if SIZE != "long":
 failed = done = 0
 folder = os.environ.get("TMPDIR") or tempfile.mkdtemp()
 for clang in levels:
-    for name in ("kernel", "boundary", "behaviour", "value"):
+    for name in ("kernel", "boundary", "behaviour", "value", "context"):
         f, d = cases.check_file(name, folder, clang, levels[clang])
         failed, done = failed + f, done + d
 print(f"COUNT comparisons={done} clangs={len(levels)}")

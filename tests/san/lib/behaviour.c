@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/mman.h>
@@ -376,6 +375,15 @@ static void mapped_again(void)
 	q = mmap(p, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	expect_written(q, 8192);
 	BRANCH(HIDE(q)[5] == 0);
+	kmsan_poison(p, 8192);
+	munmap(p + 4096, 4096);
+	munmap(p, 100);
+	q = mmap(p, 100, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	expect_written(q, 4096);
+	kmsan_poison(p + 4096, 4096);
+	q = mremap(q, 4096, 8192, 0);
+	if (q != MAP_FAILED)
+		expect_written(q + 4096, 4096);
 }
 
 static void *deep(void *arg)
@@ -489,25 +497,6 @@ static void signals(void)
 	BRANCH(signal(SIGUSR1, SIG_IGN) == (void (*)(int))(void *)on_signal);
 }
 
-static jmp_buf back_here;
-
-static NOINLINE void jump(int v)
-{
-	char junk[64];
-
-	HIDE(junk);
-	longjmp(back_here, v);
-}
-
-static void jumps(void)
-{
-	int v = setjmp(back_here);
-
-	BRANCH(v == 5);
-	if (!v)
-		jump(HIDE(5));
-}
-
 static void children(void)
 {
 	int status;
@@ -579,7 +568,6 @@ static const struct test_case cases[] = {
 	CASE(passed_over_edge),
 	CASE(to_a_thread),
 	CASE(signals),
-	CASE(jumps),
 	CASE(children),
 	CASE(sockets),
 	CASE(bind_padding),

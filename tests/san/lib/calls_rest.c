@@ -24,6 +24,7 @@
 #include <signal.h>
 #include <sys/times.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 static const time_t noon = 1000000000;
@@ -161,6 +162,26 @@ ROW(signal, signal(SIGUSR1, handler); got = 0; raise(SIGUSR1); EXPECT(got == SIG
 ROW(sysv_signal, sysv_signal(SIGUSR1, handler); got = 0; raise(SIGUSR1); EXPECT(got == SIGUSR1));
 ROW(__sysv_signal, __sysv_signal(SIGUSR1, handler); got = 0; raise(SIGUSR1);
     EXPECT(got == SIGUSR1 && signal(SIGUSR1, SIG_IGN) == SIG_DFL));
+static ucontext_t *came_from;
+static void go_back(void)
+{
+	setcontext(came_from);
+}
+static ucontext_t *there(void)
+{
+	static ucontext_t c;
+	static char stack[65536];
+
+	getcontext(&c);
+	c.uc_stack.ss_sp = stack;
+	c.uc_stack.ss_size = sizeof(stack);
+	c.uc_link = NULL;
+	makecontext(&c, go_back, 0);
+	return &c;
+}
+ROW(getcontext, EXPECT(!getcontext(LOOSE(ucontext_t))));
+ROW(swapcontext, came_from = LOOSE(ucontext_t); EXPECT(!swapcontext(came_from, there())));
+ROW(setcontext, came_from = LOOSE(ucontext_t); EXPECT(!swapcontext(came_from, there())));
 ROW(sigemptyset, EXPECT(!sigemptyset(LOOSE(sigset_t))));
 ROW(sigfillset, EXPECT(!sigfillset(LOOSE(sigset_t))));
 ROW(sigprocmask, EXPECT(!sigprocmask(SIG_BLOCK, IN(long, { 0 }), LOOSE(sigset_t))));

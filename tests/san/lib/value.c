@@ -10,7 +10,6 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
-#include <ucontext.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -379,75 +378,6 @@ static void sorted_unwritten(void)
 	qsort(HIDE(p), 2, sizeof(*p), by_value); /*@sort*/
 }
 
-static int *for_handler;
-
-static void on_signal(int sig)
-{
-	(void)sig;
-	BRANCH(*for_handler); /*@inside*/
-}
-
-static NOINLINE int interrupted(int a, int b)
-{
-	raise(SIGUSR1);
-	return HIDE(a) + HIDE(b);
-}
-
-static void inside_a_handler(void)
-{
-	for_handler = unwritten();
-	signal(SIGUSR1, on_signal);
-	BRANCH(interrupted(1, 2) == 3);
-}
-
-static ucontext_t here, there;
-static int nr_switches;
-
-static NOINLINE int add_up(int a, int b, int c)
-{
-	return a + b * c;
-}
-
-static void coroutine(void)
-{
-	char junk[256];
-
-	for (;;) {
-		HIDE(junk);
-		nr_switches += add_up(HIDE(1), HIDE(0), HIDE(5));
-		swapcontext(&there, &here);
-	}
-}
-
-static void coroutines(void)
-{
-	int i;
-
-	MUST(getcontext(&there) == 0);
-	there.uc_stack.ss_sp = malloc(65536);
-	there.uc_stack.ss_size = 65536;
-	there.uc_link = NULL;
-	makecontext(&there, coroutine, 0);
-	for (i = 1; i <= 5; i++) {
-		BRANCH(add_up(i, 1, 2) == i + 2);
-		MUST(swapcontext(&here, &there) == 0);
-		BRANCH(nr_switches == i);
-	}
-}
-
-static void nested_contexts(void)
-{
-	int tokens[5], i;
-
-	for (i = 0; i < 5; i++) {
-		tokens[i] = kmsan_intr_enter();
-		BRANCH(add_up(i, 2, 3) == i + 6);
-	}
-	for (i = 4; i >= 0; i--)
-		kmsan_intr_leave(tokens[i]);
-	BRANCH(add_up(1, 2, 3) == 7);
-}
-
 static void in_a_child(void)
 {
 	int *p = unwritten(), status;
@@ -578,9 +508,6 @@ static const struct test_case cases[] = {
 	CASE(text_of_a_number),
 	CASE(wide_text),
 	CASE(sorted_unwritten),
-	CASE(inside_a_handler),
-	CASE(coroutines),
-	CASE(nested_contexts),
 	CASE(in_a_child),
 	CASE(passed_descriptor),
 	CASE(read_in_pieces),
