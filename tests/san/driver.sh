@@ -22,6 +22,12 @@ one_sentence() { # TEXT COMMAND...
 
 one_sentence "is not clang" env CLANG=gcc "$kmsan_cc" -c "$dir/a.c" -o "$dir/a.o"
 one_sentence "does not run" env CLANG=no-such-clang "$kmsan_cc" -c "$dir/a.c" -o "$dir/a.o"
+cat >"$dir/clang-13" <<'SH'
+#!/bin/sh
+echo "Debian clang version 13.0.1-11+b1"
+SH
+chmod +x "$dir/clang-13"
+one_sentence "is clang 13" env CLANG="$dir/clang-13" "$kmsan_cc" -c "$dir/a.c" -o "$dir/a.o"
 one_sentence "-fsanitize=address does not go together" "$kmsan_cc" -fsanitize=address "$dir/a.c" -o "$dir/a"
 one_sentence "-m32: only 64-bit" "$kmsan_cc" -m32 "$dir/a.c" -o "$dir/a"
 one_sentence "target riscv64-linux-gnu is not supported" "$kmsan_cc" --target=riscv64-linux-gnu -c "$dir/a.c"
@@ -36,6 +42,16 @@ one_sentence "--lto is for x86_64 only" "$kmsan_cc" --lto --target=aarch64-linux
 one_sentence "--lto needs lld 99 or newer" env CLANG="$dir/clang-99" "$kmsan_cc" --lto "$dir/a.c" -o "$dir/a"
 [ ! -e "$dir/a" ] || fail "a was built"
 [ ! -e "$dir/a.o" ] || fail "a.o was built"
+
+# Objects of other sanitizers.
+echo 'int other(int *p); int other(int *p) { return p[7]; }' >"$dir/other.c"
+echo 'int other(int *p); int main(void) { int a[8] = { 0 }; return other(a); }' >"$dir/main.c"
+for sanitizer in address thread memory undefined; do
+	clang -fsanitize=$sanitizer -c "$dir/other.c" -o "$dir/other.o"
+	one_sentence "was built with another sanitizer" "$kmsan_cc" "$dir/main.c" "$dir/other.o" -o "$dir/a"
+done
+expect 1 "$kmsan_cc" "$dir/main.c" -o "$dir/a"
+expect_text "undefined reference to \`other'"
 
 "$kmsan_cc" "$dir/a.c" -o "$dir/a"
 expect 0 "$dir/a"
