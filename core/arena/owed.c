@@ -61,17 +61,15 @@ static uint32_t find(struct uz__arena *a)
 /* The grant may end meanwhile; then the arena block is in use again but for these pieces. */
 static uint64_t pay_one(struct uz__arena *a, uint32_t i)
 {
-	struct uz_plat *pl = a->pub.plat;
 	struct ablock *ab = uz__ablock(a, i);
+	unsigned int method = a->ret.fallback;
 	uint32_t mask = ab->owed;
 	uint64_t spent;
 	int r;
 
 	ab->owed = 0;
 	uz__mark_busy(a, i, mask, true);
-	uz_unlock(pl, &a->lock);
-	r = uz__give(a, i, mask, pl->default_method, &spent);
-	uz_lock(pl, &a->lock);
+	r = uz__give(a, i, 0, mask, SHAPE_WHOLE, &method, &spent); /* none of it is charged */
 	uz__mark_busy(a, i, mask, false);
 	if (r < 0) {
 		ab->owed |= mask;
