@@ -171,7 +171,7 @@ int uz__grant_memory_take(struct uz_server *s, struct uz_mem_grant *g, uint64_t 
 		return err;
 	emptied = uz__now_ns();
 	err = uz__grant_in_place(g) ? copy(g->region, &g->fd, e)
-					: make(uz_store_arena(s->store), g->bytes, &g->fd, e);
+				    : make(uz_store_arena(s->store), g->bytes, &g->fd, e);
 	if (err)
 		drop_budget(s, g);
 	g->evacuate_ns = emptied - g->since_ns;

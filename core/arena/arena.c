@@ -154,9 +154,8 @@ void uz_arena_stats(struct uz_arena *pub, struct uz_arena_stats *st)
 		.commit_failures = a->commit_failures,
 		.returned_bytes = a->returned_bytes,
 		.lazy_bytes = a->lazy_frames << UZ_FRAME_SHIFT,
-		.resident_claimed_bytes =
-			(frames << UZ_FRAME_SHIFT) + a->owed_bytes + uz_load(&a->area_bytes) +
-			UZ_FRAME_SIZE,
+		.resident_claimed_bytes = (frames << UZ_FRAME_SHIFT) + a->owed_bytes +
+					  uz_load(&a->area_bytes) + UZ_FRAME_SIZE,
 	};
 	uz__return_stats(&a->ret, st);
 	st->meta_bytes = uz_load(&a->total_bytes) - (frames << UZ_FRAME_SHIFT);

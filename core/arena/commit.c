@@ -228,7 +228,8 @@ static uint32_t whole_of(struct uz__arena *a, struct transit t)
 	const struct ablock *ab = uz__ablock(a, t.ablock);
 	bool huge = a->pub.plat->return_bytes >= ABLOCK_BYTES;
 
-	return huge && !ab->nr_used && !ab->busy && !(ab->resident & ~t.mask) && !ab->lazy && !ab->owed
+	return huge && !ab->nr_used && !ab->busy && !(ab->resident & ~t.mask) && !ab->lazy &&
+			       !ab->owed
 		       ? UINT32_MAX
 		       : t.mask;
 }

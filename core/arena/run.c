@@ -92,7 +92,8 @@ static int on_side(struct uz__arena *a, struct uz__place p, uint32_t nr, unsigne
 
 	if (take_resident(a, p, nr, first))
 		return 0;
-	if (flags & UZ_ALLOC_RESIDENT || (!p.begin && a->cold[uz__shelf_of(p.kind, p.lent)] == NO_ABLOCK))
+	if (flags & UZ_ALLOC_RESIDENT ||
+	    (!p.begin && a->cold[uz__shelf_of(p.kind, p.lent)] == NO_ABLOCK))
 		return -UZ_ENOSPC;
 	a->commit_stalls++;
 	r = uz__piece_commit(a, p, a->pub.plat->commit_bytes / PIECE_BYTES);

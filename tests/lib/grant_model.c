@@ -353,7 +353,8 @@ void model_check(struct model *m)
 		  (unsigned long long)m->granted_bytes, (unsigned long long)st.lazy_bytes);
 	m->owed += st.owed_bytes != 0;
 	CHECK(st.owed_bytes <= m->granted_bytes);
-	CHECK(m->count.peak_bytes <= MODEL_LIMIT && st.ram_total_bytes - st.owed_bytes <= MODEL_LIMIT);
+	CHECK(m->count.peak_bytes <= MODEL_LIMIT &&
+	      st.ram_total_bytes - st.owed_bytes <= MODEL_LIMIT);
 	for (uint32_t i = 0; i < m->nr_runs; i++) {
 		run_verify(m, &m->run[i]);
 		used += m->run[i].nr;

@@ -9,9 +9,9 @@
 need git shellcheck clang-format ctags cppcheck
 
 tree=$dir/tree
-mkdir -p "$tree/host" "$tree/port/user" "$tree/tests/guest"
+mkdir -p "$tree/host" "$tree/port/user" "$tree/tests/lib" "$tree/tests/guest"
 cp -r "$UZ_ROOT/scripts" "$UZ_ROOT/mk" "$UZ_ROOT/.clang-format" "$tree"
-cp -r "$UZ_ROOT/tests/lib" "$tree/tests" # scripts read from these two
+cp "$UZ_ROOT"/tests/lib/*.sh "$tree/tests/lib" # scripts read from these
 cp -r "$UZ_ROOT/tests/guest/lib" "$tree/tests/guest"
 git -C "$tree" init -q
 spdx='/* SPDX-License-Identifier: MIT */'

@@ -11,6 +11,8 @@
 need clang python3
 under=$UZ_ROOT/build/kmsan
 [ -e "$under/libuzram.a" ] || skip "uzram is not built under kmsan: ./dev san kmsan"
+newer=$(find "$UZ_ROOT"/{core,host,front,app,include,port,tests/lib} -name '*.[ch]' -newer "$under/libuzram.a" -print -quit)
+[ -z "$newer" ] || skip "${newer#"$UZ_ROOT/"} is newer than what is built under kmsan: ./dev san kmsan"
 [ -e "$under/obj/tests/device/model.o" ] || skip "no tests under kmsan: ./dev san kmsan"
 
 cd "$UZ_ROOT"

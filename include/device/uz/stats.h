@@ -26,7 +26,8 @@
 	X(huge_pages_since, PAGES, COUNTER, "pages ever kept uncompressed") \
 	X(table_size, BYTES, GAUGE, "frames and root of the slot table") \
 	X(ram_total, BYTES, GAUGE, "all memory the store costs, everything counted") \
-	X(ram_limit, BYTES, GAUGE, "RAM budget of the store: ram_total without ram_owed stays below") \
+	X(ram_limit, BYTES, GAUGE, \
+	  "RAM budget of the store: ram_total without ram_owed stays below") \
 	X(ram_owed, BYTES, GAUGE, \
 	  "part of ram_total that grants have taken, on its way back to the system") \
 	X(ram_reserve, BYTES, GAUGE, "part of ram_total that is populated ahead of demand") \
