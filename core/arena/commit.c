@@ -234,14 +234,18 @@ static uint32_t whole_of(struct uz__arena *a, struct transit t)
 		       : t.mask;
 }
 
-/* Tries the methods when that is due; false if that lost the pieces. */
+/*
+ * Tries the methods when that is due; false if that lost the pieces. Not in a region: a grant that needs
+ * the arena block would wait for the end of it.
+ */
 static bool choose(struct uz__arena *a, struct transit t)
 {
 	enum uz__shape shape = shape_of(t.mask);
 	struct uz_plat *pl = a->pub.plat;
 	int r = 0;
 
-	if (uz__return_probe_due(&a->ret, shape, pl->ops->now(pl)))
+	if (!uz__ablock(a, t.ablock)->in_region &&
+	    uz__return_probe_due(&a->ret, shape, pl->ops->now(pl)))
 		r = uz__probe(a, t.ablock, t.mask, shape);
 	uz__return_decide(&a->ret, shape, pl->ops->now(pl));
 	return r == 0;
