@@ -123,14 +123,15 @@ static void collect(struct uz_dev *d, struct pick *p)
 	wb->nr = 0;
 	end = UZ_MIN(end, (d->backing->size_bytes >> UZ_PAGE_SHIFT) - 1);
 	while (p->page < end && wb->nr < max) {
-		uint64_t *slot = uz__slot_at(d, p->page);
+		uint64_t *slot = uz__slot_at(d, p->page), w;
 
 		if (!slot) {
 			p->page = (p->page | (SLOTS_PER_TABLE - 1)) + 1;
 			continue;
 		}
-		if (wanted(p, uz_load(slot)))
-			add_item(d, slot, p->page, uz_load(slot) & ~UZ_SLOT_LOCK);
+		w = uz_load(slot);
+		if (wanted(p, w))
+			add_item(d, slot, p->page, w);
 		p->page++;
 	}
 	if (p->page >= end)
