@@ -351,6 +351,7 @@ uint64_t uz__clean_shrink(struct uz_store *s, uint64_t bytes)
 	return frames << UZ_FRAME_SHIFT;
 }
 
+/* Lock held. */
 static int init_segments(struct uz_store *s)
 {
 	uint32_t first, end;
@@ -378,8 +379,11 @@ int uz__clean_init(struct uz_dev *d)
 {
 	struct uz_store *s = d->store;
 	uint64_t page = s->plat->page_bytes, nr, bits;
-	int r = init_segments(s);
+	int r;
 
+	uz_lock(s->plat, &s->clean.lock);
+	r = init_segments(s);
+	uz_unlock(s->plat, &s->clean.lock);
 	if (r < 0 || d->where.area.base)
 		return r;
 	nr = UZ_MIN(GROWTH * (uz_dev_size(d) >> UZ_PAGE_SHIFT), (uint64_t)UZ_OWNER_MAX);

@@ -31,9 +31,11 @@ struct pick {
 static const unsigned int relief_age[] = { 4, 3, 2, 1, 0 };
 #define LEVELS (sizeof(relief_age) / sizeof(relief_age[0]))
 
+/* Of several disks that get a backing at the same time the first makes it for all. */
 int uz__wb_init(struct uz_store *s)
 {
 	struct uz__wb *wb = &s->wb;
+	struct uz_stream *st;
 	void *mem;
 	int r = 0;
 
@@ -44,9 +46,19 @@ int uz__wb_init(struct uz_store *s)
 			wb->buf = mem;
 	}
 	uz_unlock(s->plat, &s->control);
-	if (r < 0 || wb->st)
+	if (r < 0 || uz_load_acquire(&wb->st))
 		return r;
-	return uz_stream_open(s, &wb->st);
+	r = uz_stream_open(s, &st);
+	if (r < 0)
+		return r;
+	uz_lock(s->plat, &wb->lock);
+	if (!wb->st) {
+		uz_store_release(&wb->st, st);
+		st = NULL;
+	}
+	uz_unlock(s->plat, &wb->lock);
+	uz_stream_close(st);
+	return 0;
 }
 
 /* The stream is closed with all others. */
