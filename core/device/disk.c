@@ -330,6 +330,8 @@ int uz_dev_set_pool(struct uz_dev *d, const struct uz_pool_ops *pool)
 	r = uz__pool_lends(s, pool) ? uz__pool_entry(s, pool) : -UZ_ENOTSUP;
 	uz_unlock(s->plat, &s->control);
 	uz__claim_background(s);
+	if (r >= 0 && !uz__pool_lends(s, pool)) /* a region was made meanwhile */
+		r = -UZ_ENOTSUP;
 	if (r >= 0 && d->pools[r] != d->pool)
 		r = switch_pool(d, (unsigned int)r);
 	uz_unlock(s->plat, &s->background);

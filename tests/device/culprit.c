@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../../core/device/device_i.h"
+
 #include "grant_load.h"
 
 #define REGION (8ull << 20)
@@ -123,6 +125,30 @@ static void make_still(void)
 	still.move = NULL;
 }
 
+static void *change_pool(void *arg)
+{
+	return (void *)(intptr_t)uz_dev_set_pool(arg, &still);
+}
+
+/* A disk that is about to get such a pool while the region is being made. */
+static void change_beside(struct dev_rig *rig)
+{
+	struct uz_store *s = rig->store;
+	pthread_t thread;
+	void *r;
+
+	uz_lock(s->plat, &s->background);
+	CHECK_EQ(pthread_create(&thread, NULL, change_pool, rig->dev), 0);
+	while (!uz_load(&s->claims))
+		uz_nap(&rig->fault.plat, dev_rig_in(rig, 100000));
+	uz_store(&s->nr_regions, 1);
+	uz_unlock(s->plat, &s->background);
+	CHECK_EQ(pthread_join(thread, &r), 0);
+	CHECK_EQ((intptr_t)r, -ENOTSUP);
+	CHECK(uz_dev_pool(rig->dev) == uz_pools[0]);
+	uz_store(&s->nr_regions, 0);
+}
+
 static void no_moves(void)
 {
 	static const struct uz_registry registry = { .codec = find_codec, .pool = find_pool };
@@ -142,6 +168,7 @@ static void no_moves(void)
 	CHECK_EQ(uz_dev_create(rig.store, &dc, &d), 0);
 	CHECK_EQ(uz_store_region_create(rig.store, &rc, &region), -ENOTSUP);
 	uz_dev_destroy(d);
+	change_beside(&rig);
 	CHECK_EQ(uz_store_region_create(rig.store, &rc, &region), 0);
 	CHECK_EQ(uz_dev_create(rig.store, &dc, &d), -ENOTSUP);
 	CHECK_EQ(uz_dev_set_pool(rig.dev, &still), -ENOTSUP);
