@@ -15,8 +15,18 @@ cd "$dir"
 mib=8
 head -c "${mib}M" /dev/urandom >data
 
-copied() {
-	nbdcopy data 'nbd+unix:///?socket=n' && nbdcopy 'nbd+unix:///?socket=n' back && cmp data back
+same() {
+	nbdcopy 'nbd+unix:///?socket=n' back
+	cmp data back || fail "the disk has other data $*"
+}
+
+copied() { # WHEN
+	nbdcopy data 'nbd+unix:///?socket=n' || fail "nothing can be written $*"
+	same "$@"
+}
+
+no_sockets() {
+	if [ -e n5 ] || [ -e c5 ]; then fail "sockets are left: $output"; fi
 }
 
 # Standard output is not there: what is printed must go nowhere, and not into the store.
@@ -24,11 +34,11 @@ timeout 60 "$uzram" serve --config /dev/null --nbd unix:n --pid-file pid --ram 6
 	--memory store >&- 2>&- <&- &
 server_pids+=($!)
 wait_for 20 test -s pid
-copied || fail "without standard output"
+copied "without standard output"
 kill -KILL "$(cat pid)"
 wait $! || true
 start_uzram 60 --ram 64M --memory store
-nbdcopy 'nbd+unix:///?socket=n' back && cmp data back || fail "the store has other data"
+same "after adoption"
 for command in list stat metrics version "help serve" "contig stat" "serve --dump-config"; do
 	# shellcheck disable=SC2086
 	expect 1 sh -c "\"$uzram\" $command >/dev/full"
@@ -40,7 +50,7 @@ kill -KILL "$(cat pid)"
 wait "$server_pid" || true
 expect 1 "$uzram" list
 expect_text "no server answers at $dir/c: start one with 'uzram serve'"
-[ -S c ] && [ -S n ] || fail "no stale sockets"
+if [ ! -S c ] || [ ! -S n ]; then fail "no stale sockets"; fi
 
 # Few descriptors: it serves as many clients as it can, says once that there are no more, and goes on.
 (ulimit -n 20 && exec timeout 60 "$uzram" serve --config /dev/null --nbd unix:n --pid-file few --ram 64M \
@@ -63,12 +73,12 @@ sleep 1
 kill "${clients[@]}" 2>/dev/null || true
 wait "${clients[@]}" 2>/dev/null || true
 wait_for 10 "$uzram" list
-copied || fail "after the descriptors came back"
+copied "after the descriptors came back"
 stop_server "$few" || fail "few descriptors: the server ended with $?: $(cat few.log)"
 for nr in 4 5 6 7 8; do
 	expect 1 prlimit --nofile="$nr" timeout 20 "$uzram" serve --config /dev/null --nbd unix:n5 --control c5 --size 1M
 	expect_text "Too many open files"
-	[ ! -e n5 ] && [ ! -e c5 ] || fail "sockets are left: $output"
+	no_sockets
 done
 
 # No memory for the store, no addresses.
@@ -76,7 +86,7 @@ expect 1 prlimit --as=$((300 << 20)) timeout 20 "$uzram" serve --config /dev/nul
 	--size 1G --ram 1G
 expect_text "Cannot allocate memory"
 expect_text "1G"
-[ ! -e n5 ] && [ ! -e c5 ] || fail "sockets are left: $output"
+no_sockets
 
 # Nothing can be written.
 if unshare -m true 2>/dev/null; then
@@ -97,7 +107,7 @@ if unshare -m true 2>/dev/null; then
 	expect_text "--pid-file fixed/pid"
 	read_only --nbd unix:n5 --control c5 --backing fixed/b
 	expect_text "fixed/b"
-	[ ! -e n5 ] && [ ! -e c5 ] || fail "sockets are left: $output"
+	no_sockets
 fi
 
 # The end does not wait for a command that takes long; what the command did is there.
