@@ -23,7 +23,7 @@ static int connect_server(struct uz_call *call, const struct uz_section *options
 		return uz__error(
 			e, -err,
 			"no server answers at %s: start one with 'uzram serve', or name its socket with "
-			"--control PATH",
+			"--control PATH or $UZRAM_CONTROL",
 			path);
 	if (err)
 		return err;

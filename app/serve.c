@@ -57,7 +57,7 @@ static int explain_default(int err, const char *option, struct uz_error *e)
 {
 	char why[sizeof(e->text)];
 
-	if (err != -EACCES && err != -ENOENT && err != -EROFS && err != -EPERM)
+	if (err != -EACCES && err != -ENOENT && err != -EROFS && err != -EPERM && err != -EINVAL)
 		return err;
 	snprintf(why, sizeof(why), "%s", e->text);
 	return uz__error(e, -err,

@@ -207,6 +207,8 @@ check_table <<'END'
 1|n is in use by a running server: stop it or choose another path|serve --config empty --control c2 --nbd unix:n
 END
 # Sockets that nobody named, where they cannot be.
+expect 2 env XDG_RUNTIME_DIR="$dir/$(printf '%0120d' 0)" "$uzram" serve --config empty
+expect_text "a path has 1 to 107 bytes: this is where it goes by default: choose another place with --nbd unix:PATH"
 expect 1 env XDG_RUNTIME_DIR=missing "$uzram" serve --config empty --control c2
 expect_text "missing/uzram-nbd.sock: No such file or directory: this is where it goes by default"
 expect_text "choose another place with --nbd unix:PATH"

@@ -52,6 +52,16 @@ expect 1 "$uzram" list
 expect_text "no server answers at $dir/c: start one with 'uzram serve'"
 if [ ! -S c ] || [ ! -S n ]; then fail "no stale sockets"; fi
 
+# A server that hangs: what it need not work for is not waited for.
+if [ "${UZ_TEST_SIZE:-quick}" != quick ]; then
+	start_uzram 100 --ram 64M --size "${mib}M"
+	kill -STOP "$(cat pid)"
+	expect 1 timeout 60 "$uzram" stat
+	expect_text "the server did not answer within 30 s"
+	kill -CONT "$(cat pid)"
+	stop_server "$server_pid" || fail "it ended with $?"
+fi
+
 # Few descriptors: it serves as many clients as it can, says once that there are no more, and goes on.
 (ulimit -n 20 && exec timeout 60 "$uzram" serve --config /dev/null --nbd unix:n --pid-file few --ram 64M \
 	--size "${mib}M") >few.log 2>&1 &
