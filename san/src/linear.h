@@ -8,10 +8,7 @@
  *	4, 6	its origins: (shadow & ~3) + 0x300000000000 + KMSAN__SHIFT
  *	0, 2	memory without metadata; the depot
  *
- * The shift makes the middle bits of the three addresses differ. First-level caches that
- * guess the way from those bits (AMD's) hold only one of several addresses that agree in
- * them, and every access of instrumented code is to all three. The first pages of a window,
- * where nothing is mapped, have no metadata then.
+ * Because of the shift the first pages of a window, where nothing is mapped, have no metadata.
  *
  * No table is read and nothing has edges; but it needs those addresses: x86_64 Linux,
  * position-independent programs, no limit of address space, and not more than 28 random
@@ -26,7 +23,6 @@
 #endif
 
 #define KMSAN__WINDOW_SHIFT 44
-#define KMSAN__SHIFT 0x13000ul
 #define KMSAN__TO_SHADOW 0x400000000000ul
 #define KMSAN__TO_ORIGIN (0x300000000000ul + KMSAN__SHIFT)
 

@@ -59,6 +59,15 @@ extern uint32_t kmsan__nr_aliases; /* high-water mark */
 void kmsan__shadow_lock(uint64_t *signals);
 void kmsan__shadow_unlock(const uint64_t *signals);
 
+/*
+ * Instrumented code touches a byte, its shadow and its origin together. A first-level cache
+ * that guesses the way from bits 12 to 27 of an address (AMD's) holds one of several
+ * addresses that agree there, and an access that alternates costs 4.6 times as much
+ * (measured). So each of the three lies this much further than the one before. Without an
+ * OS, where chunks are small and their memory is scarce, chance has to do.
+ */
+#define KMSAN__SHIFT (__STDC_HOSTED__ ? 0x13000ul : 0ul)
+
 #ifdef KMSAN_LINEAR
 #include "linear.h"
 #else

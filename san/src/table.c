@@ -7,8 +7,10 @@
  *
  * Bounce buffers: one a level of context, from a pool. now is where instrumented code
  * writes; before is what now was when it was last merged, so that merging a buffer a
- * second time, from any thread, changes nothing. Merges and refills exclude each other by
- * a lock that is held with signals blocked; only accesses near an edge ever take it.
+ * second time, from any thread, changes nothing. A buffer that was given for a store is
+ * armed until its level comes here again: then the store is done, and after a last merge
+ * nobody looks at it. Merges and armed buffers are protected by a lock that is held with
+ * signals blocked; only stores over an edge, and what comes after them, take it.
  *
  * Whether a buffer has changed is seen without the lock: what a thread stored, it has stored
  * before the program lets another one know.
@@ -18,6 +20,7 @@
  */
 #include "shadow.h"
 
+#define CHUNK_SIZE (2 * (KMSAN__CHUNK + KMSAN__SHIFT))
 #define NR_BOUNCES 256
 #define NR_HIDDEN 1024
 
@@ -25,6 +28,7 @@ struct kmsan__bounce {
 	uintptr_t a;
 	uint32_t size_bytes; /* 0: nothing to merge */
 	uint32_t taken;
+	uint32_t armed;
 	/* Compared by words of 8 bytes. */
 	uint8_t now[KMSAN__MARGIN] __attribute__((aligned(8))), before[KMSAN__MARGIN];
 	uint32_t now_origin[KMSAN__MARGIN / 4 + 2], before_origin[KMSAN__MARGIN / 4 + 2];
@@ -88,12 +92,12 @@ static uintptr_t chunk_make(uintptr_t a)
 	distance = kmsan__load_acquire(where);
 	if (distance)
 		return distance;
-	chunk = kmsan__sys_reserve(2 * KMSAN__CHUNK);
+	chunk = kmsan__sys_reserve(CHUNK_SIZE);
 	if (!chunk)
 		return 0;
-	distance = (uintptr_t)chunk - (a & ~KMSAN__CHUNK_MASK);
+	distance = (uintptr_t)chunk + KMSAN__SHIFT - (a & ~KMSAN__CHUNK_MASK);
 	if (!kmsan__cas(where, 0, distance)) {
-		kmsan__sys_give_back(chunk, 2 * KMSAN__CHUNK);
+		kmsan__sys_give_back(chunk, CHUNK_SIZE);
 		distance = kmsan__load_acquire(where);
 	}
 	return distance;
@@ -165,12 +169,17 @@ static uint32_t bounce_slots(const struct kmsan__bounce *b)
 	return b->size_bytes ? (uint32_t)((b->a & 3) + b->size_bytes + 3) / 4 : 0;
 }
 
+static size_t whole_words(size_t n)
+{
+	return (n + 7) & ~7ul;
+}
+
 static bool is_same(const void *a, const void *b, size_t size)
 {
 	const uint64_t *x = a, *y = b;
 	size_t i;
 
-	for (i = 0; i < (size + 7) / 8; i++)
+	for (i = 0; i < whole_words(size) / 8; i++)
 		if (kmsan__load(&x[i]) != kmsan__load(&y[i]))
 			return false;
 	return true;
@@ -186,7 +195,7 @@ static void merge_one(struct kmsan__bounce *b)
 {
 	uint32_t i;
 
-	if (!is_changed(b))
+	if (!kmsan__load(&b->armed) || !is_changed(b))
 		return;
 	for (i = 0; i < b->size_bytes; i++) {
 		if (b->now[i] != b->before[i])
@@ -213,19 +222,28 @@ static bool any_changed(void)
 	uint32_t i, nr = kmsan__load(&nr_bounces);
 
 	for (i = 0; i < nr; i++)
-		if (is_changed(&bounces[i]))
+		if (kmsan__load_acquire(&bounces[i].armed) && is_changed(&bounces[i]))
 			return true;
 	return false;
 }
 
+static void disarm(struct kmsan__bounce *b)
+{
+	merge_one(b);
+	kmsan__store_release(&b->armed, 0);
+}
+
 void kmsan__bounce_merge(void)
 {
+	struct kmsan__bounce *own = kmsan__level()->bounce;
 	uint64_t signals;
 
-	if (!any_changed())
+	if (!(own && own->armed) && !any_changed())
 		return;
 	kmsan__shadow_lock(&signals);
 	merge_all();
+	if (own)
+		disarm(own);
 	kmsan__shadow_unlock(&signals);
 }
 
@@ -251,7 +269,7 @@ void kmsan__bounce_release(struct kmsan__bounce *b)
 	if (!b)
 		return;
 	kmsan__shadow_lock(&signals);
-	merge_one(b);
+	disarm(b);
 	b->size_bytes = 0;
 	b->taken = 0;
 	kmsan__shadow_unlock(&signals);
@@ -288,31 +306,50 @@ static void read_origins(uintptr_t a, size_t nr, uint32_t *to)
 	}
 }
 
-static void bounce_fill(struct kmsan__bounce *b, uintptr_t a, size_t n)
+/* What the level's buffer holds from here on; it is not armed. */
+static struct kmsan__meta bounce_fill(struct kmsan__bounce *b, uintptr_t a, size_t n)
 {
 	b->a = a;
 	b->size_bytes = (uint32_t)n;
 	read_shadow(a, n, b->now);
 	read_origins(a & ~3ul, bounce_slots(b), b->now_origin);
-	kmsan__memcpy(b->before, b->now, sizeof(b->now));
-	kmsan__memcpy(b->before_origin, b->now_origin, sizeof(b->now_origin));
+	return (struct kmsan__meta){ b->now, b->now_origin };
 }
 
-/* Also for loads: the copy is then never written to, and merging it changes nothing. */
-static struct kmsan__meta bounce(uintptr_t a, size_t n)
+static struct kmsan__bounce *bounce_get(struct kmsan__level *level)
 {
-	struct kmsan__level *level = kmsan__level();
-	struct kmsan__meta m = kmsan__meta_sink();
 	uint64_t signals;
 
+	if (kmsan_likely(level->bounce))
+		return level->bounce;
+	kmsan__shadow_lock(&signals);
+	level->bounce = bounce_take();
+	kmsan__shadow_unlock(&signals);
+	return level->bounce;
+}
+
+/* A copy, which is never written to. */
+static struct kmsan__meta bounce_load(uintptr_t a, size_t n)
+{
+	struct kmsan__bounce *b = bounce_get(kmsan__level());
+
+	return b ? bounce_fill(b, a, n) : kmsan__meta_nothing();
+}
+
+static struct kmsan__meta bounce_store(uintptr_t a, size_t n)
+{
+	struct kmsan__bounce *b = bounce_get(kmsan__level());
+	struct kmsan__meta m;
+	uint64_t signals;
+
+	if (!b)
+		return kmsan__meta_sink();
 	kmsan__shadow_lock(&signals);
 	merge_all();
-	if (!level->bounce)
-		level->bounce = bounce_take();
-	if (level->bounce) {
-		bounce_fill(level->bounce, a, n);
-		m = (struct kmsan__meta){ level->bounce->now, level->bounce->now_origin };
-	}
+	m = bounce_fill(b, a, n);
+	kmsan__memcpy(b->before, b->now, whole_words(n));
+	kmsan__memcpy(b->before_origin, b->now_origin, whole_words(4 * bounce_slots(b)));
+	kmsan__store_release(&b->armed, 1);
 	kmsan__shadow_unlock(&signals);
 	return m;
 }
@@ -335,7 +372,7 @@ struct kmsan__meta kmsan__load_slow(uintptr_t a, size_t n)
 	kmsan__bounce_merge();
 	s = kmsan__segment(a, n, false);
 	if (s.size_bytes < n && n <= KMSAN__CROSSING && !is_written(a, n))
-		return bounce(a, n);
+		return bounce_load(a, n);
 	if (s.size_bytes < n || !s.shadow)
 		return kmsan__meta_nothing();
 	return (struct kmsan__meta){ s.shadow, s.origin };
@@ -349,7 +386,7 @@ struct kmsan__meta kmsan__store_slow(uintptr_t a, size_t n)
 	kmsan__bounce_merge();
 	s = kmsan__segment(a, n, true);
 	if (s.size_bytes < n && n <= KMSAN__CROSSING)
-		return bounce(a, n);
+		return bounce_store(a, n);
 	if (s.size_bytes < n) {
 		kmsan__fill((const void *)a, n, 0, 0);
 		s.shadow = NULL;

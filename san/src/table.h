@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The layout of two levels. A chunk of memory (1 MiB) has a chunk of metadata: its shadow,
- * one byte a byte, and behind it its origins, 32 bits for each aligned 4 bytes. A
+ * The layout of two levels. A chunk of memory (16 MiB; 1 MiB without an OS, where addresses
+ * are no cheaper than memory) has a chunk of metadata: its shadow, one byte a byte, and
+ * behind it its origins, 32 bits for each aligned 4 bytes, both after a gap. A
  * directory of two levels finds it; nothing depends on where the system maps memory. It
  * holds how far the shadow is from the memory, so that one addition gives a byte's shadow.
  *
- *	47 address bits = 13 (root) + 14 (leaf) + 20 (inside the chunk); aarch64 has 48
+ *	47 address bits = 11 (root) + 12 (leaf) + 24 (inside the chunk); aarch64 has 48
  *
  * Without an OS both halves of the address space are followed: 48 bits.
  *
@@ -14,7 +15,7 @@
  * instrumented code writes there after the getter has returned, and each later access that
  * could see those bytes merges what has changed in it first. To know "could see" without
  * a test in the fast path, the getters take the slow path for every access that begins
- * within KMSAN__MARGIN of an edge (one byte: twice that): 0.2% of the addresses, found by
+ * within KMSAN__MARGIN of an edge (one byte: twice that): one address of 4000, found by
  * an addition and a mask.
  *
  * A pointer that was asked for one byte may be used for more: clang does so for the register
@@ -24,10 +25,13 @@
 #ifndef KMSAN_TABLE_H
 #define KMSAN_TABLE_H
 
-#ifndef KMSAN__CHUNK_SHIFT
+#if __STDC_HOSTED__
+#define KMSAN__CHUNK_SHIFT 24
+#define KMSAN__LEAF_SHIFT 12
+#else
 #define KMSAN__CHUNK_SHIFT 20
-#endif
 #define KMSAN__LEAF_SHIFT 14
+#endif
 #if defined(__aarch64__) || !__STDC_HOSTED__
 #define KMSAN__ADDRESS_BITS 48
 #else
@@ -75,7 +79,8 @@ static inline uintptr_t kmsan__distance(uintptr_t a)
 
 static inline struct kmsan__meta kmsan__meta_at(uintptr_t shadow)
 {
-	return (struct kmsan__meta){ (void *)shadow, (uint32_t *)((shadow & ~3ul) + KMSAN__CHUNK) };
+	return (struct kmsan__meta){ (void *)shadow,
+				     (uint32_t *)((shadow & ~3ul) + KMSAN__CHUNK + KMSAN__SHIFT) };
 }
 
 /* n is mostly a constant. What one byte reaches does not touch a bounce buffer's range either. */

@@ -19,7 +19,8 @@
 #define CHUNK KMSAN__CHUNK
 #define CHUNK_MASK (CHUNK - 1)
 #define SPAN (3 * CHUNK)
-#define NEAR 600ul
+/* A range that is large, in an operation on ranges. */
+#define LARGE (1ul << 20)
 
 extern struct kmsan__meta __msan_metadata_ptr_for_load_1(const void *p);
 extern struct kmsan__meta __msan_metadata_ptr_for_load_2(const void *p);
@@ -45,9 +46,9 @@ static bool crosses(const char *p, size_t n)
 /* An address whose range of n bytes is mostly at, or near, one of the two inner edges. */
 static size_t place(struct test_rng *rng, size_t n)
 {
-	size_t edge = CHUNK * (1 + test_below(rng, 2));
+	size_t edge = CHUNK * (1 + test_below(rng, 2)), near = test_one_in(rng, 4) ? 2500 : 600;
 	size_t at = test_one_in(rng, 8) ? test_below(rng, SPAN - n)
-					: edge - NEAR + test_below(rng, 2 * NEAR);
+					: edge - near + test_below(rng, 2 * near);
 
 	if (at + n > SPAN)
 		at = SPAN - n;
@@ -117,7 +118,7 @@ static void step_load(struct test_rng *rng)
 
 static void step_set(struct test_rng *rng)
 {
-	size_t n = test_below(rng, test_one_in(rng, 16) ? CHUNK + 999 : 400);
+	size_t n = test_below(rng, test_one_in(rng, 16) ? LARGE + 999 : 400);
 	size_t at = place(rng, n);
 	uint8_t bits = test_one_in(rng, 2) ? 0xff : 0;
 
@@ -130,7 +131,7 @@ static void step_set(struct test_rng *rng)
 
 static void step_copy(struct test_rng *rng)
 {
-	size_t n = test_below(rng, test_one_in(rng, 16) ? CHUNK / 2 : 600);
+	size_t n = test_below(rng, test_one_in(rng, 16) ? LARGE / 2 : 600);
 	size_t to = place(rng, n), from = place(rng, n);
 
 	__msan_memmove(base + to, base + from, n);

@@ -423,7 +423,7 @@ static NOINLINE void passed_at(char *top, size_t below)
 	struct_passed();
 }
 
-/* Metadata lies in chunks of 1 MiB: saved registers and structs on both sides of an edge. */
+/* Metadata lies in chunks of 16 MiB: saved registers and structs on both sides of an edge. */
 static void *around_edge(void *edge)
 {
 	size_t i;
@@ -435,17 +435,18 @@ static void *around_edge(void *edge)
 
 static void passed_over_edge(void)
 {
-	size_t mib = 1 << 20;
-	char *p = mmap(NULL, 5 * mib, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	char *stack = (char *)(((uintptr_t)p + mib) & ~(mib - 1));
+	size_t mib = 1 << 20, chunk = 16 * mib;
+	char *p = mmap(NULL, 3 * chunk, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *edge = (char *)(((uintptr_t)p + 2 * chunk) & ~(chunk - 1)), *stack = edge - 2 * mib;
 	pthread_attr_t attr;
 	pthread_t t;
 	void *back;
 
-	memset(p, 1, 5 * mib);
-	kmsan_poison(p, 5 * mib);
+	memset(stack, 1, 4 * mib);
+	kmsan_poison(stack, 4 * mib);
 	if (pthread_attr_init(&attr) || pthread_attr_setstack(&attr, stack, 4 * mib) ||
-	    pthread_create(&t, &attr, around_edge, stack + 3 * mib) || pthread_join(t, &back))
+	    pthread_create(&t, &attr, around_edge, edge) || pthread_join(t, &back))
 		exit(3);
 }
 
