@@ -24,12 +24,12 @@ static int spill(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_
 }
 
 /*
- * The slot is locked and holds *old; the page's @bytes compress to @size in st->out; a whole
+ * The slot is locked and holds *old; the page's @bytes compress to @size in @out; a whole
  * page: they do not, and what is there is of no use. 0: the slot still is locked, *old is what it
  * holds now, *w what it is to hold.
  */
 int uz__detour(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t *old, uint64_t page,
-	       unsigned int codec, const void *bytes, uint32_t size, uint64_t *w)
+	       unsigned int codec, const void *bytes, const void *out, uint32_t size, uint64_t *w)
 {
 	uint64_t packed;
 	int r;
@@ -41,7 +41,7 @@ int uz__detour(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t 
 		return r;
 	*w = *old; /* stays raw if that is what it is to be, or if somebody was quicker */
 	if (size < UZ_PAGE_SIZE &&
-	    uz__object_make(d, st, page, codec, st->out, size, UZ_ALLOC_URGENT, &packed) == 0)
+	    uz__object_make(d, st, page, codec, out, size, UZ_ALLOC_URGENT, &packed) == 0)
 		*w = packed;
 	return 0;
 }

@@ -64,6 +64,8 @@ void uz__cut(struct uz_dev *d, uint64_t page, uint64_t end); /* no lock of the s
 /* page.c: one page; between enter and leave */
 int uz__page_load(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t page, void *dst);
 int uz__page_store(struct uz_dev *d, struct uz_stream *st, uint64_t page, const void *src);
+int uz__pages_store(struct uz_dev *d, struct uz_stream *st, uint64_t page, const void *src,
+		    uint64_t nr, uint64_t *done);
 int uz__page_update(struct uz_dev *d, struct uz_stream *st, uint64_t page, uint32_t off,
 		    const void *src, uint32_t len);
 void uz__replaced(struct uz_dev *d, struct uz_stream *st, uint64_t page, uint64_t old, uint64_t w);
@@ -71,12 +73,21 @@ void uz__page_clear(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint
 
 /* detour.c */
 int uz__detour(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t *old, uint64_t page,
-	       unsigned int codec, const void *bytes, uint32_t size, uint64_t *w);
+	       unsigned int codec, const void *bytes, const void *out, uint32_t size, uint64_t *w);
 
-/* object.c: what a slot names */
+/* object.c: what a slot names. An object without its bytes: the word that will name it, and where. */
+struct uz__place {
+	uint64_t word;
+	char *addr;
+};
 struct uz_pool *uz__pool_of(struct uz_dev *d, uint64_t handle);
 int uz__encode(struct uz_dev *d, struct uz_stream *st, unsigned int codec, const void *src,
-	       uint32_t *size);
+	       void *out, uint32_t *size);
+void uz__object_prepare(struct uz_dev *d, struct uz_stream *st, uint32_t size);
+int uz__object_place(struct uz_dev *d, struct uz_stream *st, uint64_t page, unsigned int codec,
+		     uint32_t size, unsigned int flags, struct uz__place *at);
+void uz__object_fill(struct uz_dev *d, uint64_t page, const struct uz__place *at,
+		     const void *bytes);
 int uz__object_make(struct uz_dev *d, struct uz_stream *st, uint64_t page, unsigned int codec,
 		    const void *bytes, uint32_t size, unsigned int flags, uint64_t *word);
 void uz__object_drop(struct uz_dev *d, uint64_t word);

@@ -149,15 +149,20 @@ int uz_dev_write(struct uz_dev *d, struct uz_stream *st, uint64_t off, const voi
 
 	if (r < 0)
 		return r;
-	while (left) {
+	while (left && r == 0) {
 		struct piece p = first_piece(off, left);
+		uint64_t nr = left >> UZ_PAGE_SHIFT, done = p.len;
 
-		r = write_piece(d, st, p, src, flags);
-		if (r < 0)
-			break;
-		off += p.len;
-		src += p.len;
-		left -= p.len;
+		if (p.len == UZ_PAGE_SIZE && !(flags & UZ_IO_SHARED)) {
+			r = uz__pages_store(d, st, p.page, src, nr, &nr);
+			done = nr << UZ_PAGE_SHIFT;
+		} else {
+			r = write_piece(d, st, p, src, flags);
+			done = r < 0 ? 0 : p.len;
+		}
+		off += done;
+		src += done;
+		left -= done;
 	}
 	return finish(&rq, r, len - left);
 }

@@ -28,14 +28,13 @@ uint32_t uz__checksum(const struct uz_dev *d, uint64_t page, const void *bytes, 
 	return (uint32_t)uz_hash64(bytes, size, (uint64_t)d->index << 32 | page);
 }
 
-/* Compresses a page into st->out. *size is UZ_PAGE_SIZE when it is to be stored raw. */
+/* Compresses a page into @out. *size is UZ_PAGE_SIZE when it is to be stored raw. */
 int uz__encode(struct uz_dev *d, struct uz_stream *st, unsigned int codec, const void *src,
-	       uint32_t *size)
+	       void *out, uint32_t *size)
 {
 	const struct uz__codec *c = &d->store->codec[codec];
 	uint32_t room = uz_load_acquire(&d->pool)->ops->max_object - CHECK_BYTES;
-	int n = c->ops->compress(c->shared, st->state[codec], src, st->out,
-				 UZ_MIN(room, RAW_ABOVE));
+	int n = c->ops->compress(c->shared, st->state[codec], src, out, UZ_MIN(room, RAW_ABOVE));
 
 	if (n < 0 && n != -UZ_ENOSPC)
 		return n;
@@ -43,8 +42,8 @@ int uz__encode(struct uz_dev *d, struct uz_stream *st, unsigned int codec, const
 	return 0;
 }
 
-static int raw_make(struct uz_dev *d, uint64_t page, unsigned int codec, const void *bytes,
-		    unsigned int flags, uint64_t *word)
+static int raw_place(struct uz_dev *d, uint64_t page, unsigned int codec, unsigned int flags,
+		     struct uz__place *at)
 {
 	struct uz_blocktab *tab = &d->store->tab;
 	struct uz_block_id id = { .nr_frames = 1, .kind = UZ_BLOCK_RAW, .disk = (uint8_t)d->index };
@@ -54,19 +53,17 @@ static int raw_make(struct uz_dev *d, uint64_t page, unsigned int codec, const v
 	if (r < 0)
 		return r;
 	uz_fetch_add(&d->nr_raw, 1);
-	memcpy(uz_block_addr(tab, block), bytes, UZ_PAGE_SIZE);
 	uz_store(&tab->desc[block].owner, (uint32_t)page); /* movers look at it at any time */
-	if (check_bytes(d->store, codec))
-		uz_store(&tab->desc[block].check, uz__checksum(d, page, bytes, UZ_PAGE_SIZE));
-	*word = uz__slot_make(UZ_SLOT_RAW, codec, UZ_PAGE_SIZE, uz_handle(block, 0));
+	at->addr = uz_block_addr(tab, block);
+	at->word = uz__slot_make(UZ_SLOT_RAW, codec, UZ_PAGE_SIZE, uz_handle(block, 0));
 	return 0;
 }
 
-static int pool_make(struct uz_dev *d, struct uz_stream *st, uint64_t page, unsigned int codec,
-		     const void *bytes, uint32_t size, unsigned int flags, uint64_t *word)
+static int pool_place(struct uz_dev *d, struct uz_stream *st, uint64_t page, unsigned int codec,
+		      uint32_t size, unsigned int flags, struct uz__place *at)
 {
 	struct uz_pool *pool = uz_load_acquire(&d->pool);
-	uint32_t check = check_bytes(d->store, codec), sum;
+	uint32_t check = check_bytes(d->store, codec);
 	struct uz_object obj;
 	int r;
 
@@ -75,30 +72,56 @@ static int pool_make(struct uz_dev *d, struct uz_stream *st, uint64_t page, unsi
 	r = uz_pool_alloc(pool, size + check, (uint32_t)page, flags, st->index, &obj);
 	if (r < 0)
 		return r;
-	memcpy(obj.addr, bytes, size);
-	if (check) {
-		sum = uz__checksum(d, page, bytes, size);
-		memcpy((char *)obj.addr + size, &sum, sizeof(sum));
-	}
-	*word = uz__slot_make(UZ_SLOT_OBJECT, codec, size, obj.handle);
+	at->addr = obj.addr;
+	at->word = uz__slot_make(UZ_SLOT_OBJECT, codec, size, obj.handle);
 	return 0;
 }
 
 /*
- * Stores @size bytes (UZ_PAGE_SIZE: the page itself, raw). -EAGAIN: the pool was changed for one
- * that cannot hold this size; encode again. -ENOSPC, -ENOMEM: nothing is left behind.
+ * A place for @size bytes (UZ_PAGE_SIZE: for the page itself, raw), to be filled or dropped.
+ * -EAGAIN: the pool was changed for one that cannot hold this size; encode again. -ENOSPC, -ENOMEM:
+ * nothing is left behind.
  */
-int uz__object_make(struct uz_dev *d, struct uz_stream *st, uint64_t page, unsigned int codec,
-		    const void *bytes, uint32_t size, unsigned int flags, uint64_t *word)
+int uz__object_place(struct uz_dev *d, struct uz_stream *st, uint64_t page, unsigned int codec,
+		     uint32_t size, unsigned int flags, struct uz__place *at)
 {
-	int r = size == UZ_PAGE_SIZE ? raw_make(d, page, codec, bytes, flags, word)
-				     : pool_make(d, st, page, codec, bytes, size, flags, word);
+	int r = size == UZ_PAGE_SIZE ? raw_place(d, page, codec, flags, at)
+				     : pool_place(d, st, page, codec, size, flags, at);
 
 	if (r == 0 && UZ_UNLIKELY(uz__disk_over(d, flags))) {
-		uz__object_drop(d, *word);
+		uz__object_drop(d, at->word);
 		r = -UZ_ENOSPC;
 	}
 	return r;
+}
+
+void uz__object_fill(struct uz_dev *d, uint64_t page, const struct uz__place *at, const void *bytes)
+{
+	uint32_t size = uz__slot_size(at->word), sum;
+
+	memcpy(at->addr, bytes, size);
+	if (!check_bytes(d->store, uz__slot_codec(at->word)))
+		return;
+	sum = uz__checksum(d, page, bytes, size);
+	if (size < UZ_PAGE_SIZE)
+		memcpy((char *)at->addr + size, &sum, sizeof(sum));
+	else
+		uz_store(&d->store->tab.desc[uz_handle_block(uz__slot_handle(at->word))].check,
+			 sum);
+}
+
+/* Place and fill at once. */
+int uz__object_make(struct uz_dev *d, struct uz_stream *st, uint64_t page, unsigned int codec,
+		    const void *bytes, uint32_t size, unsigned int flags, uint64_t *word)
+{
+	struct uz__place at;
+	int r = uz__object_place(d, st, page, codec, size, flags, &at);
+
+	if (r < 0)
+		return r;
+	uz__object_fill(d, page, &at, bytes);
+	*word = at.word;
+	return 0;
 }
 
 /* No slot names it any more. Words that name no memory are fine. */
@@ -115,6 +138,15 @@ void uz__object_drop(struct uz_dev *d, uint64_t word)
 	}
 	if (UZ_UNLIKELY(uz_load(&d->store->reclaim) != UZ__RECLAIM_MAYBE))
 		uz_store(&d->store->reclaim, UZ__RECLAIM_MAYBE);
+}
+
+/* An object of @size bytes will be made next by the stream: a hint. */
+void uz__object_prepare(struct uz_dev *d, struct uz_stream *st, uint32_t size)
+{
+	struct uz_pool *pool = uz_load_acquire(&d->pool);
+
+	if (size < UZ_PAGE_SIZE && pool->ops->prepare)
+		pool->ops->prepare(pool, size, st->index);
 }
 
 /* What is in the slot will be read soon, or dropped. The slot is not locked: a hint. */

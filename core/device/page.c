@@ -8,9 +8,15 @@
  * the swap: comparing the word again instead would not do, because an object that was
  * freed and allocated again in between can give the same word for other content.
  *
+ * The pages of a request overlap: while one is compressed, memory is fetched for the ones in front
+ * of it, which have been compressed but not stored. What a store costs besides the codec is waiting
+ * for memory, and that took a fifth to two fifths off it.
+ *
  * A page of zeros is an empty slot: it needs no memory and reads as a hole.
  */
 #include "device_i.h"
+
+#define PLACE_AHEAD (32u * UZ_CACHE_LINE) /* of an object's place; more gains nothing */
 
 /* True when the page is one repeated 32-bit word. */
 static bool same_filled(const void *src, uint32_t *fill)
@@ -150,44 +156,185 @@ static int store_fill(struct uz_dev *d, struct uz_stream *st, uint64_t page, uin
 	return give_up(d, st, r);
 }
 
-/* There was no room for the object in st->out; once more, by way of a raw frame. */
-static int store_last(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t page,
-		      unsigned int codec, const void *src, uint32_t size)
+/* A page on its way: compressed into @out, or to be stored raw; then it gets a place. */
+struct packed {
+	uint64_t page;
+	const char *src;
+	void *out;
+	uint32_t size;
+	unsigned int codec;
+	int err;
+	uint64_t *slot;
+	struct uz__place at;
+};
+
+static const void *packed_bytes(const struct packed *p)
+{
+	return p->size == UZ_PAGE_SIZE ? p->src : p->out;
+}
+
+static void pack(struct uz_dev *d, struct uz_stream *st, struct packed *p)
+{
+	p->codec = uz_load_acquire(&d->codec);
+	p->size = UZ_PAGE_SIZE;
+	uz__object_prefetch(d, uz__slot_at(d, p->page), true);
+	p->err = uz__encode(d, st, p->codec, p->src, p->out, &p->size);
+}
+
+/* There was no room for the object; once more, by way of a raw frame. */
+static int store_last(struct uz_dev *d, struct uz_stream *st, uint64_t *slot,
+		      const struct packed *p)
 {
 	uint64_t old = uz__slot_lock(d->store->plat, slot), w;
-	int r = uz__detour(d, st, slot, &old, page, codec, src, size, &w);
+	int r = uz__detour(d, st, slot, &old, p->page, p->codec, p->src, p->out, p->size, &w);
 
 	uz__slot_unlock(slot, r < 0 ? old : w);
 	if (r == 0)
-		uz__replaced(d, st, page, old, w);
+		uz__replaced(d, st, p->page, old, w);
 	return r;
+}
+
+static int try_place(struct uz_dev *d, struct uz_stream *st, struct packed *p, unsigned int flags)
+{
+	int r = p->err ? p->err : uz__slot_make_at(d, p->page, &p->slot);
+
+	if (r < 0)
+		return r;
+	return uz__object_place(d, st, p->page, p->codec, p->size,
+				uz__flags_for(flags, uz_load(p->slot), p->size), &p->at);
+}
+
+/* By all means. 0: it has a place; 1: it is stored already. */
+static int place(struct uz_dev *d, struct uz_stream *st, struct packed *p)
+{
+	struct uz__effort e = { 0 };
+	int r;
+
+	while ((r = try_place(d, st, p, e.flags)) < 0) {
+		if (r != -UZ_EAGAIN && !(uz__no_room(r) && uz__try_harder(d, &e)))
+			break;
+		p->err = uz__encode(d, st, p->codec, p->src, p->out, &p->size);
+	}
+	if (uz__no_room(r) && uz__slot_at(d, p->page)) {
+		r = store_last(d, st, uz__slot_at(d, p->page), p);
+		r = r < 0 ? r : 1;
+	}
+	return give_up(d, st, r);
+}
+
+/*
+ * Pages on their way, in front of the one that is being compressed: one waits for its place, one
+ * for its bytes, one to be published. The copy and the next locked instruction, which
+ * would wait until the copy is out of the way, are a page apart.
+ */
+#define LINE 4u
+
+struct line {
+	struct packed p[LINE];
+	struct packed *packed, *placed, *filled; /* or NULL */
+	uint64_t done;
+};
+
+static void publish_filled(struct uz_dev *d, struct uz_stream *st, struct line *l)
+{
+	if (!l->filled)
+		return;
+	publish(d, st, l->filled->slot, l->filled->page, l->filled->at.word);
+	l->filled = NULL;
+	l->done++;
+}
+
+static void fill_placed(struct uz_dev *d, struct line *l)
+{
+	struct packed *p = l->placed;
+
+	if (p)
+		uz__object_fill(d, p->page, &p->at, packed_bytes(p));
+	l->filled = p;
+	l->placed = NULL;
+}
+
+static void prefetch_place(const struct packed *p)
+{
+	for (uint32_t i = 0; i < UZ_MIN(p->size, PLACE_AHEAD); i += UZ_CACHE_LINE)
+		uz_prefetch_write(p->at.addr + i);
+}
+
+/* Everybody goes one step. Where room is short, those in front first give back what they replace. */
+static int advance(struct uz_dev *d, struct uz_stream *st, struct line *l)
+{
+	struct packed *next = l->packed;
+	int r = 0;
+
+	l->packed = NULL;
+	publish_filled(d, st, l);
+	if (next)
+		r = try_place(d, st, next, 0);
+	fill_placed(d, l);
+	if (UZ_UNLIKELY(r < 0)) {
+		publish_filled(d, st, l);
+		r = place(d, st, next);
+		l->done += r > 0;
+	}
+	if (next && r == 0) {
+		prefetch_place(next);
+		l->placed = next;
+	}
+	return UZ_MIN(r, 0);
+}
+
+/* Until all are stored, or those in front of one that cannot be. */
+static int drain(struct uz_dev *d, struct uz_stream *st, struct line *l)
+{
+	int r = 0;
+
+	while (l->packed || l->placed || l->filled) {
+		int e = advance(d, st, l);
+
+		r = r < 0 ? r : e;
+	}
+	return r;
+}
+
+/* @nr pages; *done: how many of them, from the first on, are stored. */
+int uz__pages_store(struct uz_dev *d, struct uz_stream *st, uint64_t page, const void *src,
+		    uint64_t nr, uint64_t *done)
+{
+	struct line l = { .done = 0 };
+	int r = 0, e;
+	uint32_t fill;
+
+	for (uint64_t i = 0; i < nr && r == 0; i++) {
+		struct packed *p = &l.p[i % LINE];
+
+		p->page = page + i;
+		p->src = (const char *)src + (i << UZ_PAGE_SHIFT);
+		p->out = st->out + i % LINE * UZ_PAGE_SIZE;
+		if (UZ_UNLIKELY(same_filled(p->src, &fill))) {
+			r = drain(d, st, &l);
+			if (r == 0)
+				r = store_fill(d, st, p->page, fill);
+			l.done += r == 0;
+			continue;
+		}
+		pack(d, st, p);
+		r = advance(d, st, &l);
+		if (r == 0) {
+			l.packed = p;
+			if (i + 1 < nr)
+				uz__object_prepare(d, st, p->size);
+		}
+	}
+	e = drain(d, st, &l);
+	*done = l.done;
+	return r < 0 ? r : e;
 }
 
 int uz__page_store(struct uz_dev *d, struct uz_stream *st, uint64_t page, const void *src)
 {
-	unsigned int codec = uz_load_acquire(&d->codec);
-	struct uz__effort e = { 0 };
-	uint32_t fill, size;
-	uint64_t *slot, w;
-	int r;
+	uint64_t done;
 
-	if (UZ_UNLIKELY(same_filled(src, &fill)))
-		return store_fill(d, st, page, fill);
-	uz__object_prefetch(d, uz__slot_at(d, page), true);
-	do {
-		r = uz__encode(d, st, codec, src, &size);
-		if (r == 0)
-			r = uz__slot_make_at(d, page, &slot);
-		if (r == 0)
-			r = uz__object_make(d, st, page, codec,
-					    size == UZ_PAGE_SIZE ? src : st->out, size,
-					    uz__flags_for(e.flags, uz_load(slot), size), &w);
-	} while (r == -UZ_EAGAIN || (uz__no_room(r) && uz__try_harder(d, &e)));
-	if (r == 0)
-		publish(d, st, slot, page, w);
-	else if (uz__no_room(r) && uz__slot_at(d, page))
-		r = store_last(d, st, uz__slot_at(d, page), page, codec, src, size);
-	return give_up(d, st, r);
+	return uz__pages_store(d, st, page, src, 1, &done);
 }
 
 /* The word for st->page in place of *old; the slot is locked, so nothing is reclaimed here. */
@@ -203,14 +350,14 @@ static int make_word(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uin
 		return 0;
 	}
 	do {
-		r = uz__encode(d, st, codec, st->page, &size);
+		r = uz__encode(d, st, codec, st->page, st->out, &size);
 		if (r == 0)
 			r = uz__object_make(d, st, page, codec,
 					    size == UZ_PAGE_SIZE ? st->page : st->out, size,
 					    uz__flags_for(flags, *old, size), w);
 	} while (r == -UZ_EAGAIN);
 	if (uz__no_room(r) && flags & UZ_ALLOC_URGENT)
-		r = uz__detour(d, st, slot, old, page, codec, st->page, size, w);
+		r = uz__detour(d, st, slot, old, page, codec, st->page, st->out, size, w);
 	return r;
 }
 

@@ -24,7 +24,7 @@ static int bring_back(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64
 	if (r < 0)
 		return r;
 	do {
-		r = uz__encode(d, st, codec, st->page, &size);
+		r = uz__encode(d, st, codec, st->page, st->out, &size);
 		if (r == 0)
 			r = uz__object_make(d, st, page, codec,
 					    size == UZ_PAGE_SIZE ? st->page : st->out, size, 0,

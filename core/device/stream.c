@@ -7,7 +7,7 @@
 #include "device_i.h"
 
 #define GRACE_NAP_NS 100000ull
-#define BUFFERS 3
+#define BUFFERS 4
 #define RELIEFS 64 /* batches of pages that leave for a stream */
 
 static uint64_t stream_bytes(void)
@@ -121,7 +121,7 @@ static int stream_make(struct uz_store *s, unsigned int index, struct uz_stream 
 	st->index = index;
 	st->page = (unsigned char *)mem + stream_bytes() - (size_t)BUFFERS * 2 * UZ_PAGE_SIZE;
 	st->out = st->page + (size_t)2 * UZ_PAGE_SIZE;
-	st->copy = st->out + (size_t)2 * UZ_PAGE_SIZE;
+	st->copy = st->out + (size_t)4 * UZ_PAGE_SIZE;
 	r = fill_in(s, st);
 	uz_store_release(&s->stream[index], st);
 	set_emergency(s);

@@ -218,6 +218,28 @@ void uz__slab_prefetch(struct uz_pool *p, uint64_t handle, uint32_t size, bool d
 		uz_prefetch(at + i);
 }
 
+/* The cell that alloc will take if nobody is quicker. */
+void uz__slab_prepare(struct uz_pool *p, uint32_t size, unsigned int hint)
+{
+	struct slab *s = slab_of(p);
+	struct slab_class *c = &s->class[s->map[(size + SLAB_OWNER + 3) / 4]];
+	const char *at = NULL;
+	uint32_t block;
+
+	(void)hint;
+	if (!uz_trylock(&c->lock))
+		return;
+	if (c->bins) {
+		block = c->head[31 - __builtin_clz(c->bins)];
+		at = (char *)slab_cell(
+			uz_block_addr(p->tab, block), c,
+			(uint32_t)__builtin_ctzll(~p->tab->block[block].u64[SLAB_LIVE]));
+	}
+	uz_unlock(s->plat, &c->lock);
+	for (uint32_t i = 0; at && i < UZ_MIN(size, SLAB_AHEAD); i += UZ_CACHE_LINE)
+		uz_prefetch_write(at + i);
+}
+
 const void *uz__slab_read(struct uz_pool *p, uint64_t handle, uint32_t size)
 {
 	struct uz_block_id id = uz_block_id(p->tab, uz_handle_block(handle));

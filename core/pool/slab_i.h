@@ -153,6 +153,7 @@ int uz__slab_alloc(struct uz_pool *p, uint32_t size, uint32_t owner, unsigned in
 void uz__slab_free(struct uz_pool *p, uint64_t handle, uint32_t size);
 const void *uz__slab_read(struct uz_pool *p, uint64_t handle, uint32_t size);
 void uz__slab_prefetch(struct uz_pool *p, uint64_t handle, uint32_t size, bool drop);
+void uz__slab_prepare(struct uz_pool *p, uint32_t size, unsigned int hint);
 int uz__slab_isolate(struct uz_pool *p, uint32_t block);
 int uz__slab_move(struct uz_pool *p, uint32_t block, uint32_t nr, uint32_t to);
 void uz__slab_undo(struct uz_pool *p, uint32_t block);

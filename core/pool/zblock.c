@@ -69,4 +69,5 @@ const struct uz_pool_ops uz_pool_zblock = {
 	.stats = uz__slab_stats,
 	.check = uz__slab_check,
 	.prefetch = uz__slab_prefetch,
+	.prepare = uz__slab_prepare,
 };

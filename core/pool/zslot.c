@@ -65,13 +65,6 @@ static uint32_t nr_active(const struct zslot *z)
 	return n >= 8 ? 8 : n >= 4 ? 4 : n >= 2 ? 2 : 1;
 }
 
-/* Cells and holes of most blocks are in four cache lines: one wait for memory instead of four. */
-static void prefetch_foot(const struct zslot_foot *f)
-{
-	for (uint32_t i = 0; i < 4; i++)
-		uz_prefetch((const char *)f - i * UZ_CACHE_LINE);
-}
-
 /* From objects that found no hole: others are a choice. */
 static void learn(struct zslot_shard *s, uint32_t len)
 {
@@ -89,7 +82,7 @@ static uint64_t take(struct zslot *z, struct zslot_shard *s, uint32_t block, uin
 	struct zslot_room room;
 	uint32_t off;
 
-	prefetch_foot(f);
+	zslot_prefetch_foot(f);
 	off = uz__zslot_carve(f, len, owner, &room);
 	if (block == s->open)
 		learn(s, len);
@@ -273,7 +266,7 @@ static void zslot_free(struct uz_pool *p, uint64_t handle, uint32_t size)
 	struct zslot_shard *s = zslot_shard(z, id);
 	struct zslot_room room;
 
-	prefetch_foot(f);
+	zslot_prefetch_foot(f);
 	uz_lock(z->plat, &s->lock);
 	uz__zslot_release(f, uz_handle_index(handle), &room);
 	s->nr_objects--;
@@ -303,8 +296,28 @@ static void zslot_prefetch(struct uz_pool *p, uint64_t handle, uint32_t size, bo
 		uz_prefetch(at + i);
 	if (drop) {
 		uz_prefetch(&p->tab->block[block]);
-		prefetch_foot(zslot_foot(p->tab, block));
+		zslot_prefetch_foot(zslot_foot(p->tab, block));
 	}
+}
+
+/* The tightest hole's block, as alloc will find it if nobody is quicker. */
+static void zslot_prepare(struct uz_pool *p, uint32_t size, unsigned int hint)
+{
+	struct zslot *z = zslot_of(p);
+	uint32_t active = nr_active(z), len = zslot_units(size), bin, block;
+	struct zslot_shard *s = &z->shard[hint % active];
+
+	if (active > 1 && peek_near(s, len) > len + TIGHT) {
+		struct zslot_shard *t = tightest(z, 0, active, len, peek_near);
+
+		s = t ? t : s;
+	}
+	bin = uz__zslot_peek(s, len);
+	block = bin < NR_BINS ? uz_load(&s->bin[bin]) : 0;
+	if (!block)
+		return;
+	uz_prefetch(&p->tab->block[block]);
+	zslot_prefetch_foot(zslot_foot(p->tab, block));
 }
 
 static void zslot_stats(struct uz_pool *p, struct uz_pool_stats *st)
@@ -343,4 +356,5 @@ const struct uz_pool_ops uz_pool_zslot = {
 	.stats = zslot_stats,
 	.check = uz__zslot_check,
 	.prefetch = zslot_prefetch,
+	.prepare = zslot_prepare,
 };

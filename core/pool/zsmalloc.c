@@ -80,4 +80,5 @@ const struct uz_pool_ops uz_pool_zsmalloc = {
 	.stats = uz__slab_stats,
 	.check = uz__slab_check,
 	.prefetch = uz__slab_prefetch,
+	.prepare = uz__slab_prepare,
 };

@@ -136,7 +136,7 @@ static inline void uz_block_push(struct uz_blocktab *t, uint32_t *head, uint32_t
 	t->block[block].prev = 0;
 	if (*head)
 		t->block[*head].prev = block;
-	*head = block;
+	uz_store(head, block);
 }
 
 static inline void uz_block_unlink(struct uz_blocktab *t, uint32_t *head, uint32_t block)
@@ -146,7 +146,7 @@ static inline void uz_block_unlink(struct uz_blocktab *t, uint32_t *head, uint32
 	if (b->prev)
 		t->block[b->prev].next = b->next;
 	else
-		*head = b->next;
+		uz_store(head, b->next);
 	if (b->next)
 		t->block[b->next].prev = b->prev;
 }

@@ -156,6 +156,9 @@ struct uz_pool_ops {
 	 * lock is held, so the handle may be stale: look at nothing but the block's descriptor.
 	 */
 	void (*prefetch)(struct uz_pool *p, uint64_t handle, uint32_t size, bool drop);
+
+	/* Optional. alloc will soon be called so, with any owner: prefetch what that touches. */
+	void (*prepare)(struct uz_pool *p, uint32_t size, unsigned int hint);
 };
 
 /* What a pool's shared object exports. */

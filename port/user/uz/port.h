@@ -92,6 +92,7 @@ int memcmp(const void *a, const void *b, size_t n);
 #define uz_touch(p) ((void)uz_cas_acquire(p, 0, 0))
 
 #define uz_prefetch(p) __builtin_prefetch(p)
+#define uz_prefetch_write(p) __builtin_prefetch(p, 1)
 
 static inline void uz_relax(void)
 {
