@@ -6,9 +6,9 @@
  */
 #include "arena_i.h"
 
-/* Below the 4 MiB or 1% that are promised: a commit of 2 MiB and what compaction frees come on top. */
-#define RESERVE_MIN (3ull << 20)
-#define RESERVE_PART 160
+/* With less than 2 MiB on top, which do not go back, it is below the 4 MiB or 1% that are promised. */
+#define RESERVE_MIN (2ull << 20)
+#define RESERVE_PART 200
 
 uint64_t uz__reserve_frames(const struct uz__arena *a)
 {
@@ -63,11 +63,10 @@ static bool step(struct uz__arena *a)
 	const struct uz__place evac = { .kind = EMPTY, .begin = true };
 	uint64_t target = uz__reserve_frames(a);
 	uint32_t chunk = a->pub.plat->commit_bytes / PIECE_BYTES;
-	uint64_t after = uz__spare_frames(a) + (uint64_t)chunk * PIECE_FRAMES;
 
 	if (uz__owed_pay(a, 1) || uz__lazy_force(a, lazy_end(a)))
 		return true;
-	if (uz__spare_frames(a) < target / 2 && after <= target)
+	if (uz__spare_frames(a) < target / 2)
 		return fill(a, chunk);
 	if (uz__evac_ready(a, a->nr_evac) < a->nr_evac &&
 	    uz__piece_commit(a, evac, ABLOCK_PIECES) == 0)

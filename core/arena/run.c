@@ -8,6 +8,8 @@
 
 #include "arena_i.h"
 
+#define NO_COMMIT (UZ_ALLOC_RESIDENT | UZ_ALLOC_READY)
+
 /* Free ones and those that the budget still allows, with their bookkeeping. */
 static uint64_t frames_allowed(struct uz__arena *a)
 {
@@ -92,8 +94,7 @@ static int on_side(struct uz__arena *a, struct uz__place p, uint32_t nr, unsigne
 
 	if (take_resident(a, p, nr, first))
 		return 0;
-	if (flags & UZ_ALLOC_RESIDENT ||
-	    (!p.begin && a->cold[uz__shelf_of(p.kind, p.lent)] == NO_ABLOCK))
+	if (flags & NO_COMMIT || (!p.begin && a->cold[uz__shelf_of(p.kind, p.lent)] == NO_ABLOCK))
 		return -UZ_ENOSPC;
 	a->commit_stalls++;
 	r = uz__piece_commit(a, p, a->pub.plat->commit_bytes / PIECE_BYTES);
@@ -135,7 +136,7 @@ static int on_any_side(struct uz__arena *a, struct uz__place p, uint32_t nr, uns
 		r2 = on_side(a, other, nr, flags, first);
 		r = r2 < 0 ? r : r2;
 	}
-	if (r != -UZ_ENOSPC || flags & UZ_ALLOC_RESIDENT || !may_grow(a, p) ||
+	if (r != -UZ_ENOSPC || flags & NO_COMMIT || !may_grow(a, p) ||
 	    !uz__piece_return(a, 1, RETURN_NOW))
 		return r;
 	r = trade(a, p);
@@ -148,6 +149,8 @@ static int run_alloc(struct uz__arena *a, uint32_t nr, unsigned int flags, uint3
 	uint64_t floor = frames_kept(a, flags);
 	int r;
 
+	if (flags & UZ_ALLOC_READY && uz__spare_frames(a) < uz__reserve_frames(a) / 2)
+		return -UZ_ENOSPC;
 	do {
 		if (frames_allowed(a) < nr + floor)
 			return -UZ_ENOSPC;
@@ -157,7 +160,7 @@ static int run_alloc(struct uz__arena *a, uint32_t nr, unsigned int flags, uint3
 		p.lent = lent_first(a, p.kind);
 		r = on_any_side(a, p, nr, flags, first);
 	} while (r > 0);
-	return r == -UZ_ENOSPC && !(flags & UZ_ALLOC_RESIDENT) && !may_grow(a, p) ? refuse(a) : r;
+	return r == -UZ_ENOSPC && !(flags & NO_COMMIT) && !may_grow(a, p) ? refuse(a) : r;
 }
 
 int uz_run_alloc(struct uz_arena *pub, uint32_t nr, unsigned int flags, uint32_t *first)

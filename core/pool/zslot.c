@@ -208,15 +208,35 @@ static uint32_t block_frames(const struct zslot_shard *s, uint32_t len)
 	return nr * UNITS_FRAME < len + FOOT_UNITS ? FRAMES_MAX : nr;
 }
 
+/*
+ * Blocks of 13 frames leave 5 of each arena block. So when no run is ready for one of @nr, what
+ * is left over goes to a shorter one, before the system is asked for more.
+ */
+static int create_ready(struct zslot *z, uint32_t *nr, uint32_t len, uint32_t shard,
+			unsigned int flags, uint32_t *block)
+{
+	uint32_t rest = UZ_ABLOCK_FRAMES % *nr;
+	int err;
+
+	if (rest * UNITS_FRAME < len + FOOT_UNITS)
+		return -UZ_ENOSPC;
+	flags |= UZ_ALLOC_READY;
+	err = uz__pool_block_create(&z->pool, *nr, shard, flags, block);
+	if (!err || uz__pool_block_create(&z->pool, rest, shard, flags, block))
+		return err;
+	*nr = rest;
+	return 0;
+}
+
 /* Frames that are free at the budget's end may lie far apart: a shorter block will do then. */
 static int take_new(struct zslot *z, struct zslot_shard *s, uint32_t len, uint32_t owner,
 		    unsigned int flags, uint64_t *handle)
 {
-	uint32_t nr = block_frames(s, len), block, shard;
-	int err;
+	uint32_t nr = block_frames(s, len), shard = (uint32_t)(s - z->shard), block;
+	int err = create_ready(z, &nr, len, shard, flags, &block);
 
-	shard = (uint32_t)(s - z->shard);
-	while ((err = uz__pool_block_create(&z->pool, nr, shard, flags, &block)) && halves(nr, len))
+	while (err && (err = uz__pool_block_create(&z->pool, nr, shard, flags, &block)) &&
+	       halves(nr, len))
 		nr /= 2;
 	if (err)
 		return err;

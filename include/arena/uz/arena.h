@@ -88,6 +88,7 @@ void uz_arena_span(const struct uz_arena *a, uint32_t *first, uint32_t *end);
 #define UZ_ALLOC_RESIDENT 4u /* only from frames that are free and resident: to move there */
 #define UZ_ALLOC_DISCARD \
 	16u /* what is there will exist elsewhere too: kept apart, dropped at need */
+#define UZ_ALLOC_READY 32u /* only from what is free and resident beyond half the reserve */
 
 /*
  * A run of @nr frames (1..UZ_RUN_MAX); content undefined. -ENOSPC: the budget; -ENOMEM: the
