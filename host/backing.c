@@ -153,6 +153,7 @@ int uz_host_open(const struct uz_host_config *c, struct uz_host **out)
 		.page_bytes = (uint32_t)sysconf(_SC_PAGESIZE),
 		.commit_bytes = piece,
 		.return_bytes = piece,
+		.carry_bytes = h->fd < 0 ? UZ__CARRY_BYTES : 0,
 		.methods = uz_host_return_methods,
 		.nr_methods = UZ_HOST_RETURN_NR,
 		.default_method = h->fd < 0 ? UZ_HOST_DONTNEED : UZ_HOST_PUNCH_HOLE,
@@ -170,6 +171,7 @@ void uz_host_close(struct uz_host *h)
 	uz__close_fd(&h->fd);
 	uz__close_fd(&h->given_fd);
 	free(h->made_path);
+	free(h->moved);
 	free(h);
 }
 

@@ -48,6 +48,8 @@ struct uz_host {
 	struct uz__pressure pressure; /* of the background thread */
 	uz_host_switch_fn *on_switch; /* NULL: nobody wants to know */
 	void *on_switch_arg;
+	uint8_t *moved; /* a bit for 2 MiB of the store; see carry.c; NULL: nothing ever was */
+	uint32_t nr_moved;
 	off_t data_from, data_end; /* adopt: an extent of the file without holes; end: atomic */
 };
 
@@ -66,6 +68,10 @@ static inline int uz__fallocate(int fd, int mode, off_t off, size_t len)
 			return -errno;
 	return 0;
 }
+
+/* carry.c: a slot of uz_plat_ops */
+#define UZ__CARRY_BYTES ((size_t)2 << 20)
+int uz__carry(struct uz_plat *pl, void *from, void *to);
 
 /* map_fd.c: slots of uz_plat_ops */
 int uz__map_fd(struct uz_plat *pl, void *p, size_t len, int fd, uint64_t off);

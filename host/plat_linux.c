@@ -349,6 +349,7 @@ const struct uz_plat_ops uz__plat_linux_ops = {
 	.decommit = linux_decommit,
 	.map_fd = uz__map_fd,
 	.unmap_fd = uz__unmap_fd,
+	.carry = uz__carry,
 	.give_back = linux_give_back,
 	.held = linux_held,
 	.store_held = linux_store_held,

@@ -56,14 +56,18 @@ static int charge_cold(struct uz__arena *a, const struct uz_window *w)
 	return r;
 }
 
-/* An empty arena block outside of all regions if there is one, resident before cold; lock held. */
-static uint32_t target_find(struct uz__arena *a)
+/*
+ * An empty arena block outside of all regions if there is one, the most resident, or if @cold the least;
+ * NO_ABLOCK. Lock held.
+ */
+uint32_t uz__target_find(struct uz__arena *a, bool cold)
 {
 	uint32_t best = NO_ABLOCK, rank = 0, fresh;
 
 	for (uint32_t i = a->first_ablock; i < a->first_ablock + a->nr_ablocks; i++) {
 		const struct ablock *ab = uz__ablock(a, i);
-		uint32_t is = 1 + uz_popcount(ab->resident) + (ab->in_region ? 0 : 64);
+		uint32_t pieces = uz_popcount(cold ? ~ab->resident : ab->resident);
+		uint32_t is = 1 + pieces + (ab->in_region ? 0 : 64);
 
 		if (ab->nr_used || ab->isolated || ab->busy || ab->lazy || ab->owed || is <= rank)
 			continue;
@@ -94,7 +98,7 @@ static int target_open(struct uz__arena *a, uint32_t from)
 	int r;
 
 	uz__lazy_force_all(a); /* charged already, and taken by any thread */
-	i = target_find(a);
+	i = uz__target_find(a, false);
 	if (i == NO_ABLOCK)
 		return -UZ_ENOMEM;
 	uz__ablock_isolate(a, i);

@@ -53,6 +53,7 @@ void uz__foreign_take(struct uz__arena *a, uint32_t i);
  * stretch, or no memory for it; -EBUSY: not now. @from: where a search by UZ_CONTIG_CMA begins.
  */
 int uz__window_open(struct uz_region *r, struct uz_window *w, uint32_t from);
+uint32_t uz__target_find(struct uz__arena *a, bool cold); /* grant.c */
 bool uz__nap(struct uz__arena *a, uint64_t deadline_ns); /* false: it is time */
 
 #endif

@@ -13,7 +13,7 @@
 #define BATCH 32
 #define REST_NS 100000000ull /* after one that could not be emptied */
 
-static void release_all(struct evacuation *ev)
+void uz__release_all(struct evacuation *ev)
 {
 	while (ev->nr) {
 		ev->nr--;
@@ -75,31 +75,33 @@ static bool still(struct uz_store *s, uint32_t block, struct uz_block_id id)
 	return uz_load_acquire(&s->tab.desc[block].word) == uz_desc_pack(id);
 }
 
-static bool move_pool_block(struct evacuation *ev, struct uz_dev *d, struct uz_block_id id,
-			    uint32_t block, uint32_t to)
+static struct uz_dev *disk_of(struct evacuation *ev, struct uz_block_id id)
+{
+	return id.disk < UZ_DISK_MAX ? uz_load_acquire(&ev->s->disk[id.disk]) : NULL;
+}
+
+static bool take_pool_block(struct evacuation *ev, struct uz_dev *d, uint32_t block,
+			    struct uz_block_id id)
 {
 	struct uz_pool *p = uz_load_acquire(&d->pools[id.entry]);
+	uint32_t before = ev->nr;
 	struct uz__mover mv;
-	bool moved;
 
 	if (!p || !p->ops->move || p->ops->isolate(p, block) < 0)
 		return false;
 	uz__mover_init(&mv, d);
-	moved = take_residents(ev, &mv, p, block) && ev->nr && still(ev->s, block, id) &&
-		p->ops->move(p, block, ev->nr, to) == 0;
-	release_all(ev);
+	if (take_residents(ev, &mv, p, block) && ev->nr > before && still(ev->s, block, id))
+		return true;
 	p->ops->undo(p, block);
-	return moved;
+	return false;
 }
 
-static bool move_raw(struct evacuation *ev, struct uz_dev *d, uint32_t block, struct uz_block_id id,
-		     uint32_t to)
+static bool take_raw(struct evacuation *ev, struct uz_dev *d, uint32_t block, struct uz_block_id id)
 {
 	struct uz_blocktab *tab = &d->store->tab;
 	uint64_t *slot, page = uz_load(&tab->desc[block].owner), w;
-	bool moved;
 
-	if (page >= uz_load(&d->size_bytes) >> UZ_PAGE_SHIFT)
+	if (page >= uz_load(&d->size_bytes) >> UZ_PAGE_SHIFT || ev->nr == UZ__TAKEN_MAX)
 		return false;
 	ev->busy_owner = (uint32_t)page;
 	slot = uz__slot_at(d, page);
@@ -107,11 +109,42 @@ static bool move_raw(struct evacuation *ev, struct uz_dev *d, uint32_t block, st
 	if (uz__slot_state(w) != UZ_SLOT_RAW || uz__slot_handle(w) != uz_handle(block, 0) ||
 	    (w & UZ_SLOT_LOCK) || !uz__slot_trylock(slot, w))
 		return false;
-	moved = still(d->store, block, id);
-	if (moved)
-		uz_block_switch(tab, block, to);
-	uz__slot_unlock(slot, w);
-	return moved;
+	ev->s->taken[ev->nr++] = (struct uz__taken){ slot, w };
+	return still(d->store, block, id);
+}
+
+bool uz__block_take(struct evacuation *ev, uint32_t block, struct uz_block_id id)
+{
+	struct uz_dev *d = disk_of(ev, id);
+
+	ev->busy_owner = UINT32_MAX;
+	if (!d)
+		return false;
+	return id.kind == UZ_BLOCK_RAW ? take_raw(ev, d, block, id)
+				       : take_pool_block(ev, d, block, id);
+}
+
+bool uz__block_move(struct evacuation *ev, uint32_t block, struct uz_block_id id, uint32_t nr,
+		    uint32_t to)
+{
+	struct uz_pool *p;
+
+	if (id.kind == UZ_BLOCK_RAW) {
+		uz_block_switch(&ev->s->tab, block, to);
+		return true;
+	}
+	p = disk_of(ev, id)->pools[id.entry];
+	return p->ops->move(p, block, nr, to) == 0;
+}
+
+void uz__block_free(struct evacuation *ev, uint32_t block, struct uz_block_id id)
+{
+	struct uz_pool *p;
+
+	if (id.kind == UZ_BLOCK_RAW)
+		return;
+	p = disk_of(ev, id)->pools[id.entry];
+	p->ops->undo(p, block);
 }
 
 /* Copies of what is on a backing are in nobody's way. */
@@ -133,15 +166,17 @@ static int find_target(struct evacuation *ev, struct uz_block_id id, uint32_t *t
 bool uz__evacuate_block(struct evacuation *ev, uint32_t block, struct uz_block_id id)
 {
 	struct uz_store *s = ev->s;
-	struct uz_dev *d = id.disk < UZ_DISK_MAX ? uz_load_acquire(&s->disk[id.disk]) : NULL;
+	bool taken, moved;
 	uint32_t to;
-	bool moved;
 
 	ev->busy_owner = UINT32_MAX;
-	if (!d || find_target(ev, id, &to) < 0)
+	if (!disk_of(ev, id) || find_target(ev, id, &to) < 0)
 		return false;
-	moved = id.kind == UZ_BLOCK_RAW ? move_raw(ev, d, block, id, to)
-					: move_pool_block(ev, d, id, block, to);
+	taken = uz__block_take(ev, block, id);
+	moved = taken && uz__block_move(ev, block, id, ev->nr, to);
+	uz__release_all(ev);
+	if (taken)
+		uz__block_free(ev, block, id);
 	uz_run_free(s->arena, moved ? id.start : to, id.nr_frames);
 	return moved;
 }

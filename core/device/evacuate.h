@@ -14,7 +14,25 @@ struct evacuation {
 	uint32_t busy_owner; /* of the slot that was waited for in vain */
 	uint32_t nr; /* slots taken, in s->taken */
 	bool no_place; /* to move to, for at least one run of the window */
+	bool cannot; /* arena blocks do not move as a whole here */
 };
+
+/*
+ * A block's slots: take adds them to those taken, and keeps the pool from using the block; false: one
+ * is busy, and the caller lets go of what was taken. move: where its @nr objects are from now on. free:
+ * the pool may use it again. All between enter and leave of the background stream.
+ */
+bool uz__block_take(struct evacuation *ev, uint32_t block, struct uz_block_id id);
+bool uz__block_move(struct evacuation *ev, uint32_t block, struct uz_block_id id, uint32_t nr,
+		    uint32_t to);
+void uz__block_free(struct evacuation *ev, uint32_t block, struct uz_block_id id);
+void uz__release_all(struct evacuation *ev);
+
+/*
+ * carry.c: arena block @i of the window as a whole, whose blocks @map has by their frames; false: it is as
+ * it was. ev->cannot: nor will others be.
+ */
+bool uz__carry_ablock(struct evacuation *ev, uint32_t i, const uint32_t *map);
 
 /* Between enter and leave of the background stream; false: the block is busy, or there is no place. */
 bool uz__evacuate_block(struct evacuation *ev, uint32_t block, struct uz_block_id id);

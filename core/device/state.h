@@ -55,6 +55,11 @@ struct uz__taken {
 	uint64_t *slot, word;
 };
 
+/* A block of an arena block that moves as a whole, and how many of the slots are its objects'. */
+struct uz__carried {
+	uint32_t block, nr;
+};
+
 /* One stream's: the grace counter when its request began, 0 when quiet. */
 struct uz__seen {
 	uint64_t grace;
@@ -94,6 +99,7 @@ struct uz_store {
 	uint32_t claims; /* atomic: commands that wait for it */
 	uint32_t grants; /* atomic: of these grants, which every step gives way to */
 	struct uz__taken taken[UZ__TAKEN_MAX];
+	struct uz__carried carried[UZ_ABLOCK_FRAMES];
 	uint64_t evacuate_next_ns;
 	struct uz_borrower borrower;
 	uint32_t nr_regions; /* atomic */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Emptying of a grant's window, block by block as in evacuate.c, but not given up before the deadline:
+ * Emptying of a grant's window: whole arena blocks where that is possible (carry.c), and what is left
+ * block by block as in evacuate.c, but not given up before the deadline:
  * passes over what is left wait longer for a busy slot each time, with the slots taken so far
  * held. That cannot deadlock: readers and writers hold one slot and wait for no other, and only the
  * holder of the background lock takes several.
@@ -19,6 +20,7 @@
 #define CMA_PASSES 10
 #define CMA_PAGES 32
 #define SETTLE_PASSES 6
+#define CARRY_PASSES 16
 
 struct clearing {
 	struct evacuation ev;
@@ -285,12 +287,37 @@ static uint32_t try_all(struct clearing *c, uint64_t patience_ns)
 	return left;
 }
 
+/* Arena blocks that can move as a whole; how many of the others are not empty. */
+static uint32_t carry_pass(struct clearing *c)
+{
+	struct uz_window *w = c->ev.w;
+	uint32_t left = 0;
+
+	c->ev.hold_ns = 0;
+	for (uint32_t i = w->first; i < w->first + w->nr && !c->ev.cannot; i++) {
+		if (!uz_ablock_used(w->arena, i))
+			continue;
+		if (past(c, w->deadline_ns))
+			return 0;
+		left += !uz__carry_ablock(&c->ev, i, map_at(c, i * UZ_ABLOCK_FRAMES));
+	}
+	return c->ev.cannot ? 0 : left;
+}
+
+/* Those with a busy page again, for a while: one page of 700 is soon let go of. */
+static void carry_all(struct clearing *c)
+{
+	for (int n = 0; n < CARRY_PASSES && carry_pass(c); n++)
+		rest(c);
+}
+
 static int clear(struct clearing *c)
 {
 	uint64_t patience_ns = 0, deadline_ns = c->ev.w->deadline_ns;
 	uint32_t left;
 
 	map_read(c);
+	carry_all(c);
 	for (;;) {
 		c->before = *c->why;
 		c->why->nr_culprits = 0;

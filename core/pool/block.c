@@ -92,9 +92,18 @@ void uz_block_switch(struct uz_blocktab *t, uint32_t block, uint32_t to)
 {
 	struct uz_block_id id = uz_block_id(t, block);
 
-	memcpy(uz_frame_addr(t->arena, to), uz_frame_addr(t->arena, id.start),
-	       (size_t)id.nr_frames << UZ_FRAME_SHIFT);
+	if (!t->carried)
+		memcpy(uz_frame_addr(t->arena, to), uz_frame_addr(t->arena, id.start),
+		       (size_t)id.nr_frames << UZ_FRAME_SHIFT);
 	id.start = to;
+	uz_store_release(&t->desc[block].word, uz_desc_pack(id));
+}
+
+void uz_block_stay(struct uz_blocktab *t, uint32_t block, uint32_t start)
+{
+	struct uz_block_id id = uz_block_id(t, block);
+
+	id.start = start;
 	uz_store_release(&t->desc[block].word, uz_desc_pack(id));
 }
 

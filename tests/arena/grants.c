@@ -133,9 +133,9 @@ static void op_fail_moves(struct model *m)
 
 static void op_fail_plat(struct model *m)
 {
-	static const enum fault_call calls[] = { FAULT_COMMIT, FAULT_DECOMMIT };
+	static const enum fault_call calls[] = { FAULT_COMMIT, FAULT_DECOMMIT, FAULT_CARRY };
 
-	fault_plat_fail(&m->fault, calls[test_below(m->rng, 2)], 1 + test_below(m->rng, 4),
+	fault_plat_fail(&m->fault, calls[test_below(m->rng, 3)], 1 + test_below(m->rng, 4),
 			1 + test_below(m->rng, 3), -ENOMEM);
 	m->faults = true;
 	op_alloc(m);
@@ -168,7 +168,9 @@ static void walk(struct model *m)
 	test_count("moves", m->moves);
 	test_count("failed_moves", m->refused);
 	test_count("failed_grants", m->failed);
-	CHECK(m->moves > 0 && m->refused > 0 && m->failed > 0);
+	test_count("arena_blocks_moved_as_a_whole", m->carried);
+	test_count("steps_with_owed_memory", m->owed);
+	CHECK(m->moves > 0 && m->refused > 0 && m->failed > 0 && m->carried > 0 && m->owed > 0);
 }
 
 int main(void)
@@ -177,6 +179,7 @@ int main(void)
 	struct test_rng rng = test_start();
 
 	model_open(&m, &rng);
+	m.carries = true;
 	walk(&m);
 	model_close(&m);
 	return 0;

@@ -154,6 +154,43 @@ static void test_reserve(struct uz_host *h)
 	pl->ops->release(pl, store, STORE_BYTES);
 }
 
+/*
+ * Content, what is resident and what is not go along; what was there before and what is left behind read as
+ * zeros when they are committed again.
+ */
+static void test_carry(void)
+{
+	struct uz_host *h = open_backing(UZ_HOST_PRIVATE);
+	struct uz_plat *pl = uz_host_plat(h);
+	size_t len = pl->carry_bytes, page = pl->page_bytes;
+	void *base;
+	char *p;
+
+	CHECK_EQ(len, 2 << 20);
+	CHECK_EQ(pl->ops->reserve(pl, UZ_BACKING_STORE, 4 * len, len, &base), 0);
+	p = base;
+	for (int i = 0; i < 2; i++)
+		CHECK_EQ(pl->ops->commit(pl, p + i * len, i ? len : len / 2), 0);
+	memset(p, 'a', len / 2);
+	memset(p + len, 'b', len);
+	for (int i = 0; i < 100; i++) {
+		CHECK_EQ(pl->ops->carry(pl, p, p + len), 0);
+		CHECK(is_filled(p + len, len / 2, 'a'));
+		CHECK(pl->ops->held(pl, p, len) == 0);
+		CHECK_EQ(pl->ops->held(pl, p + len, len), (int64_t)(len / 2));
+		CHECK_EQ(pl->ops->commit(pl, p, len), 0);
+		CHECK(is_filled(p, len, 0));
+		CHECK_EQ(pl->ops->carry(pl, p + len, p), 0);
+		CHECK(is_filled(p, len / 2, 'a'));
+	}
+	CHECK_EQ(pl->ops->commit(pl, p + len, page), 0);
+	CHECK(is_filled(p + len, page, 0));
+	CHECK_EQ(pl->ops->commit(pl, p, len), 0);
+	CHECK(is_filled(p, len / 2, 'a') && is_filled(p + len / 2, len / 2, 0));
+	pl->ops->release(pl, base, 4 * len);
+	uz_host_close(h);
+}
+
 static void test_backing(struct test_rng *rng, enum uz_host_backing b)
 {
 	struct uz_host *h = open_backing(b);
@@ -212,6 +249,7 @@ int main(void)
 
 	for (int b = UZ_HOST_PRIVATE; b <= UZ_HOST_FILE; b++)
 		test_backing(&rng, (enum uz_host_backing)b);
+	test_carry();
 	test_wait();
 	return 0;
 }

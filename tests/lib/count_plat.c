@@ -97,6 +97,24 @@ static int count_give_back(struct uz_plat *pl, unsigned int method, const struct
 	return r;
 }
 
+/* What is committed moves with it. */
+static int count_carry(struct uz_plat *pl, void *from, void *to)
+{
+	struct count_plat *cp = to_count(pl);
+	size_t page = pl->page_bytes, len = pl->carry_bytes;
+	struct count_range *r = range_of(cp, from, len);
+	size_t f = (size_t)((char *)from - r->base) / page;
+	size_t t = (size_t)((char *)to - r->base) / page;
+	int rc = cp->below->ops->carry(cp->below, from, to);
+
+	if (rc < 0)
+		return rc;
+	set_range(cp, to, len, false);
+	memcpy(r->committed + t, r->committed + f, len / page);
+	memset(r->committed + f, 0, len / page);
+	return 0;
+}
+
 static int64_t count_held(struct uz_plat *pl, const void *p, size_t len)
 {
 	struct uz_plat *below = to_count(pl)->below;
@@ -153,6 +171,7 @@ static const struct uz_plat_ops count_ops = {
 	.commit = count_commit,
 	.adopt = count_commit,
 	.decommit = count_decommit,
+	.carry = count_carry,
 	.give_back = count_give_back,
 	.held = count_held,
 	.store_bytes = count_store_bytes,

@@ -61,6 +61,14 @@ static int fault_give_back(struct uz_plat *pl, unsigned int method, const struct
 	return rc ? rc : below->ops->give_back(below, method, v, nr);
 }
 
+static int fault_carry(struct uz_plat *pl, void *from, void *to)
+{
+	struct uz_plat *below = to_fault(pl)->below;
+	int rc = verdict(to_fault(pl), FAULT_CARRY);
+
+	return rc ? rc : below->ops->carry(below, from, to);
+}
+
 static int64_t fault_held(struct uz_plat *pl, const void *p, size_t len)
 {
 	struct uz_plat *below = to_fault(pl)->below;
@@ -131,6 +139,7 @@ static const struct uz_plat_ops fault_ops = {
 	.commit = fault_commit,
 	.adopt = fault_commit,
 	.decommit = fault_decommit,
+	.carry = fault_carry,
 	.give_back = fault_give_back,
 	.held = fault_held,
 	.store_bytes = fault_store_bytes,

@@ -17,7 +17,7 @@
 
 #include <uz/plat.h>
 
-enum fault_call { FAULT_RESERVE, FAULT_COMMIT, FAULT_DECOMMIT, FAULT_NR };
+enum fault_call { FAULT_RESERVE, FAULT_COMMIT, FAULT_DECOMMIT, FAULT_CARRY, FAULT_NR };
 
 #define FAULT_ALWAYS UINT64_MAX
 

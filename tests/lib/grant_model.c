@@ -159,6 +159,49 @@ static bool join(struct model *m, struct uz_window *w)
 	return !uz_window_half(m->a, &from, &to);
 }
 
+/* Whether all that is in arena block @i may move. */
+static bool may_carry(const struct model *m, uint32_t i)
+{
+	for (uint32_t k = 0; k < m->nr_runs; k++)
+		if (uz_ablock_of(m->run[k].first) == i &&
+		    (m->run[k].held || m->run[k].class != MODEL_MOVE))
+			return false;
+	return true;
+}
+
+/* As a whole, half of the time; a sixth of these is thought better of. */
+static bool carry(struct model *m, struct uz_window *w, uint32_t i)
+{
+	uint32_t to;
+	int rc;
+
+	if (!m->carries || w->policy == UZ_CONTIG_CMA || test_one_in(m->rng, 2) || !may_carry(m, i))
+		return false;
+	rc = uz_window_carry_begin(w, i, &to);
+	if (rc < 0) {
+		CHECK(rc == -ENOMEM);
+		return false;
+	}
+	if (test_one_in(m->rng, 6)) {
+		uz_window_carry_undo(w, i, to);
+		return false;
+	}
+	rc = uz_window_carry_end(w, i, to);
+	CHECK(rc == 0 || rc == -ENOTSUP || m->faults);
+	for (uint32_t k = 0; k < m->nr_runs && rc == 0; k++) {
+		struct model_run *r = &m->run[k];
+
+		if (uz_ablock_of(r->first) != i)
+			continue;
+		own(m, r, false);
+		r->first += (to - i) * UZ_ABLOCK_FRAMES;
+		own(m, r, true);
+		w->moved += r->nr;
+	}
+	m->carried += rc == 0;
+	return rc == 0;
+}
+
 static int clear(struct uz_borrower *b, struct uz_window *w, struct uz_contig_failure *why)
 {
 	struct model *m = model_of(b);
@@ -167,6 +210,8 @@ static int clear(struct uz_borrower *b, struct uz_window *w, struct uz_contig_fa
 	if (w->policy != UZ_CONTIG_CMA && !join(m, w))
 		return -EBUSY;
 	for (uint32_t i = w->first; i < w->first + w->nr && rc == 0; i++) {
+		if (carry(m, w, i))
+			continue;
 		for (int n = 0; n < 3; n++) {
 			why->nr_culprits = 0;
 			rc = pass(m, w, i, why);

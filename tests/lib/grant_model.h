@@ -46,9 +46,10 @@ struct model {
 	uint32_t nr_runs, first_frame, end_frame;
 	uint8_t *owned; /* a byte a frame: 1 + class */
 	struct model_region region[MODEL_REGIONS];
-	uint64_t granted_bytes, moves, owed;
+	uint64_t granted_bytes, moves, carried, owed;
 	uint64_t fail_from, fail_to; /* moves with these numbers fail */
 	bool faults; /* of the platform are on */
+	bool carries; /* arena blocks move as a whole too */
 	uint32_t refused, failed; /* moves by fault, grants */
 };
 

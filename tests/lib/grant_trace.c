@@ -195,6 +195,7 @@ static void finish(struct trace *t)
 	stop_workers(t);
 	uz_region_stats(t->l.region, &rs);
 	out->moved = rs.pgmigrate_success;
+	out->carries = uz_load(&t->l.rig.fault.total[FAULT_CARRY]);
 	CHECK_EQ(uz_store_check(t->l.rig.store), 0);
 	out->verified += grant_load_check_all(&t->l.cold, t->l.rig.st);
 	for (uint32_t i = 0; i < t->l.nr_disks; i++)

@@ -26,6 +26,7 @@ struct grant_trace {
 	uint64_t grants, enomem, ebusy; /* the latter two: failed tries */
 	uint64_t given_up; /* without the memory in the end */
 	uint64_t lent_move, lent_discard, count; /* pages, sums over what was before each grant */
+	uint64_t carries; /* arena blocks that the platform was asked to move as a whole */
 	uint64_t moved, pins, ios, refused; /* pages, pages held, requests, writes refused */
 	uint64_t verified; /* pages compared between grants and at the end */
 };

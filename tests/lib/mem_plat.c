@@ -145,6 +145,26 @@ static int mem_give_back(struct uz_plat *pl, unsigned int method, const struct u
 	return r;
 }
 
+/* By way of a copy, page by page; one in eight times not. */
+static int mem_carry(struct uz_plat *pl, void *from, void *to)
+{
+	struct mem_plat *m = mem_of(pl);
+	uint64_t first = (uint64_t)((char *)from - (char *)m->store) / PAGE, len = pl->carry_bytes;
+
+	CHECK((uintptr_t)from % len == 0 && (uintptr_t)to % len == 0);
+	if (uz_fetch_add(&m->nr_carries, 1) % 8 == 7)
+		return -EOPNOTSUPP;
+	mem_decommit(pl, to, len);
+	for (uint64_t at = 0; at < len; at += PAGE) {
+		if (!m->committed[first + at / PAGE])
+			continue;
+		CHECK(mprotect((char *)to + at, PAGE, PROT_READ | PROT_WRITE) == 0);
+		memcpy((char *)to + at, (char *)from + at, PAGE);
+		mark(m, (char *)to + at, PAGE, true);
+	}
+	return mem_decommit(pl, from, len);
+}
+
 static int64_t mem_held(struct uz_plat *pl, const void *p, size_t len)
 {
 	struct mem_plat *m = mem_of(pl);
@@ -200,6 +220,7 @@ static const struct uz_plat_ops mem_ops = {
 	.commit = mem_commit,
 	.adopt = mem_commit,
 	.decommit = mem_decommit,
+	.carry = mem_carry,
 	.give_back = mem_give_back,
 	.held = mem_held,
 	.store_bytes = mem_store_bytes,
@@ -216,7 +237,8 @@ void mem_plat_open(struct mem_plat *m)
 		.pl = { .ops = &mem_ops,
 			.page_bytes = PAGE,
 			.commit_bytes = 64 << 10,
-			.return_bytes = 64 << 10 },
+			.return_bytes = 64 << 10,
+			.carry_bytes = 2 << 20 },
 		.fd = memfd_create("mem_plat", MFD_CLOEXEC),
 	};
 	CHECK(m->fd >= 0);

@@ -19,6 +19,7 @@ struct mem_plat {
 	uint64_t fail_commit; /* the commit with this number (1..) and all after it fail; 0: none */
 	uint64_t skip_ns; /* by which its clock is ahead */
 	bool pressed; /* the system is short of memory */
+	uint64_t nr_carries; /* of arena blocks, tried */
 	uint64_t nr_lazy; /* times that memory was given back lazily */
 };
 

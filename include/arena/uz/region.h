@@ -161,6 +161,15 @@ void uz_contig_missed(struct uz_region *r, uint64_t bytes, uint64_t ns);
  * all is in one of the two, no other arena block may be begun.
  */
 int uz_window_target(struct uz_window *w, uint32_t from, uint32_t nr, uint32_t *to);
+/*
+ * For the borrower: arena block @from of the window moves as it is to *to, to the same offsets, without being
+ * copied: -ENOTSUP when the platform, or this memory, is not like that, -ENOMEM. The borrower sees to it
+ * that nobody uses its runs, says where they will be, then calls end, or undo. If end fails, all
+ * is as before begin. Not with data in two arena blocks.
+ */
+int uz_window_carry_begin(struct uz_window *w, uint32_t from, uint32_t *to);
+int uz_window_carry_end(struct uz_window *w, uint32_t from, uint32_t to);
+void uz_window_carry_undo(struct uz_window *w, uint32_t from, uint32_t to);
 /* Whether data is in two arena blocks, @from the window's, and which; also one that a grant left. */
 bool uz_window_half(struct uz_arena *a, uint32_t *from, uint32_t *to);
 /* The arena block is worked through; if it is empty it goes back to the system. */

@@ -59,6 +59,13 @@ struct uz_plat_ops {
 	/* The memory goes back to the system; the content is gone. */
 	int (*decommit)(struct uz_plat *pl, void *p, size_t len);
 	/*
+	 * The memory of the STORE's aligned carry_bytes at @from, with its content, becomes that at @to, of which
+	 * what was committed goes back to the system; @from is as after decommit then. Nobody touches
+	 * either. An error leaves both as they were: -EOPNOTSUPP when it is not possible with this
+	 * memory now.
+	 */
+	int (*carry)(struct uz_plat *pl, void *from, void *to);
+	/*
 	 * As decommit of @nr ranges, at most UZ_RANGE_MAX, of the STORE by methods[@method]; they lie in
 	 * aligned 2 MiB that nobody commits meanwhile. After a lazy one the memory is still charged
 	 * to us until decommit; before it is touched again, commit. An error means that the
@@ -104,6 +111,8 @@ struct uz_plat_ops {
  *   commit_bytes  the piece in which STORE memory is committed best: a huge page where the system
  *                 backs the store with them, 64 KiB otherwise
  *   return_bytes  the smallest piece worth giving back: 2 MiB where memory comes in huge pages
+ *   carry_bytes   the aligned piece that carry can move, 0: it cannot. Not where somebody could adopt the
+ *                 store, which must name at no instant what is not there yet
  *   methods       ways of giving back that give_back may be tried with; default_method is the
  *                 number of the one that decommit uses on the store
  */
@@ -112,6 +121,7 @@ struct uz_plat {
 	uint32_t page_bytes;
 	uint32_t commit_bytes;
 	uint32_t return_bytes;
+	uint32_t carry_bytes;
 	const struct uz_return_method *methods;
 	uint32_t nr_methods; /* 0: only decommit */
 	uint32_t default_method;

@@ -87,6 +87,7 @@ struct uz_blocktab {
 	uint32_t nr_max;
 	uint32_t nr; /* descriptors ever used: 1..nr-1 may be in use */
 	uint32_t free_head; /* free descriptors, linked through block[].next */
+	bool carried; /* memory moves by itself, and with it what uz_block_switch would copy */
 	bool closing; /* the store is being closed: uz_block_destroy leaves its content alone */
 	struct uz_lock lock; /* below class locks, above the arena's */
 	struct uz_area desc_area, block_area;
@@ -104,9 +105,12 @@ int uz_block_create(struct uz_blocktab *t, struct uz_block_id id, unsigned int f
 
 /*
  * Copies the block's run to @to, as many frames, and switches the descriptor with one store.
- * Nobody reads or writes the block meanwhile; the caller frees the old run.
+ * Nobody reads or writes the block meanwhile; the caller frees the old run. Or, if its memory is
+ * @carried, only switches: it is there when the block is in use again. One such caller at a time.
  */
 void uz_block_switch(struct uz_blocktab *t, uint32_t block, uint32_t to);
+/* Switches back: the memory stayed where it was. */
+void uz_block_stay(struct uz_blocktab *t, uint32_t block, uint32_t start);
 
 /* Frees descriptor and run. No slot names it any more. */
 void uz_block_destroy(struct uz_blocktab *t, uint32_t block);

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Private memory at other addresses: its page tables move, not its bytes. By way of a mapping of its own,
+ * for which the kernel finds the place: what can fail, fails there, with the store as it was. Then
+ * only the number of mappings or the kernel's own memory can be short, and the content comes back
+ * by being copied.
+ *
+ * What has moved is a mapping that the kernel can join with no neighbour any more, so there is a bound
+ * on them: the process needs some of its 65,530 for itself. What it leaves is mapped afresh, and joins.
+ */
+#include "host_i.h"
+
+#define MOVED_MAX 16384u
+#define PAGES_MAX 512u
+
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
+
+/* Whether the 2 MiB at @p have moved there. */
+static void note(struct uz_host *h, const char *p, bool now)
+{
+	size_t i = (size_t)(p - h->store) / UZ__CARRY_BYTES;
+	uint8_t bit = (uint8_t)(1u << (i % 8));
+	bool was = h->moved[i / 8] & bit;
+
+	h->moved[i / 8] = (uint8_t)(now ? h->moved[i / 8] | bit : h->moved[i / 8] & ~bit);
+	h->nr_moved += now;
+	h->nr_moved -= was;
+}
+
+static int map_fresh(struct uz_host *h, char *p, size_t len, int how)
+{
+	void *at = mmap(p, len, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | how, -1, 0);
+
+	if (at != p)
+		return -ENOMEM;
+	if (h->huge)
+		madvise(p, len, MADV_NOHUGEPAGE);
+	return 0;
+}
+
+/* The pages that @at has, to @p, which is mapped. */
+static void copy_back(struct uz_host *h, char *p, char *at, size_t len)
+{
+	size_t page = h->plat.page_bytes;
+	unsigned char there[PAGES_MAX];
+
+	if (len / page > PAGES_MAX || mincore(at, len, there) < 0)
+		memset(there, 1, sizeof(there));
+	for (size_t i = 0; i < len / page; i++)
+		if (there[i] & 1)
+			memcpy(p + i * page, at + i * page, page);
+	munmap(at, len);
+}
+
+int uz__carry(struct uz_plat *pl, void *from, void *to)
+{
+	const size_t len = UZ__CARRY_BYTES;
+	struct uz_host *h = uz__host(pl);
+	char *at;
+
+	if (h->nr_moved >= MOVED_MAX)
+		return -EOPNOTSUPP;
+	if (!h->moved)
+		h->moved = calloc(h->store_len / UZ__CARRY_BYTES / 8 + 1, 1);
+	if (!h->moved)
+		return -EOPNOTSUPP;
+	at = mremap(from, len, len, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
+	if (at == MAP_FAILED)
+		return -EOPNOTSUPP;
+	if (mremap(at, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, to) != to) {
+		copy_back(h, from, at, len);
+		map_fresh(h, to, len, MAP_FIXED_NOREPLACE);
+		return -ENOMEM;
+	}
+	note(h, to, true);
+	if (map_fresh(h, from, len, MAP_FIXED) == 0)
+		note(h, from, false);
+	return 0;
+}
