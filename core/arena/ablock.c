@@ -6,6 +6,7 @@
  * first bin that is not empty gives the tightest fit.
  */
 #include "arena_i.h"
+#include "promise_i.h"
 
 #define WORDS (UZ_ABLOCK_FRAMES / 64)
 

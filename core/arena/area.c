@@ -4,6 +4,7 @@
  * to the budget before it is committed, so that the sum never passes the limit.
  */
 #include "arena_i.h"
+#include "promise_i.h"
 
 /*
  * One step, so that the sum is at no instant above the limit. What is kept aside for urgent runs

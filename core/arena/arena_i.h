@@ -174,19 +174,6 @@ void uz__ablock_unfile(struct uz__arena *a, uint32_t i);
 void uz__ablock_isolate(struct uz__arena *a, uint32_t i); /* takes it out of all lists */
 void uz__ablock_rejoin(struct uz__arena *a, uint32_t i); /* and puts it back */
 
-/* region.c: arena blocks outside of regions that are free and resident, up to @enough. Lock held. */
-uint32_t uz__evac_ready(const struct uz__arena *a, uint32_t enough);
-
-/* region.c: moves the arena block into a region or out of it. Lock held. */
-void uz__ablock_lend(struct uz__arena *a, uint32_t i, bool lent);
-
-/* region.c: whether that many more bytes can be promised, and frames. Lock held. */
-bool uz__promise_ok(const struct uz__arena *a, uint64_t bytes);
-uint64_t uz__promised(const struct uz__arena *a);
-uint64_t uz__promise_frames(const struct uz__arena *a);
-
-int uz__check_regions(const struct uz__arena *a);
-
 /* background.c: the size of the populated reserve, and with what is kept because it is used again
  * and again. Lock held. */
 uint64_t uz__reserve_frames(const struct uz__arena *a);

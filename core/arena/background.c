@@ -5,6 +5,7 @@
  * says was needed again and again in the last seconds.
  */
 #include "arena_i.h"
+#include "promise_i.h"
 
 /* With less than 2 MiB on top, which do not go back, it is below the 4 MiB or 1% that are promised. */
 #define RESERVE_MIN (2ull << 20)

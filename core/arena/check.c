@@ -3,6 +3,7 @@
  * Recounts an arena: the equations of arena_i.h, block by block.
  */
 #include "arena_i.h"
+#include "promise_i.h"
 
 struct count {
 	uint64_t used, free, pieces, clean, bearing, lent, foreign, lent_frames, lazy, owed;

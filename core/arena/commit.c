@@ -5,6 +5,7 @@
  * costs 2 us a page on a memfd and 0.2 us with huge pages, too long for a lock.
  */
 #include "arena_i.h"
+#include "promise_i.h"
 
 struct transit {
 	uint32_t ablock, mask; /* pieces */

@@ -15,6 +15,7 @@
  *
  * A failure takes the isolation back; what was moved stays where it is now.
  */
+#include "promise_i.h"
 #include "region_i.h"
 
 static struct uz__arena *arena_of(const struct uz_window *w)

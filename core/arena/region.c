@@ -5,6 +5,7 @@
  */
 #include <uz/name.h>
 
+#include "promise_i.h"
 #include "region_i.h"
 
 #define UNMAP_NS 1000000000ull

@@ -3,6 +3,7 @@
  * What a region says of itself. Counters are kept by grants; what is lent, and what there is to move
  * to, is counted when somebody asks.
  */
+#include "promise_i.h"
 #include "region_i.h"
 
 /* The least value that @rank of the grants do not exceed. */

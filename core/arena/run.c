@@ -7,6 +7,7 @@
 #include <uz/san.h>
 
 #include "arena_i.h"
+#include "promise_i.h"
 
 #define NO_COMMIT (UZ_ALLOC_RESIDENT | UZ_ALLOC_READY)
 

@@ -7,6 +7,7 @@
  * after where the last try began plus one, as cma_alloc() of mm/cma.c (Linux 6.1) searches its bitmap
  * again after -EBUSY.
  */
+#include "promise_i.h"
 #include "region_i.h"
 
 #define NAP_NS 50000ull
