@@ -133,7 +133,7 @@ static int fill_in(struct uz_dev *d, const struct uz__disk_record *rec)
 	int r = 0;
 
 	memcpy(d->name, rec->name, sizeof(d->name) - 1);
-	d->size_bytes = d->record_bytes = rec->size_bytes;
+	d->size_bytes = d->record_bytes = d->held_bytes = rec->size_bytes;
 	d->mem_limit_bytes = rec->mem_limit_bytes;
 	d->root_off = rec->root_off;
 	d->root_bytes = rec->root_bytes;

@@ -101,7 +101,7 @@ static bool take_raw(struct evacuation *ev, struct uz_dev *d, uint32_t block, st
 	struct uz_blocktab *tab = &d->store->tab;
 	uint64_t *slot, page = uz_load(&tab->desc[block].owner), w;
 
-	if (page >= uz_load(&d->size_bytes) >> UZ_PAGE_SHIFT || ev->nr == UZ__TAKEN_MAX)
+	if (page >= uz_load_acquire(&d->held_bytes) >> UZ_PAGE_SHIFT || ev->nr == UZ__TAKEN_MAX)
 		return false;
 	ev->busy_owner = (uint32_t)page;
 	slot = uz__slot_at(d, page);

@@ -39,7 +39,7 @@ static bool mover_lock(struct uz_mover *m, uint32_t owner, uint64_t handle, uint
 	struct uz__mover *mv = self(m);
 	struct uz_dev *d = mv->dev;
 
-	if (owner >= uz_load(&d->size_bytes) >> UZ_PAGE_SHIFT)
+	if (owner >= uz_load_acquire(&d->held_bytes) >> UZ_PAGE_SHIFT)
 		return false;
 	if (mover_stops(m))
 		return false;

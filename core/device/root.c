@@ -84,6 +84,13 @@ static void save_size(struct uz_dev *d, uint64_t size_bytes)
 	uz__disk_save(d);
 }
 
+/* The new part is there from now on. */
+static void set_grown(struct uz_dev *d, uint64_t size_bytes)
+{
+	uz_store_release(&d->held_bytes, size_bytes);
+	uz_store_release(&d->size_bytes, size_bytes);
+}
+
 static void switch_root(struct uz_dev *d, uint64_t off, uint64_t bytes, uint64_t size_bytes)
 {
 	struct uz_plat *pl = d->store->plat;
@@ -96,7 +103,7 @@ static void switch_root(struct uz_dev *d, uint64_t off, uint64_t bytes, uint64_t
 	d->nr_root = bytes / sizeof(uint32_t);
 	uz_store_release(&d->root, neu);
 	save_size(d, size_bytes);
-	uz_store_release(&d->size_bytes, size_bytes);
+	set_grown(d, size_bytes);
 	uz_unlock(pl, &d->root_lock);
 }
 
@@ -142,7 +149,8 @@ void uz__cut(struct uz_dev *d, uint64_t page, uint64_t end)
 
 /*
  * Shrinking: the record is saved first, so that a crash leaves a smaller disk whose attach drops
- * the rest; requests that were inside are waited for, then pages beyond the end are freed.
+ * the rest; requests that were inside are waited for, then pages beyond the end are freed. Until then
+ * they are in a grant's way and can be moved as others.
  */
 static void shrink(struct uz_dev *d, uint64_t size_bytes)
 {
@@ -152,6 +160,7 @@ static void shrink(struct uz_dev *d, uint64_t size_bytes)
 	save_size(d, size_bytes);
 	uz__grace_wait(d->store);
 	uz__cut(d, size_bytes >> UZ_PAGE_SHIFT, end);
+	uz_store_release(&d->held_bytes, size_bytes);
 }
 
 /* Growing: the record is saved first, so that nothing is ever written where it has no page. */
@@ -164,6 +173,6 @@ int uz__root_set(struct uz_dev *d, uint64_t size_bytes)
 	if (root_need(d->store, size_bytes) > d->root_bytes)
 		return root_move(d, size_bytes);
 	save_size(d, size_bytes);
-	uz_store_release(&d->size_bytes, size_bytes);
+	set_grown(d, size_bytes);
 	return 0;
 }

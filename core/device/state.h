@@ -144,6 +144,8 @@ struct uz_dev {
 	char name[UZ_DISK_NAME_MAX];
 	uint64_t size_bytes;
 	uint64_t record_bytes; /* atomic; the size that the record has */
+	uint64_t
+		held_bytes; /* atomic; pages may be there up to here: more than the size during a cut */
 	uint64_t mem_limit_bytes, mem_used_max;
 	struct uz_lock control; /* control operations */
 	struct uz_lock root_lock; /* changes of root entries and of the root itself */
