@@ -52,6 +52,7 @@ int uz_backing_free(struct uz_backing_dev *b, void *page)
 	return header_write(b, page, NULL, FREE);
 }
 
+/* The save lock or the control lock is held: both are, when it changes. */
 static const struct uz__backing_record *record(const struct uz_dev *d)
 {
 	const struct uz__backing_record *rec = &d->store->meta->backing[d->index];
@@ -74,14 +75,17 @@ static uint64_t pages_on(struct uz_dev *d)
 
 void uz_dev_backing(struct uz_dev *d, struct uz_backing_info *out)
 {
-	const struct uz__backing_record *rec = record(d);
+	const struct uz__backing_record *rec;
 
 	*out = (struct uz_backing_info){ .attached = uz_load_acquire(&d->backing) != NULL,
 					 .pages = pages_on(d) };
-	if (!rec)
-		return;
-	out->id = rec->id;
-	memcpy(out->hint, rec->hint, sizeof(out->hint) - 1);
+	uz_lock(d->store->plat, &d->save_lock);
+	rec = record(d);
+	if (rec) {
+		out->id = rec->id;
+		memcpy(out->hint, rec->hint, sizeof(out->hint) - 1);
+	}
+	uz_unlock(d->store->plat, &d->save_lock);
 }
 
 /* 1: blank, 0: not. */
@@ -142,10 +146,12 @@ static void record_publish(struct uz_dev *d, uint64_t id, const char *hint)
 	for (n = 0; hint[n]; n++)
 		rec.hint[n] = hint[n];
 	uz__record_seal(&rec, sizeof(rec));
+	uz_lock(d->store->plat, &d->save_lock);
 	uz_store_release(&at->valid, 0);
 	rec.valid = 0;
 	*at = rec;
 	uz_store_release(&at->valid, META_VALID);
+	uz_unlock(d->store->plat, &d->save_lock);
 }
 
 /* The engine's lock is held. A record that names pages is not touched: it is published once. */
@@ -219,5 +225,7 @@ void uz__backing_leave(struct uz_dev *d)
 	}
 	d->wb_idle_s = 0;
 	uz_unlock(s->plat, &s->wb.lock);
+	uz_lock(s->plat, &d->save_lock);
 	uz_store_release(&s->meta->backing[d->index].valid, 0);
+	uz_unlock(s->plat, &d->save_lock);
 }
