@@ -6,6 +6,7 @@
  *
  * uz-test: timeout 240
  */
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -82,6 +83,26 @@ static void *background(void *arg)
 	return NULL;
 }
 
+/* For a stream that one can do without no page leaves; for another one does. */
+static void streams(struct dev_rig *rig)
+{
+	struct uz_stream *st[UZ_STREAM_MAX];
+	uint64_t before = dev_rig_stats(rig).bd_writes;
+	unsigned int nr = 0;
+	int r;
+
+	while ((r = uz_stream_open_spare(rig->store, &st[nr])) == 0)
+		nr++;
+	CHECK_EQ(r, -ENOSPC);
+	CHECK_EQ(dev_rig_stats(rig).bd_writes, before);
+	r = uz_stream_open(rig->store, &st[nr]);
+	CHECK(r == 0 || r == -ENOSPC); /* the others have much of the budget */
+	nr += r == 0;
+	CHECK(dev_rig_stats(rig).bd_writes > before);
+	while (nr)
+		uz_stream_close(st[--nr]);
+}
+
 static void run(const struct uz_pool_ops *pool, bool mem_limit)
 {
 	struct dev_rig_config c = { .size_bytes = (uint64_t)PAGES << UZ_PAGE_SHIFT,
@@ -113,6 +134,8 @@ static void run(const struct uz_pool_ops *pool, bool mem_limit)
 	CHECK(st.orig_data_size > 2 * LIMIT);
 	CHECK(st.bd_count > PAGES / 8);
 	CHECK_EQ(st.enospc, 0);
+	if (!mem_limit)
+		streams(&rig);
 	if (mem_limit)
 		CHECK(st.mem_used_total + st.table_size + st.clean_size <= LIMIT);
 	for (uint32_t page = 0; page < PAGES; page++)
