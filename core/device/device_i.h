@@ -75,11 +75,7 @@ void uz__page_clear(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint
 int uz__detour(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t *old, uint64_t page,
 	       unsigned int codec, const void *bytes, const void *out, uint32_t size, uint64_t *w);
 
-/* object.c: what a slot names. An object without its bytes: the word that will name it, and where. */
-struct uz__place {
-	uint64_t word;
-	char *addr;
-};
+/* object.c: what a slot names. A place is an object without its bytes. */
 struct uz_pool *uz__pool_of(struct uz_dev *d, uint64_t handle);
 int uz__encode(struct uz_dev *d, struct uz_stream *st, unsigned int codec, const void *src,
 	       void *out, uint32_t *size);
