@@ -179,9 +179,6 @@ void uz__ablock_rejoin(struct uz__arena *a, uint32_t i); /* and puts it back */
 uint64_t uz__reserve_frames(const struct uz__arena *a);
 uint64_t uz__keep_frames(const struct uz__arena *a);
 
-/* grant.c: takes @bytes of budget, returning free memory for it. Lock held; may be dropped. */
-bool uz__budget_make(struct uz__arena *a, uint64_t bytes);
-
 /* area.c: takes @bytes from the budget if @keep_frames remain for urgent runs. */
 bool uz__budget_try(struct uz__arena *a, uint64_t bytes, uint64_t keep_frames);
 

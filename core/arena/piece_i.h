@@ -60,6 +60,9 @@ uint32_t uz__lazy_find(struct uz__arena *a, struct uz__place p); /* to commit; N
 uint64_t uz__lazy_force(struct uz__arena *a, uint64_t before_ns);
 void uz__lazy_force_all(struct uz__arena *a);
 
+/* grant.c: takes @bytes of budget, returning free memory for it. Lock held; may be dropped. */
+bool uz__budget_make(struct uz__arena *a, uint64_t bytes);
+
 /*
  * owed.c: pieces of a grant's window that are not back with the system yet. add: of an isolated arena
  * block, whose bytes stay charged; recall: they are resident again, and charged; pay: gives back @bytes of

@@ -138,13 +138,6 @@ void uz_scratch_free(struct uz_arena *a, void *p, uint64_t bytes);
 int uz_arena_charge(struct uz_arena *a, int64_t bytes);
 
 /*
- * Gives back to the system at least @bytes of what grants of regions still owe it, or all of that; what
- * is left. For who makes the memory of a grant and must not be above the limit for a moment: he
- * pays for each part before he makes it. Background work pays too. Any thread.
- */
-uint64_t uz_arena_pay(struct uz_arena *a, uint64_t bytes);
-
-/*
  * Keeps the populated reserve full and gives free arena blocks above it back, but those that the
  * last 10 s showed to be used again and again, for at most about @budget_ns. To be called ten
  * times a second or more. True when there is more to do. One thread at a time; others wait.

@@ -150,6 +150,13 @@ int uz_contig_alloc(struct uz_region *r, uint64_t bytes, uint64_t deadline_ns, s
 /* Ends grant @id: its window is lent again. 0, or -ENOENT: no such grant. Any thread. */
 int uz_contig_free(struct uz_region *r, uint32_t id);
 
+/*
+ * Gives back to the system at least @bytes of what grants of regions still owe it, or all of that; what
+ * is left. For who makes the memory of a grant and must not be above the limit for a moment: he
+ * pays for each part before he makes it. Background work pays too. Any thread.
+ */
+uint64_t uz_arena_pay(struct uz_arena *a, uint64_t bytes);
+
 /* The caller of the next uz_contig_alloc has waited so long for his turn, which counts in it. */
 void uz_contig_waited(struct uz_region *r, uint64_t ns);
 /* He never had it: counted as a grant of @bytes that failed. */
