@@ -19,7 +19,8 @@
  *		4 KiB writes of the same pages to a store with a region of a quarter of it and to one without,
  *		in turn
  *
- * A line for each grant. discard, move: pages of both kinds in the region before it, pages moved.
+ * A line for each grant. discard, move: pages of both kinds in the region before it, pages moved; back_ms:
+ * until what it still owed the system had gone back, given back by the caller himself.
  * trace: and one with all counts at the end.
  */
 #include <errno.h>
@@ -40,19 +41,23 @@ static void emit_grant(struct grant_load *l, const char *name, uint64_t copy_ns)
 	struct uz_region_stats before, after;
 	struct uz_contig_failure why;
 	struct uz_grant g;
-	uint64_t ns, cpu;
+	uint64_t ns, cpu, back;
 	int r;
 
 	uz_region_stats(l->region, &before);
+	back = bench_now_ns();
 	cpu = bench_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	r = grant_load_grant(l, before.count << UZ_FRAME_SHIFT, 1000, &g, &why, &ns);
 	cpu = bench_clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
 	BENCH_CHECK(r == 0, "grant: %s, %u culprits", strerror(-r), why.nr_culprits);
+	BENCH_CHECK(!uz_arena_pay(uz_store_arena(l->rig.store), UINT64_MAX), "memory is owed");
+	back = bench_now_ns() - back;
 	uz_region_stats(l->region, &after);
 	uz_contig_free(l->region, g.id);
 	bench_emit(name);
 	bench_emit_number("ms", (double)ns / 1e6);
 	bench_emit_number("cpu_ms", (double)cpu / 1e6);
+	bench_emit_number("back_ms", (double)back / 1e6);
 	bench_emit_number("lent_discard", (double)before.lent_discard);
 	bench_emit_number("lent_move", (double)before.lent_move);
 	bench_emit_number("moved", (double)(after.pgmigrate_success - before.pgmigrate_success));

@@ -20,7 +20,8 @@ def quantiles(values, unit="ms"):
 def latency(c, case, found, limit, mib, **more):
     q = quantiles([x["ms"] for x in found])
     c.results.limit("contig", case, None, q["p99_ms"], limit, "ms", **q,
-                    **{"cpu_" + k: v for k, v in quantiles([x["cpu_ms"] for x in found]).items()},
+                    **{f"{what}_{k}": v for what in ("cpu", "back")
+                       for k, v in quantiles([x[what + "_ms"] for x in found]).items()},
                     **tools.control(mib), **more)
 
 

@@ -187,18 +187,6 @@ void uz_scratch_free(struct uz_arena *pub, void *p, uint64_t bytes)
 	uz_scratch_release(pub, &area);
 }
 
-uint64_t uz_arena_pay(struct uz_arena *pub, uint64_t bytes)
-{
-	struct uz__arena *a = uz__arena(pub);
-
-	if (UZ_LIKELY(!uz_load(&a->owed_bytes)))
-		return 0;
-	uz_lock(pub->plat, &a->lock);
-	uz__owed_pay(a, bytes);
-	uz_unlock(pub->plat, &a->lock);
-	return uz_load(&a->owed_bytes);
-}
-
 int uz_arena_charge(struct uz_arena *pub, int64_t bytes)
 {
 	struct uz__arena *a = uz__arena(pub);

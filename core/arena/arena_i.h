@@ -126,7 +126,7 @@ struct uz__arena {
 	uint32_t nr_reserved; /* arena blocks promised and not granted */
 	uint64_t transit_bytes; /* counted in total_bytes, of pieces on their way */
 	uint64_t due_bytes; /* of windows being emptied: still in use, and promised */
-	uint64_t owed_bytes; /* atomic; those on their way included */
+	uint64_t owed_bytes, owed_busy_bytes; /* atomic; of these, on their way back now */
 	uint32_t owed_at; /* arena block to look at first */
 	uint64_t lend_refused;
 	uint32_t half; /* arena block whose data is moving to its target; 0: none */

@@ -2,7 +2,7 @@
 /*
  * An arena block of a window moves as a whole, without a byte being copied: the system puts its memory at
  * the target's addresses, what the target had goes back, and the window's arena block is empty and
- * not resident. 2 MiB cost about 15 us instead of 170 us and more of copying, no cache is swept out, and
+ * not resident. 2 MiB cost about 60 us, all told, instead of 240 with copying, no cache is swept out, and
  * no memory is needed meanwhile: the two change places in one step, so there is no half.
  *
  * In three parts, since the borrower has to name the new place in between: begin sets a target aside and

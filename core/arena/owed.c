@@ -12,6 +12,8 @@
  */
 #include "arena_i.h"
 
+#define NAP_NS 50000ull
+
 /* Isolated, in use by nobody, resident. */
 void uz__owed_add(struct uz__arena *a, uint32_t ablock, uint32_t mask)
 {
@@ -69,7 +71,9 @@ static uint64_t pay_one(struct uz__arena *a, uint32_t i)
 
 	ab->owed = 0;
 	uz__mark_busy(a, i, mask, true);
+	a->owed_busy_bytes += uz__mask_bytes(mask);
 	r = uz__give(a, i, 0, mask, SHAPE_WHOLE, &method, &spent); /* none of it is charged */
+	a->owed_busy_bytes -= uz__mask_bytes(mask);
 	uz__mark_busy(a, i, mask, false);
 	if (r < 0) {
 		ab->owed |= mask;
@@ -95,4 +99,24 @@ uint64_t uz__owed_pay(struct uz__arena *a, uint64_t bytes)
 		paid += n;
 	}
 	return paid;
+}
+
+/* As much as that; what others are giving back just now counts when it is gone. */
+uint64_t uz_arena_pay(struct uz_arena *pub, uint64_t bytes)
+{
+	struct uz__arena *a = uz__arena(pub);
+	struct uz_plat *pl = pub->plat;
+	uint64_t paid = 0, busy;
+
+	do {
+		if (UZ_LIKELY(!uz_load(&a->owed_bytes)))
+			return 0;
+		uz_lock(pl, &a->lock);
+		paid += uz__owed_pay(a, bytes - paid);
+		busy = a->owed_busy_bytes;
+		uz_unlock(pl, &a->lock);
+		if (busy && paid < bytes)
+			uz_nap(pl, pl->ops->now(pl) + NAP_NS);
+	} while (busy && paid < bytes);
+	return uz_load(&a->owed_bytes);
 }
