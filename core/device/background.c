@@ -99,6 +99,17 @@ static bool evacuate(struct uz_store *s)
 	return more;
 }
 
+/*
+ * Pages that leave for a backing free their objects. A thread of low priority that is put aside with
+ * a pool's lock would keep a grant waiting, with slots held that clients wait for.
+ */
+static bool leave_for_backing(struct uz_store *s, uint64_t now_ns, uint64_t end)
+{
+	if (s->plat->ops->now(s->plat) < uz_load(&s->calm_until_ns))
+		return false;
+	return uz__wb_step(s, now_ns, end);
+}
+
 bool uz_dev_background(struct uz_dev *d, uint64_t now_ns, uint64_t budget_ns)
 {
 	struct uz_store *s = d->store;
@@ -106,7 +117,7 @@ bool uz_dev_background(struct uz_dev *d, uint64_t now_ns, uint64_t budget_ns)
 	uint64_t end = pl->ops->now(pl) + budget_ns;
 	bool more = uz_arena_background(s->arena, budget_ns / 4);
 
-	more |= uz__wb_step(s, now_ns, end);
+	more |= leave_for_backing(s, now_ns, end);
 	lock_behind(s);
 	more |= step(d, now_ns, end);
 	more |= evacuate(s);
@@ -119,7 +130,7 @@ bool uz_store_background(struct uz_store *s, uint64_t now_ns, uint64_t budget_ns
 	struct uz_plat *pl = s->plat;
 	bool more = uz_arena_background(s->arena, budget_ns);
 
-	more |= uz__wb_step(s, now_ns, pl->ops->now(pl) + budget_ns);
+	more |= leave_for_backing(s, now_ns, pl->ops->now(pl) + budget_ns);
 	for (unsigned int i = 0; i < UZ_DISK_MAX; i++) {
 		struct uz_dev *d;
 

@@ -148,7 +148,7 @@ bool uz__carry_ablock(struct evacuation *ev, uint32_t i, const uint32_t *map)
 	else
 		uz_window_carry_undo(ev->w, i, c.to);
 	uz__leave(s->bg);
-	ev->cannot |= r == -UZ_ENOTSUP;
+	ev->cannot |= r < 0 && r != -UZ_EBUSY;
 	ev->w->moved += r == 0 ? frames : 0;
 	return r == 0;
 }

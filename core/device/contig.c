@@ -6,6 +6,7 @@
 #include "evacuate.h"
 
 #define LOCK_NAP_NS 20000ull
+#define CALM_NS 100000000ull /* that background work can be put off for */
 
 static bool movable(const struct uz_pool_ops *ops)
 {
@@ -146,7 +147,9 @@ static int contig_alloc(struct uz_store *s, struct uz_region *region, uint64_t b
 	waited = pl->ops->now(pl) - start;
 	if (turn) {
 		uz_contig_waited(region, waited);
+		uz_store(&s->calm_until_ns, start + waited + CALM_NS);
 		r = uz_contig_alloc(region, bytes, deadline_ns, out, why);
+		uz_store(&s->calm_until_ns, 0);
 	} else {
 		uz_contig_missed(region, bytes, waited);
 	}

@@ -104,6 +104,8 @@ struct uz_store {
 	struct uz_stream *bg;
 	uint32_t claims; /* atomic: commands that wait for it */
 	uint32_t grants; /* atomic: of these grants, which every step gives way to */
+	uint64_t
+		calm_until_ns; /* atomic: a grant is at work, beside which nothing leaves for a backing */
 	struct uz__taken taken[UZ__TAKEN_MAX];
 	struct uz__carried carried[UZ_ABLOCK_FRAMES];
 	uint64_t evacuate_next_ns;

@@ -16,6 +16,7 @@
 #define LIMIT (72ull << 20)
 #define REGION (32ull << 20)
 #define MS 1000000ull
+#define DEADLINE (60000 * MS) /* with a sanitizer beside other work */
 
 static struct dev_rig rig;
 static struct uz_region *region;
@@ -40,7 +41,7 @@ static void grant(void)
 	struct uz_contig_failure why;
 	struct uz_grant g;
 
-	CHECK_EQ(dev_rig_grant(&rig, region, REGION, 10000 * MS, &g, &why), 0);
+	CHECK_EQ(dev_rig_grant(&rig, region, REGION, DEADLINE, &g, &why), 0);
 	CHECK_EQ(uz_contig_free(region, g.id), 0);
 }
 
