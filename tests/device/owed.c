@@ -148,11 +148,11 @@ static void commits_pay(struct test_rng *rng)
 				    .pool = uz_dev_pool(rig.dev),
 				    .codec = uz_dev_codec(rig.dev) };
 
+	CHECK_EQ(uz_dev_create(rig.store, &dc, &d), 0);
 	take();
 	had = file_bytes();
 	owed = check().owed_bytes;
-	CHECK_EQ(uz_dev_create(rig.store, &dc, &d), 0);
-	for (uint64_t at = 0; at < DATA / 2; at += UZ_PAGE_SIZE) {
+	for (uint64_t at = 0; at < DATA; at += UZ_PAGE_SIZE) {
 		test_fill_random(rng, page, sizeof(page));
 		CHECK_EQ(uz_dev_write(d, rig.st, at, page, sizeof(page), 0), 0);
 		if (stats().owed_bytes)
