@@ -10,6 +10,7 @@
  * slots.
  */
 #include "device_i.h"
+#include "object_i.h"
 
 #define RAW_NAMED 1u /* block[].u32[0]: a slot names this raw frame */
 

@@ -17,6 +17,7 @@
  * Costs 8 bytes a page in each 2 MiB of disk that has copies, 8 a copy, 32 a segment.
  */
 #include "device_i.h"
+#include "object_i.h"
 
 #define SEG_FRAMES UZ_RUN_MAX
 #define SEG_BYTES ((uint32_t)SEG_FRAMES << UZ_FRAME_SHIFT)

@@ -6,6 +6,7 @@
  * place. Each step is published with one store, so that a crash finds the old page or the new one.
  */
 #include "device_i.h"
+#include "object_i.h"
 
 /* Makes the slot name a raw frame with the page's bytes in place of *old, which is freed. */
 static int spill(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t *old,

@@ -9,6 +9,7 @@
  * by this page. The request is entered again before the slot is unlocked.
  */
 #include "device_i.h"
+#include "object_i.h"
 
 static int fetch(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64_t page)
 {

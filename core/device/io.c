@@ -4,6 +4,7 @@
  * reading at each end for the latency histogram.
  */
 #include "device_i.h"
+#include "object_i.h"
 
 /* The part of a request that lies in one page. */
 struct piece {

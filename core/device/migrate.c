@@ -5,6 +5,7 @@
  * tried again later; what is left shows in the statistics.
  */
 #include "device_i.h"
+#include "object_i.h"
 
 void uz__migrate_start(struct uz_dev *d)
 {

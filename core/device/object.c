@@ -7,6 +7,7 @@
 #include <uz/san.h>
 
 #include "device_i.h"
+#include "object_i.h"
 
 struct uz_pool *uz__pool_of(struct uz_dev *d, uint64_t handle)
 {

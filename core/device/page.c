@@ -15,6 +15,7 @@
  * A page of zeros is an empty slot: it needs no memory and reads as a hole.
  */
 #include "device_i.h"
+#include "object_i.h"
 
 #define PLACE_AHEAD (32u * UZ_CACHE_LINE) /* of an object's place; more gains nothing */
 

@@ -6,6 +6,7 @@
  * leaves a disk with its backing and fewer pages on it.
  */
 #include "device_i.h"
+#include "object_i.h"
 
 struct recall {
 	struct uz_dev *d;

@@ -7,6 +7,7 @@
  * they are: a new checksum would make them good.
  */
 #include "device_i.h"
+#include "object_i.h"
 
 static uint64_t copy_out(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint32_t *bytes)
 {

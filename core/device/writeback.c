@@ -11,6 +11,7 @@
  * Under pressure a clock over the disk takes pages not touched for 4 s, then 2, 1, and any.
  */
 #include "device_i.h"
+#include "object_i.h"
 
 #define SLACK_MIN (1ull << 20)
 #define SLACK_MAX (64ull << 20)
