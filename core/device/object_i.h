@@ -5,6 +5,12 @@
 
 #include "device_i.h"
 
+/* Where an object's bytes go, and the word that is to name it then. */
+struct uz__place {
+	uint64_t word;
+	char *addr;
+};
+
 struct uz_pool *uz__pool_of(struct uz_dev *d, uint64_t handle);
 int uz__encode(struct uz_dev *d, struct uz_stream *st, unsigned int codec, const void *src,
 	       void *out, uint32_t *size);

@@ -42,12 +42,6 @@ struct uz_stream {
 	unsigned char *copy; /* stored bytes being looked at outside the lock */
 };
 
-/* Where an object's bytes go, and the word that is to name it then. */
-struct uz__place {
-	uint64_t word;
-	char *addr;
-};
-
 /* NOTHING: the last try found nothing, and nothing was freed since it began. */
 enum uz__reclaim_state { UZ__RECLAIM_MAYBE, UZ__RECLAIM_TRYING, UZ__RECLAIM_NOTHING };
 
