@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The volatile state of backings: clean copies and the engine of write-back.
+ * The volatile state of backings, clean copies and the engine of write-back, and what its files share.
  */
 #ifndef UZ_BACKING_STATE_H
 #define UZ_BACKING_STATE_H
@@ -54,6 +54,34 @@ struct uz__wb {
 	uint32_t nr_backed; /* atomic: disks with a backing */
 	uint32_t reliefs; /* atomic: raised when memory was won */
 };
+
+/* clean.c: copies in memory of pages that are on the backing. The page's slot is locked in keep. */
+int uz__clean_init(struct uz_dev *d);
+void uz__clean_fini(struct uz_dev *d);
+void uz__clean_close(struct uz_store *s);
+void uz__clean_keep(struct uz_dev *d, uint64_t page, uint64_t w, const void *bytes);
+bool uz__clean_read(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64_t page, void *dst);
+void uz__clean_forget(struct uz_dev *d, uint64_t page);
+uint64_t uz__clean_drop(struct uz_store *s, uint32_t first_ablock,
+			uint32_t nr_ablocks); /* frames */
+uint64_t uz__clean_shrink(struct uz_store *s, uint64_t bytes); /* bytes freed */
+int uz__clean_check(struct uz_store *s);
+
+/* backing.c, indirect.c, writeback.c */
+bool uz__backing_known(const struct uz_dev *d);
+void uz__backing_release(struct uz_dev *d);
+void uz__backing_leave(struct uz_dev *d); /* the disk is being destroyed */
+int uz__indirect_load(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64_t page, void *dst);
+int uz__wb_init(struct uz_store *s);
+void uz__wb_close(struct uz_store *s);
+uint64_t uz__wb_slack(struct uz_store *s);
+bool uz__wb_relief(struct uz_store *s, struct uz_dev *only);
+bool uz__wb_step(struct uz_store *s, uint64_t now_ns, uint64_t end_ns);
+
+static inline uint64_t uz__backing_off(uint64_t page)
+{
+	return (page + 1) << UZ_PAGE_SHIFT;
+}
 
 /* punch.c */
 void uz__punch_note(struct uz_dev *d, uint64_t page); /* it was on the backing */

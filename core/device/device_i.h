@@ -148,34 +148,6 @@ bool uz__walk_in(struct uz_dev *d, struct uz_stream *st, struct uz__walk *w, uin
 #define UZ__SLICE_NS 5000000ull /* background work waits no longer than this for a command */
 bool uz__walk_slice(struct uz_dev *d, struct uz__walk *w, uz__visit *visit, void *ctx);
 
-/* clean.c: copies in memory of pages that are on the backing. The page's slot is locked in keep. */
-int uz__clean_init(struct uz_dev *d);
-void uz__clean_fini(struct uz_dev *d);
-void uz__clean_close(struct uz_store *s);
-void uz__clean_keep(struct uz_dev *d, uint64_t page, uint64_t w, const void *bytes);
-bool uz__clean_read(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64_t page, void *dst);
-void uz__clean_forget(struct uz_dev *d, uint64_t page);
-uint64_t uz__clean_drop(struct uz_store *s, uint32_t first_ablock,
-			uint32_t nr_ablocks); /* frames */
-uint64_t uz__clean_shrink(struct uz_store *s, uint64_t bytes); /* bytes freed */
-int uz__clean_check(struct uz_store *s);
-
-/* backing.c, indirect.c, writeback.c */
-bool uz__backing_known(const struct uz_dev *d);
-void uz__backing_release(struct uz_dev *d);
-void uz__backing_leave(struct uz_dev *d); /* the disk is being destroyed */
-int uz__indirect_load(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64_t page, void *dst);
-int uz__wb_init(struct uz_store *s);
-void uz__wb_close(struct uz_store *s);
-uint64_t uz__wb_slack(struct uz_store *s);
-bool uz__wb_relief(struct uz_store *s, struct uz_dev *only);
-bool uz__wb_step(struct uz_store *s, uint64_t now_ns, uint64_t end_ns);
-
-static inline uint64_t uz__backing_off(uint64_t page)
-{
-	return (page + 1) << UZ_PAGE_SHIFT;
-}
-
 /* An error's words, when somebody wants them. */
 void uz__explain(struct uz_store_error *err, const char *what, const char *name);
 

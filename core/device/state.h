@@ -12,10 +12,8 @@
 #include "counters.h"
 #include "meta.h"
 #include "slot.h"
+#include "table_state.h"
 
-#define SLOTS_SHIFT 9
-#define SLOTS_PER_TABLE (1u << SLOTS_SHIFT)
-#define TABLE_BAD UINT32_MAX /* root entry whose table frame was damaged */
 #define CHECK_BYTES 4u /* behind an object, where the codec entry has checksums */
 /*
  * Objects above this stay uncompressed. Measured on pages of /usr/lib that lz4 brings to 3584..3711
@@ -128,16 +126,6 @@ struct uz__walk {
 	uint64_t page;
 	uint64_t end; /* 0: the end of the disk */
 	bool active;
-};
-
-#define UZ__CLOSING_MAX 64u
-
-/* Table frames on their way out: table.c. Background lock. */
-struct uz__closing {
-	uint32_t nr;
-	bool unlinked;
-	uint64_t grace; /* of the period to wait for */
-	uint64_t at[UZ__CLOSING_MAX]; /* root index; unlinked: frame */
 };
 
 struct uz_dev {
