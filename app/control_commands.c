@@ -76,6 +76,10 @@ static int cmd_remove(struct uz_request *r, struct uz_error *e)
 
 static int cmd_set(struct uz_request *r, struct uz_error *e)
 {
+	if (r->values.value[OPT_BACKING_FORMAT] && !r->values.value[OPT_BACKING])
+		return uz__error(e, EINVAL,
+				 "backing-format is for a backing that comes with it: add "
+				 "backing=FILE");
 	for (int i = 0; i < OPT_NR; i++)
 		if (r->values.value[i])
 			return uz__server_set(r->server, r->disk, &r->values, r->dict_fd, e);

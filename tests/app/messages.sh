@@ -180,6 +180,7 @@ check_table <<'END'
 1|disk d2: pool solo cannot move what it holds|create d2 --size 1M --pool $solo
 2|RAM budget 4M: the regions of this server take 4M of it|set ram=4M
 2|lz5|set d0 codec=lz5
+2|backing-format is for a backing that comes with it: add backing=FILE|set d0 backing-format=yes
 2|lz5|set d0 recompress=lz5
 2|lz5|recompress d0 codec=lz5
 2|codec zstd takes levels from|set d0 codec=zstd level=99
