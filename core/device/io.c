@@ -79,7 +79,7 @@ static void look_ahead(struct uz_dev *d, const uint64_t *slot, uint64_t page)
 
 	if (slot && next &&
 	    !is_close(uz__slot_handle(uz_load(slot)), uz__slot_handle(uz_load(next))))
-		uz__object_prefetch(d, next, false);
+		uz__object_prefetch(d, next, false, true);
 }
 
 static int read_piece(struct uz_dev *d, struct uz_stream *st, struct piece p, bool more, void *dst)
@@ -126,7 +126,7 @@ void uz_dev_prefetch(struct uz_dev *d, struct uz_stream *st, uint64_t off)
 {
 	uz__enter(st);
 	if (in_range(d, off, 1))
-		uz__object_prefetch(d, uz__slot_at(d, off >> UZ_PAGE_SHIFT), false);
+		uz__object_prefetch(d, uz__slot_at(d, off >> UZ_PAGE_SHIFT), false, true);
 	uz__leave(st);
 }
 

@@ -150,8 +150,11 @@ void uz__object_prepare(struct uz_dev *d, struct uz_stream *st, uint32_t size)
 		pool->ops->prepare(pool, size, st->index);
 }
 
-/* What is in the slot will be read soon, or dropped. The slot is not locked: a hint. */
-void uz__object_prefetch(struct uz_dev *d, const uint64_t *slot, bool drop)
+/*
+ * What is in the slot will be read soon, or dropped; @bytes: its bytes are of use too. The slot is
+ * not locked: a hint.
+ */
+void uz__object_prefetch(struct uz_dev *d, const uint64_t *slot, bool drop, bool bytes)
 {
 	uint64_t w = slot ? uz_load(slot) : 0, handle = uz__slot_handle(w);
 	struct uz_pool *pool;
@@ -160,7 +163,7 @@ void uz__object_prefetch(struct uz_dev *d, const uint64_t *slot, bool drop)
 		return;
 	pool = uz__pool_of(d, handle);
 	if (pool && pool->ops->prefetch)
-		pool->ops->prefetch(pool, handle, uz__slot_size(w), drop);
+		pool->ops->prefetch(pool, handle, bytes ? uz__slot_size(w) : 0, drop);
 }
 
 /* The stored bytes, checksum behind them included in *bytes. The slot is locked. */

@@ -22,7 +22,7 @@ void uz__object_fill(struct uz_dev *d, uint64_t page, const struct uz__place *at
 int uz__object_make(struct uz_dev *d, struct uz_stream *st, uint64_t page, unsigned int codec,
 		    const void *bytes, uint32_t size, unsigned int flags, uint64_t *word);
 void uz__object_drop(struct uz_dev *d, uint64_t word);
-void uz__object_prefetch(struct uz_dev *d, const uint64_t *slot, bool drop);
+void uz__object_prefetch(struct uz_dev *d, const uint64_t *slot, bool drop, bool bytes);
 const void *uz__object_bytes(struct uz_dev *d, uint64_t w, uint32_t *bytes);
 bool uz__object_same(struct uz_dev *d, uint64_t w, uint64_t now, const void *bytes, uint32_t len);
 bool uz__object_sum_is(struct uz_dev *d, uint64_t w, const void *bytes, uint32_t sum);

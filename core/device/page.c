@@ -174,11 +174,12 @@ static const void *packed_bytes(const struct packed *p)
 	return p->size == UZ_PAGE_SIZE ? p->src : p->out;
 }
 
-static void pack(struct uz_dev *d, struct uz_stream *st, struct packed *p)
+/* The place of the old object may be the next to be filled: the line fetches that by itself. */
+static void pack(struct uz_dev *d, struct uz_stream *st, struct packed *p, bool alone)
 {
 	p->codec = uz_load_acquire(&d->codec);
 	p->size = UZ_PAGE_SIZE;
-	uz__object_prefetch(d, uz__slot_at(d, p->page), true);
+	uz__object_prefetch(d, uz__slot_at(d, p->page), true, alone);
 	p->err = uz__encode(d, st, p->codec, p->src, p->out, &p->size);
 }
 
@@ -277,10 +278,8 @@ static int advance(struct uz_dev *d, struct uz_stream *st, struct line *l)
 		r = place(d, st, next);
 		l->done += r > 0;
 	}
-	if (next && r == 0) {
-		prefetch_place(next);
+	if (next && r == 0)
 		l->placed = next;
-	}
 	return UZ_MIN(r, 0);
 }
 
@@ -318,8 +317,10 @@ int uz__pages_store(struct uz_dev *d, struct uz_stream *st, uint64_t page, const
 			l.done += r == 0;
 			continue;
 		}
-		pack(d, st, p);
+		pack(d, st, p, nr == 1);
 		r = advance(d, st, &l);
+		if (l.placed)
+			prefetch_place(l.placed);
 		if (r == 0) {
 			l.packed = p;
 			if (i + 1 < nr)

@@ -35,6 +35,7 @@
 #define MEAN_FIRST (256u << MEAN_SHIFT)
 #define BLOCK_OBJECTS 64u /* about so many in a block at most, if it has more than a frame */
 #define TIGHT 2u /* units that may be left over before other shards are asked */
+#define AHEAD_DROP (12u * UZ_CACHE_LINE)
 #define AHEAD (8u * UZ_CACHE_LINE) /* the hardware sees the rest coming; more delays the caller */
 #define MIXED_FRAMES 8u
 #define FOOT_UNITS 32u /* more than the last words of a new block */
@@ -304,10 +305,10 @@ static const void *zslot_read_begin(struct uz_pool *p, uint64_t handle, uint32_t
 	       uz_handle_index(handle) * UNIT_BYTES;
 }
 
-/* A free touches the block, not the object. */
+/* A place that is given up is often the next to be filled. */
 static void zslot_prefetch(struct uz_pool *p, uint64_t handle, uint32_t size, bool drop)
 {
-	uint32_t block = uz_handle_block(handle), ahead = drop ? 0 : UZ_MIN(size, AHEAD);
+	uint32_t block = uz_handle_block(handle), ahead = UZ_MIN(size, drop ? AHEAD_DROP : AHEAD);
 	const char *base = uz_block_addr(p->tab, block);
 	const char *at = base + uz_handle_index(handle) * UNIT_BYTES;
 
