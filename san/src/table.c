@@ -8,8 +8,9 @@
  * Bounce buffers: one a level of context, from a pool. now is where instrumented code
  * writes; before is what now was when it was last merged, so that merging a buffer a
  * second time, from any thread, changes nothing. A buffer that was given for a store is
- * armed until its level comes here again: then the store is done, and after a last merge
- * nobody looks at it. Merges and armed buffers are protected by a lock that is held with
+ * armed until instrumented code of its level asks for a pointer here again: then the store
+ * is done, and after a last merge nobody looks at it. (A memcpy in between proves nothing:
+ * the store may be that memcpy.) Merges and armed buffers are protected by a lock that is held with
  * signals blocked; only stores over an edge, and what comes after them, take it.
  *
  * Whether a buffer has changed is seen without the lock: what a thread stored, it has stored
@@ -235,15 +236,28 @@ static void disarm(struct kmsan__bounce *b)
 
 void kmsan__bounce_merge(void)
 {
-	struct kmsan__bounce *own = kmsan__level()->bounce;
 	uint64_t signals;
 
-	if (!(own && own->armed) && !any_changed())
+	if (!any_changed())
 		return;
 	kmsan__shadow_lock(&signals);
 	merge_all();
-	if (own)
-		disarm(own);
+	kmsan__shadow_unlock(&signals);
+}
+
+/* Of instrumented code that asks for the next pointer: what it got the last one for is done. */
+static void merge_done(void)
+{
+	struct kmsan__bounce *own = kmsan__level()->bounce;
+	uint64_t signals;
+
+	if (!own || !own->armed) {
+		kmsan__bounce_merge();
+		return;
+	}
+	kmsan__shadow_lock(&signals);
+	merge_all();
+	disarm(own);
 	kmsan__shadow_unlock(&signals);
 }
 
@@ -369,7 +383,7 @@ struct kmsan__meta kmsan__load_slow(uintptr_t a, size_t n)
 	struct kmsan__segment s;
 
 	n = reach(n);
-	kmsan__bounce_merge();
+	merge_done();
 	s = kmsan__segment(a, n, false);
 	if (s.size_bytes < n && n <= KMSAN__CROSSING && !is_written(a, n))
 		return bounce_load(a, n);
@@ -383,7 +397,7 @@ struct kmsan__meta kmsan__store_slow(uintptr_t a, size_t n)
 	struct kmsan__segment s;
 
 	n = reach(n);
-	kmsan__bounce_merge();
+	merge_done();
 	s = kmsan__segment(a, n, true);
 	if (s.size_bytes < n && n <= KMSAN__CROSSING)
 		return bounce_store(a, n);
