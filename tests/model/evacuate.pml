@@ -7,8 +7,9 @@
  *   Writer  core/device/page.c: uz__page_store, publish; core/device/slot.h: uz__slot_swap;
  *           core/pool/slab.c: uz__slab_alloc, take_cell, add_block, uz__slab_free, settle_block;
  *           core/pool/block.c: uz_block_destroy
- *   Mover   core/device/evacuate.c: uz__evacuate_block, find_target, move_pool_block, take_residents,
- *           still, release_all; core/device/mover.c: mover_lock; core/arena/grant.c: uz_window_done;
+ *   Mover   core/device/evacuate.c: uz__evacuate_block, find_target, take_pool_block, uz__block_move,
+ *           take_residents, still, uz__release_all; core/device/mover.c: mover_lock;
+ *           core/arena/grant.c: uz_window_done;
  *           core/pool/slab_move.c: uz__slab_isolate, uz__slab_residents, uz__slab_move, uz__slab_undo;
  *           core/pool/block.c: uz_block_switch
  *
@@ -243,6 +244,7 @@ inline move(b)
 #ifndef BREAK_COUNT
 	moved = moved && used[b] == nr;
 #endif
+	class_lock = false; /* nobody can free or make an object of a block whose slots are all held */
 	if
 	:: moved ->
 		gone = start[b];
@@ -255,8 +257,7 @@ inline move(b)
 		bytes[CELL(T, 1)] = bytes[CELL(gone, 1)];
 		start[b] = T
 	:: else
-	fi;
-	class_lock = false
+	fi
 }
 
 proctype Mover()
