@@ -296,9 +296,27 @@ static int drain(struct uz_dev *d, struct uz_stream *st, struct line *l)
 	return r;
 }
 
-/* @nr pages; *done: how many of them, from the first on, are stored. */
-int uz__pages_store(struct uz_dev *d, struct uz_stream *st, uint64_t page, const void *src,
-		    uint64_t nr, uint64_t *done)
+/* One page alone has nobody to wait for. */
+int uz__page_store(struct uz_dev *d, struct uz_stream *st, uint64_t page, const void *src)
+{
+	struct packed p = { .page = page, .src = src, .out = st->out };
+	uint32_t fill;
+	int r;
+
+	if (UZ_UNLIKELY(same_filled(src, &fill)))
+		return store_fill(d, st, page, fill);
+	pack(d, st, &p, true);
+	r = place(d, st, &p);
+	if (r == 0) {
+		uz__object_fill(d, page, &p.at, packed_bytes(&p));
+		publish(d, st, p.slot, page, p.at.word);
+	}
+	return UZ_MIN(r, 0);
+}
+
+/* @nr pages, more than one; *done: how many of them, from the first on, are stored. */
+static int store_line(struct uz_dev *d, struct uz_stream *st, uint64_t page, const void *src,
+		      uint64_t nr, uint64_t *done)
 {
 	struct line l = { .done = 0 };
 	int r = 0, e;
@@ -317,7 +335,7 @@ int uz__pages_store(struct uz_dev *d, struct uz_stream *st, uint64_t page, const
 			l.done += r == 0;
 			continue;
 		}
-		pack(d, st, p, nr == 1);
+		pack(d, st, p, false);
 		r = advance(d, st, &l);
 		if (l.placed)
 			prefetch_place(l.placed);
@@ -332,11 +350,16 @@ int uz__pages_store(struct uz_dev *d, struct uz_stream *st, uint64_t page, const
 	return r < 0 ? r : e;
 }
 
-int uz__page_store(struct uz_dev *d, struct uz_stream *st, uint64_t page, const void *src)
+int uz__pages_store(struct uz_dev *d, struct uz_stream *st, uint64_t page, const void *src,
+		    uint64_t nr, uint64_t *done)
 {
-	uint64_t done;
+	int r;
 
-	return uz__pages_store(d, st, page, src, 1, &done);
+	if (nr > 1)
+		return store_line(d, st, page, src, nr, done);
+	r = uz__page_store(d, st, page, src);
+	*done = r == 0;
+	return r;
 }
 
 /* The word for st->page in place of *old; the slot is locked, so nothing is reclaimed here. */
