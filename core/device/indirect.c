@@ -6,7 +6,8 @@
  * The slot stays locked during the I/O, but the stream leaves its request, so that no grace period
  * waits for a slow device. That is safe: a table with a slot that is not empty is never freed, and a
  * locked slot cannot become empty; callers look roots and pools up anew; the codec entry is in use
- * by this page. The request is entered again before the slot is unlocked.
+ * by this page. The disk's size may change meanwhile: whoever stores something afterwards, here or in
+ * later pages, compares with it again. The request is entered again before the slot is unlocked.
  */
 #include "device_i.h"
 #include "object_i.h"

@@ -130,6 +130,15 @@ void uz_dev_prefetch(struct uz_dev *d, struct uz_stream *st, uint64_t off)
 	uz__leave(st);
 }
 
+/*
+ * A part of a page may have been waited for outside of the request, and the disk may have shrunk: what
+ * is left must not be stored where nobody reads or frees it.
+ */
+static int range_left(struct uz_dev *d, struct piece p, uint64_t off, uint64_t left)
+{
+	return p.len == UZ_PAGE_SIZE || !left || in_range(d, off, left) ? 0 : -UZ_EINVAL;
+}
+
 static int write_piece(struct uz_dev *d, struct uz_stream *st, struct piece p, const void *src,
 		       unsigned int flags)
 {
@@ -164,6 +173,8 @@ int uz_dev_write(struct uz_dev *d, struct uz_stream *st, uint64_t off, const voi
 		off += done;
 		src += done;
 		left -= done;
+		if (r == 0)
+			r = range_left(d, p, off, left);
 	}
 	return finish(&rq, r, len - left);
 }
@@ -210,6 +221,8 @@ static int zero_range(struct request *rq, uint64_t off, uint64_t len)
 		skip = UZ_MIN(UZ_MAX(skip, p.off + (uint64_t)p.len) - p.off, left);
 		off += skip;
 		left -= skip;
+		if (r == 0)
+			r = range_left(d, p, off, left);
 	}
 	if (rq->op == UZ_OP_DISCARD)
 		COUNT(uz__count(d, rq->st)->notify_free, freed);

@@ -386,12 +386,21 @@ static int make_word(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uin
 	return r;
 }
 
+/* Reading the page left the request, and the disk may have shrunk: a table would be made anew for it. */
+static bool was_cut(struct uz_dev *d, uint64_t old, uint64_t page)
+{
+	return uz__slot_state(old) == UZ_SLOT_INDIRECT &&
+	       page >= uz_load_acquire(&d->size_bytes) >> UZ_PAGE_SHIFT;
+}
+
 static int update_locked(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t page,
 			 uint64_t *old, uint32_t off, const void *src, uint32_t len,
 			 unsigned int flags, uint64_t *w)
 {
 	if (load_word(d, st, *old, page, st->page) < 0)
 		return bad_page(d, st, page);
+	if (was_cut(d, *old, page))
+		return -UZ_EINVAL;
 	if (src)
 		memcpy(st->page + off, src, len);
 	else
