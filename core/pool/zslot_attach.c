@@ -9,9 +9,9 @@
  * the time of an attach.
  *
  * A slot is believed only if the block has a cell of that place, length and owner, and
- * nothing that another slot named overlaps it. A block whose foot makes no sense has lost its
- * objects; one that was made by a process that died before it wrote the foot looks
- * the same.
+ * nothing that another slot named overlaps it. A block whose foot makes no sense, or where the holes
+ * between its cells would have no room, has lost its objects; one that was made by a process that died
+ * before it wrote the foot looks the same.
  */
 #include "zslot_i.h"
 
@@ -144,6 +144,31 @@ static bool apart(const struct zslot_foot *f, struct zslot_map *map)
 	return true;
 }
 
+/*
+ * Whether the list of the holes will have room, whichever cells are dropped: there is a hole where a
+ * cell begins and none ends. Dropping a cell makes one hole more at most and gives back a word; and of
+ * cells that are not apart, as a crash may leave one twice, one is dropped.
+ */
+static bool holes_fit(const struct zslot_foot *f, struct zslot_map *map, bool is_apart)
+{
+	uint32_t words = WORD_UNITS * (1u + f->nr_objects), end = 0, nr = 0, at;
+
+	if (f->cap + words + f->nr_objects <= zslot_foot_units(f))
+		return true;
+	memset(map, 0, f->nr_frames * (UNITS_FRAME / 64) * sizeof(map->w[0]));
+	for (uint32_t i = 1; i <= f->nr_objects; i++)
+		map_set(map, zslot_cell_unpack(*zslot_cell(f, i)).off, 1);
+	for (uint32_t i = 1; i <= f->nr_objects; i++) {
+		struct zslot_cell c = zslot_cell_unpack(*zslot_cell(f, i));
+
+		map->w[(c.off + c.len) / 64] &= ~(1ull << (c.off + c.len) % 64);
+		end = UZ_MAX(end, c.off + c.len);
+	}
+	for (at = 1; (at = map_next(map, at, end, true)) < end; at++)
+		nr++;
+	return end + nr + words - !is_apart <= zslot_foot_units(f);
+}
+
 /* Keeps the cells that make sense, none of them seen; no holes. */
 static void adopt(struct zslot_foot *f, uint32_t nr_frames)
 {
@@ -174,6 +199,8 @@ int uz__zslot_attach_block(struct uz_pool *p, uint32_t block)
 	uz_touch((uint64_t *)(void *)f);
 	adopt(f, id.nr_frames);
 	b->u8[A_APART] = apart(f, &zslot_of(p)->map);
+	if (!holes_fit(f, &zslot_of(p)->map, b->u8[A_APART]))
+		uz_store_release(&f->nr_objects, (uint16_t)0);
 	uz_fetch_add(&p->nr_frames, id.nr_frames);
 	return 0;
 }

@@ -300,13 +300,14 @@ static void spoil(struct pool_rig *r, struct test_rng *rng)
 	while ((block = uz__pool_next(r->pool, block, &id))) {
 		struct zslot_foot *f = zslot_foot(&r->tab, block);
 		uint32_t *hole = zslot_holes(f);
+		bool room = uz__zslot_room(f).largest != 0;
 
 		for (uint32_t i = 0; i < f->nr_holes; i++)
 			test_fill_random(rng, zslot_start(f) + zslot_hole_off(hole[i]),
 					 (size_t)zslot_hole_len(hole[i]) * UNIT_BYTES);
 		test_fill_random(rng, hole, 4u * f->nr_holes);
 		f->nr_holes = (uint16_t)test_random(rng);
-		if (f->cap + WORD_UNITS * (f->nr_objects + 2u) <= zslot_foot_units(f)) {
+		if (room) {
 			*zslot_cell(f, f->nr_objects + 1u) =
 				*zslot_cell(f, 1 + (uint32_t)test_below(rng, f->nr_objects));
 			f->nr_objects++;
@@ -386,6 +387,39 @@ static void test_damage(struct test_rng *rng)
 	rig_close(&r);
 }
 
+/* Cells that leave no room for the holes between them: somebody made them on purpose. */
+static void forge(struct pool_rig *r)
+{
+	uint32_t block = uz_handle_block(r->slot[0].handle), nr;
+	struct zslot_foot *f = zslot_foot(&r->tab, block);
+
+	nr = (zslot_foot_units(f) - WORD_UNITS) / (2 + WORD_UNITS);
+	f->cap = (uint16_t)(2 * nr);
+	f->nr_objects = (uint16_t)nr;
+	for (uint32_t i = 0; i < nr; i++) {
+		*zslot_cell(f, i + 1) = zslot_cell_pack(2 * i + 1, 1, i);
+		r->slot[i].handle = uz_handle(block, 2 * i + 1);
+		r->slot[i].size = UNIT_BYTES;
+	}
+}
+
+static void test_forged(void)
+{
+	struct pool_rig r;
+
+	nr_refused = 0;
+	rig_open(&r, &uz_pool_zslot, UZ_INDEX_NR, LIMIT);
+	CHECK_EQ(rig_write(&r, 0, 1000, 0, 0), 0);
+	forge(&r);
+	rig_reattach(&r, attach_some);
+	CHECK(nr_refused > 100);
+	rig_check(&r);
+	CHECK_EQ(rig_write(&r, 0, 1000, 0, 0), 0);
+	rig_check(&r);
+	rig_verify_all(&r);
+	rig_close(&r);
+}
+
 int main(void)
 {
 	struct test_rng rng = test_start();
@@ -399,5 +433,6 @@ int main(void)
 	test_urgent();
 	test_garbage(&rng);
 	test_damage(&rng);
+	test_forged();
 	return 0;
 }
