@@ -51,7 +51,7 @@ uint64_t *uz__slot_at(struct uz_dev *d, uint64_t page); /* NULL: no table */
 int uz__slot_make_at(struct uz_dev *d, uint64_t page, uint64_t **slot);
 bool uz__table_is_bad(struct uz_dev *d, uint64_t page);
 bool uz__tables_step(struct uz_dev *d, uint64_t end_ns); /* background lock held */
-void uz__tables_tidy(struct uz_dev *d); /* all that are empty; as uz__cut */
+void uz__tables_tidy(struct uz_dev *d); /* all that are empty now; as uz__cut */
 
 /* root.c */
 int uz__root_alloc(struct uz_store *s, uint64_t size_bytes, uint64_t *off, uint64_t *bytes);

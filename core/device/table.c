@@ -176,30 +176,58 @@ static bool close_batch(struct uz_dev *d, uint64_t end_ns)
 	return true;
 }
 
+static void begin_lap(struct uz_dev *d)
+{
+	uz_store(&d->tables_hint, 0);
+	d->tables = (struct uz__walk){ .active = true };
+	d->closing.lap++;
+}
+
+/* False: the lap is through, and so is its batch. */
+static bool lap_step(struct uz_dev *d, uint64_t end_ns)
+{
+	if (!close_batch(d, end_ns))
+		return true;
+	if (!d->tables.active)
+		return false;
+	d->tables.active = !mark_empty(d, &d->closing, end_ns);
+	d->closing.grace = uz__grace_begin(d->store);
+	return !close_batch(d, end_ns) || d->tables.active;
+}
+
 bool uz__tables_step(struct uz_dev *d, uint64_t end_ns)
 {
 	if (!close_batch(d, end_ns))
 		return true;
-	if (!d->tables.active) {
-		if (!uz_load(&d->tables_hint))
-			return false;
-		uz_store(&d->tables_hint, 0);
-		d->tables = (struct uz__walk){ .active = true };
-	}
-	d->tables.active = !mark_empty(d, &d->closing, end_ns);
-	d->closing.grace = uz__grace_begin(d->store);
-	return !close_batch(d, end_ns) || d->tables.active || uz_load(&d->tables_hint);
+	if (!d->tables.active && uz_load(&d->tables_hint))
+		begin_lap(d);
+	return lap_step(d, end_ns) || uz_load(&d->tables_hint);
 }
 
+/* Nobody comes back for the tables of a disk that is gone. */
+static bool may_stop(struct uz_dev *d)
+{
+	return uz_load(&d->store->stopping) && !uz_load(&d->gone);
+}
+
+/*
+ * One lap of its own, from the start: clients that go on freeing pages ask for another all the time.
+ * When the background work has begun the next, this one is through.
+ */
 void uz__tables_tidy(struct uz_dev *d)
 {
 	struct uz_store *s = d->store;
+	uint64_t lap = 0;
 	bool more = true;
 
-	uz_store(&d->tables_hint, 1);
 	while (more) {
 		uz__claim_background(s);
-		more = uz__tables_step(d, s->plat->ops->now(s->plat) + UZ__SLICE_NS);
+		if (!lap) {
+			begin_lap(d);
+			lap = d->closing.lap;
+		}
+		more = d->closing.lap == lap &&
+		       lap_step(d, s->plat->ops->now(s->plat) + UZ__SLICE_NS) && !may_stop(d);
 		uz_unlock(s->plat, &s->background);
 	}
 }

@@ -18,6 +18,7 @@ struct uz__closing {
 	uint32_t nr;
 	bool unlinked;
 	uint64_t grace; /* of the period to wait for */
+	uint64_t lap; /* number of the walk, from 1 */
 	uint64_t at[UZ__CLOSING_MAX]; /* root index; unlinked: frame */
 };
 
