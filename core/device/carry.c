@@ -42,10 +42,18 @@ static uint32_t list(struct carriage *c, const uint32_t *map)
 
 		if (!map[f] || !lies_there(c, id) || id.start % UZ_ABLOCK_FRAMES != f)
 			continue;
-		s->carried[c->nr++] = (struct uz__carried){ map[f], 0 };
+		s->carried[c->nr++] = (struct uz__carried){ .block = map[f] };
 		frames += id.nr_frames;
 	}
 	return frames;
+}
+
+/* Once its slots are let go a block may be gone, or be another: whose it was says what was taken. */
+static void let_all(struct carriage *c, uint32_t nr)
+{
+	uz__release_all(c->ev);
+	for (uint32_t k = 0; k < nr; k++)
+		uz__block_free(c->ev, c->ev->s->carried[k].block, c->ev->s->carried[k].id);
 }
 
 /* False: one is busy, or in use by somebody who has not published it; nothing is taken then. */
@@ -62,14 +70,13 @@ static bool take_all(struct carriage *c)
 		if (ev->nr >= HELD_MAX || !lies_there(c, id) || !uz__block_take(ev, b->block, id))
 			break;
 		b->nr = ev->nr - before;
+		b->id = id;
 		frames += id.nr_frames;
 	}
 	if (k == c->nr && frames == uz_ablock_used(ev->w->arena, c->from))
 		return true;
 	ev->cannot = ev->nr >= HELD_MAX;
-	uz__release_all(ev);
-	while (k--)
-		uz__block_free(ev, ev->s->carried[k].block, id_of(c, k));
+	let_all(c, k);
 	return false;
 }
 
@@ -98,13 +105,6 @@ static void switch_back(struct carriage *c, uint32_t nr)
 			      c->from * UZ_ABLOCK_FRAMES + id_of(c, k).start % UZ_ABLOCK_FRAMES);
 }
 
-static void let_all(struct carriage *c)
-{
-	uz__release_all(c->ev);
-	for (uint32_t k = 0; k < c->nr; k++)
-		uz__block_free(c->ev, c->ev->s->carried[k].block, id_of(c, k));
-}
-
 /* All slots are taken. */
 static int carry_taken(struct carriage *c)
 {
@@ -117,7 +117,7 @@ static int carry_taken(struct carriage *c)
 		uz_window_carry_undo(c->ev->w, c->from, c->to);
 	if (r < 0)
 		switch_back(c, nr);
-	let_all(c);
+	let_all(c, c->nr);
 	return r;
 }
 

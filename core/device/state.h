@@ -53,9 +53,13 @@ struct uz__taken {
 	uint64_t *slot, word;
 };
 
-/* A block of an arena block that moves as a whole, and how many of the slots are its objects'. */
+/*
+ * A block of an arena block that moves as a whole, how many of the slots are its objects', and what it
+ * was when they were taken.
+ */
 struct uz__carried {
 	uint32_t block, nr;
+	struct uz_block_id id;
 };
 
 /* One stream's: the grace counter when its request began, 0 when quiet. */
