@@ -3,11 +3,13 @@
  * On private memory arena blocks move as a whole, for every pool: grants beside two writers on a nearly
  * full disk whose blocks are made and freed all the time, each page compared, the store recounted after
  * each grant. Where the system refuses, now and then or always, or the store can be adopted, the same
- * data moves run by run.
+ * data moves run by run. A block whose objects are gone by the time that its pool may use it again is
+ * let be, also when the store's first disk is gone.
  *
  * uz-test: timeout 120
  */
 #include <errno.h>
+#include <string.h>
 
 #include <uz/contig.h>
 
@@ -15,6 +17,7 @@
 
 #define LIMIT (72ull << 20)
 #define REGION (32ull << 20)
+#define LAST_BYTES (96ull << 20)
 #define MS 1000000ull
 #define DEADLINE (60000 * MS) /* with a sanitizer beside other work */
 
@@ -26,13 +29,14 @@ static uint64_t tries(void)
 	return uz_load(&rig.fault.total[FAULT_CARRY]);
 }
 
-static void open_disk(const char *pool, bool private_memory)
+static void open_disk(const char *pool, bool private_memory, const struct uz_registry *registry)
 {
 	struct uz_region_config c = { .name = "cam0", .bytes = REGION, .spread = true };
 
 	writers_disk(&rig, (struct dev_rig_config){ .limit_bytes = LIMIT,
 						    .pool = pool,
-						    .private_memory = private_memory });
+						    .private_memory = private_memory,
+						    .registry = registry });
 	CHECK_EQ(uz_store_region_create(rig.store, &c, &region), 0);
 }
 
@@ -59,7 +63,7 @@ static void beside_writers(const char *pool, unsigned int way, uint64_t *tried)
 	static const uint64_t counts[] = { 0, 2, FAULT_ALWAYS };
 	uint64_t before;
 
-	open_disk(pool, true);
+	open_disk(pool, true, NULL);
 	writers_open();
 	writers_fill(0, WRITERS_PAGES);
 	fault_plat_fail(&rig.fault, FAULT_CARRY, 2, counts[way], -ENOMEM);
@@ -82,7 +86,7 @@ static void alone(const char *pool, bool private_memory, bool refused)
 {
 	uint64_t before;
 
-	open_disk(pool, private_memory);
+	open_disk(pool, private_memory, NULL);
 	writers_fill(0, WRITERS_PAGES);
 	if (refused)
 		fault_plat_fail(&rig.fault, FAULT_CARRY, 1, FAULT_ALWAYS, -EOPNOTSUPP);
@@ -93,6 +97,61 @@ static void alone(const char *pool, bool private_memory, bool refused)
 	CHECK_EQ(refused, fault_plat_fired(&rig.fault, FAULT_CARRY));
 	CHECK_EQ(uz_store_check(rig.store), 0);
 	writers_check(0, WRITERS_PAGES);
+	dev_rig_close(&rig);
+}
+
+static struct uz_dev *last; /* the second disk, and the only one that is left */
+static struct uz_pool_ops hasty;
+static bool all_gone;
+
+/* What was taken has been let go: all pages are discarded before the first block is in use again. */
+static void undo(struct uz_pool *p, uint32_t block)
+{
+	if (!all_gone && tries()) {
+		all_gone = true;
+		CHECK_EQ(uz_dev_discard(last, rig.st, 0, LAST_BYTES), 0);
+	}
+	uz_pools[0]->undo(p, block);
+}
+
+static const struct uz_pool_ops *find_pool(const struct uz_registry *r, const char *name)
+{
+	const struct uz_registry *host = uz_host_registry();
+
+	(void)r;
+	return strcmp(name, hasty.name) ? host->pool(host, name) : &hasty;
+}
+
+static const struct uz_codec_ops *find_codec(const struct uz_registry *r, const char *name)
+{
+	const struct uz_registry *host = uz_host_registry();
+
+	(void)r;
+	return host->codec(host, name);
+}
+
+static void gone_meanwhile(void)
+{
+	static const struct uz_registry registry = { .codec = find_codec, .pool = find_pool };
+	static char page[UZ_PAGE_SIZE];
+	bool full = false;
+	struct test_rng r = test_rng_of(test_seed());
+	struct uz_dev_config c = { .name = "d1", .size_bytes = LAST_BYTES, .pool = &hasty };
+
+	hasty = *uz_pools[0];
+	hasty.name = "hasty";
+	hasty.undo = undo;
+	open_disk(NULL, true, &registry);
+	c.codec = uz_dev_codec(rig.dev);
+	CHECK_EQ(uz_dev_create(rig.store, &c, &last), 0);
+	uz_dev_destroy(rig.dev);
+	for (uint64_t at = 0; at < LAST_BYTES && !full; at += UZ_PAGE_SIZE) {
+		test_fill_random(&r, page, 2000);
+		full = uz_dev_write(last, rig.st, at, page, UZ_PAGE_SIZE, 0) == -ENOSPC;
+	}
+	grant();
+	CHECK(all_gone);
+	CHECK_EQ(uz_store_check(rig.store), 0);
 	dev_rig_close(&rig);
 }
 
@@ -108,6 +167,7 @@ int main(void)
 	}
 	alone("zslot", true, true);
 	alone("zslot", false, false);
+	gone_meanwhile();
 	test_count("arena_blocks_tried", tried);
 	return 0;
 }
