@@ -11,7 +11,6 @@
 #include "host_i.h"
 
 #define MOVED_MAX 16384u
-#define PAGES_MAX 512u
 
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
@@ -41,18 +40,18 @@ static int map_fresh(struct uz_host *h, char *p, size_t len, int how)
 	return 0;
 }
 
-/* The pages that @at has, to @p, which is mapped. */
+/*
+ * What @at has, to @p, which is empty. It is read to know that: mincore says of a page that is
+ * swapped out that it is not there.
+ */
 static void copy_back(struct uz_host *h, char *p, char *at, size_t len)
 {
 	size_t page = h->plat.page_bytes;
-	unsigned char there[PAGES_MAX];
 
-	if (len / page > PAGES_MAX || mincore(at, len, there) < 0)
-		memset(there, 1, sizeof(there));
-	for (size_t i = 0; i < len / page; i++)
-		if (there[i] & 1)
-			memcpy(p + i * page, at + i * page, page);
-	munmap(at, len);
+	for (char *end = at + len; at < end; at += page, p += page)
+		if (*at || memcmp(at, at + 1, page - 1))
+			memcpy(p, at, page);
+	munmap(at - len, len);
 }
 
 int uz__carry(struct uz_plat *pl, void *from, void *to)
