@@ -128,7 +128,7 @@ void uz__zslot_open(struct zslot *z, struct zslot_shard *s, uint32_t block)
 	uint32_t was = s->open;
 
 	s->open = block;
-	if (was)
+	if (was && !z->pool.tab->block[was].u8[B_ISOLATED]) /* its bytes may be on their way */
 		uz__zslot_file(z, s, was, uz__zslot_room(zslot_foot(z->pool.tab, was)));
 }
 
