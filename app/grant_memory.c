@@ -60,6 +60,7 @@ static int charge(struct uz_server *s, uint64_t bytes, struct uz_error *e)
 
 	if (bytes <= limit && now + bytes > limit) {
 		uz_arena_trim(a);
+		uz_arena_pay(a, UINT64_MAX); /* and what others are giving back just now */
 		now = total(s, &limit);
 	}
 	if (bytes <= limit && now + bytes <= limit) {
