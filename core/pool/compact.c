@@ -75,7 +75,7 @@ static bool ended(struct uz_pool *p, uint32_t block)
 
 	if (!p->ops->residents(p, block, 0, &r, 1))
 		return true;
-	p->ops->undo(p, block);
+	p->ops->spare(p, block);
 	return false;
 }
 

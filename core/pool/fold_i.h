@@ -116,6 +116,7 @@ const void *uz__fold_read(struct uz_pool *p, uint64_t handle, uint32_t size);
 int uz__fold_isolate(struct uz_pool *p, uint32_t block);
 int uz__fold_move(struct uz_pool *p, uint32_t block, uint32_t nr, uint32_t to);
 void uz__fold_undo(struct uz_pool *p, uint32_t block);
+void uz__fold_spare(struct uz_pool *p, uint32_t block);
 uint32_t uz__fold_residents(struct uz_pool *p, uint32_t block, uint32_t from,
 			    struct uz_resident *out, uint32_t nr);
 uint32_t uz__fold_victim(struct uz_pool *p, bool hard);

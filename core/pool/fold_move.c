@@ -27,10 +27,11 @@ static struct fold_shard *lock_shard(struct fold *f, uint32_t block)
 	return NULL;
 }
 
-static void isolate_locked(struct fold *f, struct fold_shard *sh, uint32_t block)
+static void isolate_locked(struct fold *f, struct fold_shard *sh, uint32_t block,
+			   enum uz__isolator by)
 {
 	uz__fold_unfile(f, sh, block);
-	f->pool.tab->block[block].u16[FOLD_HOLE] = FOLD_ISOLATED;
+	f->pool.tab->block[block].u16[FOLD_HOLE] = (uint16_t)(FOLD_ISOLATED | by);
 }
 
 int uz__fold_isolate(struct uz_pool *p, uint32_t block)
@@ -43,7 +44,7 @@ int uz__fold_isolate(struct uz_pool *p, uint32_t block)
 		return -UZ_ESTALE;
 	already = p->tab->block[block].u16[FOLD_HOLE] & FOLD_ISOLATED;
 	if (!already)
-		isolate_locked(f, sh, block);
+		isolate_locked(f, sh, block, UZ__BY_CALLER);
 	uz_unlock(f->plat, &sh->lock);
 	return already ? -UZ_EBUSY : 0;
 }
@@ -63,7 +64,7 @@ int uz__fold_move(struct uz_pool *p, uint32_t block, uint32_t nr, uint32_t to)
 	return all ? 0 : -UZ_EBUSY;
 }
 
-void uz__fold_undo(struct uz_pool *p, uint32_t block)
+static void end_isolation(struct uz_pool *p, uint32_t block, enum uz__isolator by)
 {
 	struct fold *f = fold_of(p);
 	struct uz_block *b = &p->tab->block[block];
@@ -71,11 +72,21 @@ void uz__fold_undo(struct uz_pool *p, uint32_t block)
 
 	if (!sh)
 		return;
-	if (b->u16[FOLD_HOLE] & FOLD_ISOLATED) {
+	if (b->u16[FOLD_HOLE] == (FOLD_ISOLATED | by)) {
 		b->u16[FOLD_HOLE] = 0;
 		uz__fold_file(f, sh, block);
 	}
 	uz_unlock(f->plat, &sh->lock);
+}
+
+void uz__fold_undo(struct uz_pool *p, uint32_t block)
+{
+	end_isolation(p, block, UZ__BY_CALLER);
+}
+
+void uz__fold_spare(struct uz_pool *p, uint32_t block)
+{
+	end_isolation(p, block, UZ__BY_VICTIM);
 }
 
 uint32_t uz__fold_residents(struct uz_pool *p, uint32_t block, uint32_t from,
@@ -111,7 +122,7 @@ static uint32_t candidate(struct fold *f, struct fold_shard *sh, bool hard, uint
 		block = sh->head[1][63 - __builtin_clzll(sh->bins[1])];
 	if (block) {
 		*len = f->pool.tab->block[block].u16[FOLD_LEN];
-		isolate_locked(f, sh, block);
+		isolate_locked(f, sh, block, UZ__BY_VICTIM);
 	}
 	uz_unlock(f->plat, &sh->lock);
 	return block;
@@ -143,7 +154,7 @@ uint32_t uz__fold_victim(struct uz_pool *p, bool hard)
 		if (block && fits(f, len))
 			return block;
 		if (block)
-			uz__fold_undo(p, block);
+			uz__fold_spare(p, block);
 	}
 	return 0;
 }

@@ -29,7 +29,7 @@ static bool moves_ok(const struct uz_pool_ops *ops)
 {
 	bool any = ops->isolate || ops->undo || ops->residents || ops->victim || ops->move;
 
-	return !any || (ops->isolate && ops->undo && ops->residents);
+	return !any || (ops->isolate && ops->undo && ops->residents && !ops->victim == !ops->spare);
 }
 
 int uz_pool_ops_check(const struct uz_pool_ops *ops)

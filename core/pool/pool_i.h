@@ -10,6 +10,12 @@ static inline struct uz_plat *uz__pool_plat(const struct uz_pool *p)
 	return p->tab->arena->plat;
 }
 
+/*
+ * Who keeps a block out of allocation. Whoever ends that must be the one who began it: an index may be
+ * another block's meanwhile, whose slots a grant has taken.
+ */
+enum uz__isolator { UZ__BY_NONE, UZ__BY_VICTIM, UZ__BY_CALLER };
+
 static inline bool uz__mover_stops(struct uz_mover *m)
 {
 	return m->stops && m->stops(m);

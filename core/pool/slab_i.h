@@ -157,6 +157,7 @@ void uz__slab_prepare(struct uz_pool *p, uint32_t size, unsigned int hint);
 int uz__slab_isolate(struct uz_pool *p, uint32_t block);
 int uz__slab_move(struct uz_pool *p, uint32_t block, uint32_t nr, uint32_t to);
 void uz__slab_undo(struct uz_pool *p, uint32_t block);
+void uz__slab_spare(struct uz_pool *p, uint32_t block);
 uint32_t uz__slab_residents(struct uz_pool *p, uint32_t block, uint32_t from,
 			    struct uz_resident *out, uint32_t nr);
 uint32_t uz__slab_victim(struct uz_pool *p, bool hard);

@@ -40,13 +40,14 @@ static struct slab_class *lock_class(struct slab *s, uint32_t block, struct uz_b
 	return NULL;
 }
 
-static void isolate_locked(struct slab *s, struct slab_class *c, uint32_t block)
+static void isolate_locked(struct slab *s, struct slab_class *c, uint32_t block,
+			   enum uz__isolator by)
 {
 	struct uz_block *b = &s->pool.tab->block[block];
 
 	slab_unlink(s, c, block);
 	b->u8[SLAB_BIN] = SLAB_NO_BIN;
-	b->u8[SLAB_ISOLATED] = 1;
+	b->u8[SLAB_ISOLATED] = (uint8_t)by;
 	c->nr_free -= c->nr - b->u8[SLAB_USED];
 	slab_note_worth(s, c);
 }
@@ -62,7 +63,7 @@ int uz__slab_isolate(struct uz_pool *p, uint32_t block)
 		return -UZ_ESTALE;
 	already = p->tab->block[block].u8[SLAB_ISOLATED];
 	if (!already)
-		isolate_locked(s, c, block);
+		isolate_locked(s, c, block, UZ__BY_CALLER);
 	uz_unlock(s->plat, &c->lock);
 	return already ? -UZ_EBUSY : 0;
 }
@@ -83,7 +84,7 @@ int uz__slab_move(struct uz_pool *p, uint32_t block, uint32_t nr, uint32_t to)
 	return all ? 0 : -UZ_EBUSY;
 }
 
-void uz__slab_undo(struct uz_pool *p, uint32_t block)
+static void end_isolation(struct uz_pool *p, uint32_t block, enum uz__isolator by)
 {
 	struct slab *s = slab_of(p);
 	struct uz_block *b = &p->tab->block[block];
@@ -92,7 +93,7 @@ void uz__slab_undo(struct uz_pool *p, uint32_t block)
 
 	if (!c)
 		return;
-	if (b->u8[SLAB_ISOLATED]) {
+	if (b->u8[SLAB_ISOLATED] == by) {
 		uint32_t used = b->u8[SLAB_USED];
 
 		b->u8[SLAB_ISOLATED] = 0;
@@ -101,6 +102,16 @@ void uz__slab_undo(struct uz_pool *p, uint32_t block)
 		slab_note_worth(s, c);
 	}
 	uz_unlock(s->plat, &c->lock);
+}
+
+void uz__slab_undo(struct uz_pool *p, uint32_t block)
+{
+	end_isolation(p, block, UZ__BY_CALLER);
+}
+
+void uz__slab_spare(struct uz_pool *p, uint32_t block)
+{
+	end_isolation(p, block, UZ__BY_VICTIM);
 }
 
 uint32_t uz__slab_residents(struct uz_pool *p, uint32_t block, uint32_t from,
@@ -184,7 +195,7 @@ static uint32_t search(struct slab *s, bool hard,
 		uz_lock(s->plat, &s->class[k].lock);
 		if (s->class[k].bins) {
 			block = emptiest(s, &s->class[k]);
-			isolate_locked(s, &s->class[k], block);
+			isolate_locked(s, &s->class[k], block, UZ__BY_VICTIM);
 		}
 		uz_unlock(s->plat, &s->class[k].lock);
 	}

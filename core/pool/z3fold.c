@@ -33,6 +33,7 @@ const struct uz_pool_ops uz_pool_z3fold = {
 	.isolate = uz__fold_isolate,
 	.move = uz__fold_move,
 	.undo = uz__fold_undo,
+	.spare = uz__fold_spare,
 	.residents = uz__fold_residents,
 	.victim = uz__fold_victim,
 	.attach_block = uz__fold_attach_block,

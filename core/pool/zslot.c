@@ -367,6 +367,7 @@ const struct uz_pool_ops uz_pool_zslot = {
 	.isolate = uz__zslot_isolate,
 	.move = uz__zslot_move,
 	.undo = uz__zslot_undo,
+	.spare = uz__zslot_spare,
 	.residents = uz__zslot_residents,
 	.victim = uz__zslot_victim,
 	.tidy = uz__zslot_tidy,

@@ -184,6 +184,7 @@ bool uz__zslot_lists_ok(struct zslot *z);
 int uz__zslot_isolate(struct uz_pool *p, uint32_t block);
 int uz__zslot_move(struct uz_pool *p, uint32_t block, uint32_t nr, uint32_t to);
 void uz__zslot_undo(struct uz_pool *p, uint32_t block);
+void uz__zslot_spare(struct uz_pool *p, uint32_t block);
 uint32_t uz__zslot_residents(struct uz_pool *p, uint32_t block, uint32_t from,
 			     struct uz_resident *out, uint32_t nr);
 uint32_t uz__zslot_victim(struct uz_pool *p, bool hard);

@@ -31,9 +31,10 @@ int uz__zslot_isolate(struct uz_pool *p, uint32_t block)
 	if (!s)
 		return -UZ_ESTALE;
 	already = p->tab->block[block].u8[B_ISOLATED];
-	if (!already)
+	if (!already) {
 		uz__zslot_unfile(z, s, block);
-	p->tab->block[block].u8[B_ISOLATED] = 1;
+		p->tab->block[block].u8[B_ISOLATED] = UZ__BY_CALLER;
+	}
 	uz_unlock(z->plat, &s->lock);
 	return already ? -UZ_EBUSY : 0;
 }
@@ -53,16 +54,28 @@ int uz__zslot_move(struct uz_pool *p, uint32_t block, uint32_t nr, uint32_t to)
 	return all ? 0 : -UZ_EBUSY;
 }
 
-void uz__zslot_undo(struct uz_pool *p, uint32_t block)
+static void end_isolation(struct uz_pool *p, uint32_t block, enum uz__isolator by)
 {
 	struct zslot *z = zslot_of(p);
 	struct zslot_shard *s = uz__zslot_lock_block(z, block);
 
 	if (!s)
 		return;
-	p->tab->block[block].u8[B_ISOLATED] = 0;
-	uz__zslot_file(z, s, block, uz__zslot_room(zslot_foot(z->pool.tab, block)));
+	if (p->tab->block[block].u8[B_ISOLATED] == by) {
+		p->tab->block[block].u8[B_ISOLATED] = UZ__BY_NONE;
+		uz__zslot_file(z, s, block, uz__zslot_room(zslot_foot(z->pool.tab, block)));
+	}
 	uz_unlock(z->plat, &s->lock);
+}
+
+void uz__zslot_undo(struct uz_pool *p, uint32_t block)
+{
+	end_isolation(p, block, UZ__BY_CALLER);
+}
+
+void uz__zslot_spare(struct uz_pool *p, uint32_t block)
+{
+	end_isolation(p, block, UZ__BY_VICTIM);
 }
 
 /* Keeps out[] sorted by index, at most @nr; how many now. */
@@ -186,7 +199,7 @@ static uint32_t isolate_emptiest(struct zslot *z, uint64_t mask, bool hard)
 		uz_store(&z->turn, (uint32_t)(s - z->shard) + 1);
 		uz_store(&z->sweep, z->pool.tab->block[block].u8[B_LEVEL]);
 		uz__zslot_unfile(z, s, block);
-		z->pool.tab->block[block].u8[B_ISOLATED] = 1;
+		z->pool.tab->block[block].u8[B_ISOLATED] = UZ__BY_VICTIM;
 		uz_fetch_add(&z->in_vain, 1u);
 	}
 	uz_unlock(z->plat, &s->lock);

@@ -72,6 +72,7 @@ const struct uz_pool_ops uz_pool_zsmalloc = {
 	.isolate = uz__slab_isolate,
 	.move = uz__slab_move,
 	.undo = uz__slab_undo,
+	.spare = uz__slab_spare,
 	.residents = uz__slab_residents,
 	.victim = uz__slab_victim,
 	.attach_block = uz__slab_attach_block,

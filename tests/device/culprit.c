@@ -120,6 +120,7 @@ static void make_still(void)
 	still.name = "still";
 	still.isolate = NULL;
 	still.undo = NULL;
+	still.spare = NULL;
 	still.residents = NULL;
 	still.victim = NULL;
 	still.move = NULL;

@@ -71,6 +71,9 @@ static void isolate_one(struct model *m)
 	for (uint32_t i = 0; i < r->nr_slots; i++)
 		want += r->slot[i].size && uz_handle_block(r->slot[i].handle) == block;
 	CHECK_EQ(listed, want);
+	if (r->ops->spare) /* victim has not isolated it */
+		r->ops->spare(r->pool, block);
+	CHECK_EQ(r->ops->isolate(r->pool, block), -UZ_EBUSY);
 	r->ops->undo(r->pool, block);
 	r->ops->undo(r->pool, block);
 	m->isolated++;

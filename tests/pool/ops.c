@@ -39,7 +39,8 @@ static void missing_members(const struct uz_pool_ops *ops)
 	REFUSED(isolate, NULL, -UZ_EINVAL);
 	REFUSED(undo, NULL, -UZ_EINVAL);
 	REFUSED(residents, NULL, -UZ_EINVAL);
-	REFUSED(victim, NULL, 0);
+	REFUSED(victim, NULL, -UZ_EINVAL);
+	REFUSED(spare, NULL, -UZ_EINVAL);
 	REFUSED(tidy, NULL, 0);
 	REFUSED(attach_block, NULL, -UZ_EINVAL);
 	REFUSED(attach_object, NULL, -UZ_EINVAL);

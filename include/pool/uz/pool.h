@@ -108,9 +108,10 @@ struct uz_pool_ops {
 	/*
 	 * Moving. isolate stops allocation from a block (-EBUSY: isolated already, -ESTALE: not a
 	 * block of this pool any more); undo allows it again (a no-op when the block has gone).
-	 * Freeing the last object of an isolated block destroys it. residents lists live objects
-	 * with index >= @from, at most @nr; how many. The owner of one that is being made may be
-	 * any number. All Required on a region that lends.
+	 * What victim has isolated it leaves alone: the block may have gone, and its number be another's.
+	 * Freeing the last object of an isolated block destroys it. residents lists live objects with
+	 * index >= @from, at most @nr; how many. The owner of one that is being made may be any
+	 * number. All Required on a region that lends.
 	 */
 	int (*isolate)(struct uz_pool *p, uint32_t block);
 	void (*undo)(struct uz_pool *p, uint32_t block);
@@ -159,6 +160,9 @@ struct uz_pool_ops {
 
 	/* Optional. alloc will soon be called so, with any owner: prefetch what that touches. */
 	void (*prepare)(struct uz_pool *p, uint32_t size, unsigned int hint);
+
+	/* Required beside victim. As undo, of what victim has isolated, and of nothing else. */
+	void (*spare)(struct uz_pool *p, uint32_t block);
 };
 
 /* What a pool's shared object exports. */
