@@ -43,6 +43,7 @@ struct ablock {
 	uint32_t lazy_next, lazy_prev;
 	uint64_t lazy_ns; /* since when */
 	uint32_t owed; /* a bit a piece */
+	bool refused; /* what is owed, by the system, which may have some of it all the same */
 	uint8_t gone_by; /* method by which pieces went last, and 1; 0: none ever went */
 };
 

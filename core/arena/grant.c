@@ -36,8 +36,11 @@ static uint64_t cold_bytes(struct uz__arena *a, const struct uz_window *w)
 {
 	uint64_t cold = 0;
 
-	for (uint32_t i = w->first; i < w->first + w->nr; i++)
-		cold += uz__mask_bytes(~uz__ablock(a, i)->resident);
+	for (uint32_t i = w->first; i < w->first + w->nr; i++) {
+		const struct ablock *ab = uz__ablock(a, i);
+
+		cold += uz__mask_bytes(~(ab->resident | ab->lazy));
+	}
 	return cold;
 }
 
@@ -265,7 +268,7 @@ static void close_window(struct uz_region *r, struct uz_window *w)
 	a->nr_reserved += uz__promises(r) ? w->nr : 0;
 }
 
-/* What is owed is part of the window again, as it was; bytes. Lock held. */
+/* What is owed is part of the window again, and charged; bytes. Lock held. */
 static uint64_t recall(struct uz__arena *a, const struct uz_window *w)
 {
 	uint64_t bytes = 0;

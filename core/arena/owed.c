@@ -8,7 +8,8 @@
  * who must not be above it for a moment pays first (uz_contig_pay).
  *
  * What is owed is in no list and cannot be committed or handed out. A grant that ends, or fails
- * after all, has it back as it is.
+ * after all, has it back as it is. But what the system refused may have gone in part, so it comes back as
+ * what went lazily does: it is charged, and committed before it is used.
  */
 #include "arena_i.h"
 
@@ -32,8 +33,13 @@ uint64_t uz__owed_recall(struct uz__arena *a, uint32_t ablock)
 	uint32_t mask = ab->owed;
 
 	ab->owed = 0;
-	ab->resident |= mask;
-	uz__free_frames_add(a, (int64_t)uz__mask_frames(mask));
+	if (mask && ab->refused) {
+		uz__lazy_add(a, ablock, mask, a->pub.plat->ops->now(a->pub.plat));
+	} else {
+		ab->resident |= mask;
+		uz__free_frames_add(a, (int64_t)uz__mask_frames(mask));
+	}
+	ab->refused = false;
 	uz_store(&a->owed_bytes, a->owed_bytes - uz__mask_bytes(mask));
 	return uz__mask_bytes(mask);
 }
@@ -77,10 +83,13 @@ static uint64_t pay_one(struct uz__arena *a, uint32_t i)
 	uz__mark_busy(a, i, mask, false);
 	if (r < 0) {
 		ab->owed |= mask;
+		ab->refused = true;
+		a->owed_at++; /* the others shall have their turn */
 		if (!ab->isolated && uz__budget_try(a, uz__mask_bytes(ab->owed), 0))
 			recall_filed(a, i);
 		return 0;
 	}
+	ab->refused = ab->refused && ab->owed;
 	uz_store(&a->owed_bytes, a->owed_bytes - uz__mask_bytes(mask));
 	a->returned_bytes += uz__mask_bytes(mask);
 	return uz__mask_bytes(mask);

@@ -65,7 +65,7 @@ bool uz__budget_make(struct uz__arena *a, uint64_t bytes);
 
 /*
  * owed.c: pieces of a grant's window that are not back with the system yet. add: of an isolated arena
- * block, whose bytes stay charged; recall: they are resident again, and charged; pay: gives back @bytes of
+ * block, whose bytes stay charged; recall: they are charged, and resident again or lazy; pay: gives back @bytes of
  * them, or all, and says how many. Lock held, which pay drops meanwhile.
  */
 void uz__owed_add(struct uz__arena *a, uint32_t ablock, uint32_t mask);

@@ -163,19 +163,26 @@ static void commits_pay(struct test_rng *rng)
 	release();
 }
 
-/* What the system refuses later stays owed, said and usable again. */
+/*
+ * What the system refuses later stays owed and said. It may have some of it, so that it is not in use
+ * again as it is, but goes, and can be had then.
+ */
 static void refused(struct test_rng *rng)
 {
-	uint64_t owed;
+	uint64_t owed, had;
 
 	(void)rng;
 	take();
 	owed = check().owed_bytes;
+	had = stats().reserve_bytes;
 	fault_plat_fail(&rig.fault, FAULT_DECOMMIT, 1, FAULT_ALWAYS, -EIO);
 	CHECK_EQ(uz_arena_pay(uz_store_arena(rig.store), UINT64_MAX), owed);
 	CHECK(fault_plat_fired(&rig.fault, FAULT_DECOMMIT));
 	fault_plat_clear(&rig.fault);
 	CHECK_EQ(check().owed_bytes, owed);
+	release();
+	CHECK(stats().reserve_bytes < had + owed);
+	take();
 	release();
 }
 
