@@ -42,6 +42,18 @@ void kmsan__printf_arguments(struct kmsan_caller at, const char *format, va_list
 /* scan.c: marks what the first nr conversions of a scanf wrote. */
 void kmsan__scanf_arguments(const char *format, va_list ap, int nr);
 
+/* call with again, a copy of the arguments ap, which it uses up: they are looked at afterwards. */
+#define K_AGAIN(call) \
+	({ \
+		va_list again; \
+		int ret_; \
+\
+		va_copy(again, ap); \
+		ret_ = call; \
+		va_end(again); \
+		ret_; \
+	})
+
 /* Wraps a function and its variant with a va_list. call may use at, and ap behind format. */
 #define K_VARIADIC(name, v_name, call, ...) \
 	int __wrap_##name(__VA_ARGS__, ...); \

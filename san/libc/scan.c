@@ -76,25 +76,18 @@ void kmsan__scanf_arguments(const char *format, va_list ap, int nr)
 
 static int from_file(FILE *f, const char *format, va_list ap)
 {
-	va_list again;
-	int ret;
+	int ret = K_AGAIN(vfscanf(f, format, again));
 
-	va_copy(again, ap);
-	ret = vfscanf(f, format, again);
-	va_end(again);
 	kmsan__scanf_arguments(format, ap, ret);
 	return ret;
 }
 
 static int from_string(struct kmsan_caller at, const char *s, const char *format, va_list ap)
 {
-	va_list again;
 	int ret;
 
 	K_STR(s);
-	va_copy(again, ap);
-	ret = vsscanf(s, format, again);
-	va_end(again);
+	ret = K_AGAIN(vsscanf(s, format, again));
 	kmsan__scanf_arguments(format, ap, ret);
 	return ret;
 }

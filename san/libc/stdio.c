@@ -22,26 +22,20 @@ static void after(struct kmsan_caller at, const char *format, va_list ap)
 
 static int to_file(struct kmsan_caller at, FILE *f, const char *format, va_list ap)
 {
-	va_list again;
 	int ret;
 
 	before(at, format, ap);
-	va_copy(again, ap);
-	ret = vfprintf(f, format, again);
-	va_end(again);
+	ret = K_AGAIN(vfprintf(f, format, again));
 	after(at, format, ap);
 	return ret;
 }
 
 static int to_buffer(struct kmsan_caller at, char *buf, size_t n, const char *format, va_list ap)
 {
-	va_list again;
 	int ret;
 
 	before(at, format, ap);
-	va_copy(again, ap);
-	ret = vsnprintf(buf, n, format, again);
-	va_end(again);
+	ret = K_AGAIN(vsnprintf(buf, n, format, again));
 	if (ret >= 0 && n)
 		K_OUT(buf, (size_t)ret < n ? (size_t)ret + 1 : n);
 	after(at, format, ap);
@@ -50,13 +44,10 @@ static int to_buffer(struct kmsan_caller at, char *buf, size_t n, const char *fo
 
 static int to_memory(struct kmsan_caller at, char **p, const char *format, va_list ap)
 {
-	va_list again;
 	int ret;
 
 	before(at, format, ap);
-	va_copy(again, ap);
-	ret = vasprintf(p, format, again);
-	va_end(again);
+	ret = K_AGAIN(vasprintf(p, format, again));
 	K_OUT(p, sizeof(*p));
 	after(at, format, ap);
 	return ret;
@@ -64,13 +55,10 @@ static int to_memory(struct kmsan_caller at, char **p, const char *format, va_li
 
 static int to_fd(struct kmsan_caller at, int fd, const char *format, va_list ap)
 {
-	va_list again;
 	int ret;
 
 	before(at, format, ap);
-	va_copy(again, ap);
-	ret = vdprintf(fd, format, again);
-	va_end(again);
+	ret = K_AGAIN(vdprintf(fd, format, again));
 	after(at, format, ap);
 	return ret;
 }

@@ -18,13 +18,10 @@ static void check_format(struct kmsan_caller at, const wchar_t *format, va_list 
 
 static int to_file(struct kmsan_caller at, FILE *f, const wchar_t *format, va_list ap)
 {
-	va_list again;
 	int ret;
 
 	check_format(at, format, ap, false);
-	va_copy(again, ap);
-	ret = vfwprintf(f, format, again);
-	va_end(again);
+	ret = K_AGAIN(vfwprintf(f, format, again));
 	check_format(at, format, ap, true);
 	return ret;
 }
@@ -32,13 +29,10 @@ static int to_file(struct kmsan_caller at, FILE *f, const wchar_t *format, va_li
 static int to_buffer(struct kmsan_caller at, wchar_t *buf, size_t n, const wchar_t *format,
 		     va_list ap)
 {
-	va_list again;
 	int ret;
 
 	check_format(at, format, ap, false);
-	va_copy(again, ap);
-	ret = vswprintf(buf, n, format, again);
-	va_end(again);
+	ret = K_AGAIN(vswprintf(buf, n, format, again));
 	K_OUT(buf, (ret >= 0 ? (size_t)ret + 1 : n) * sizeof(*buf));
 	check_format(at, format, ap, true);
 	return ret;
@@ -55,25 +49,13 @@ static int scanned(const wchar_t *format, va_list ap, int ret)
 
 static int from_file(FILE *f, const wchar_t *format, va_list ap)
 {
-	va_list again;
-	int ret;
-
-	va_copy(again, ap);
-	ret = vfwscanf(f, format, again);
-	va_end(again);
-	return scanned(format, ap, ret);
+	return scanned(format, ap, K_AGAIN(vfwscanf(f, format, again)));
 }
 
 static int from_string(struct kmsan_caller at, const wchar_t *s, const wchar_t *format, va_list ap)
 {
-	va_list again;
-	int ret;
-
 	K_IN(s, kmsan__wide_size(s));
-	va_copy(again, ap);
-	ret = vswscanf(s, format, again);
-	va_end(again);
-	return scanned(format, ap, ret);
+	return scanned(format, ap, K_AGAIN(vswscanf(s, format, again)));
 }
 
 K_VARIADIC(wprintf, vwprintf, to_file(at, stdout, format, ap), const wchar_t *format)
