@@ -57,15 +57,6 @@ static int give(struct uz_server *s, struct uz_disk *d, const char *path, bool f
 	return 0;
 }
 
-/* A copy: another client may take the backing away, and its path with it. */
-static const char *path_of(struct uz_server *s, struct uz_disk *d, char text[PATH_MAX])
-{
-	pthread_mutex_lock(&s->disks.lock);
-	snprintf(text, PATH_MAX, "%s", d->backing_path ? d->backing_path : UZ_NO_BACKING);
-	pthread_mutex_unlock(&s->disks.lock);
-	return text;
-}
-
 static const char *drop_error(int err)
 {
 	if (err == -ENOSPC || err == -ENOMEM)
@@ -83,13 +74,12 @@ static int take_away(struct uz_server *s, struct uz_disk *d, struct uz_error *e)
 {
 	int err = uz_dev_drop_backing(d->dev);
 	struct uz_disk old;
-	char at[PATH_MAX];
 
 	if (err == -ENOENT)
 		return 0;
 	if (err)
-		return uz__error(e, -err, "disk %s: backing %s stays: %s", d->name,
-				 path_of(s, d, at), drop_error(err));
+		return uz__error(e, -err, "disk %s: backing %s stays: %s", d->name, d->backing_path,
+				 drop_error(err));
 	pthread_mutex_lock(&s->disks.lock);
 	old = (struct uz_disk){ .backing = d->backing, .backing_path = d->backing_path };
 	d->backing = NULL;
@@ -115,15 +105,13 @@ int uz__server_set_backing(struct uz_server *s, struct uz_disk *d, const struct 
 {
 	const char *path = v->value[OPT_BACKING], *idle = v->value[OPT_WRITEBACK_IDLE];
 	bool none = path && !strcmp(path, UZ_NO_BACKING);
-	char at[PATH_MAX];
 	int err = 0;
 
-	path_of(s, d, at);
-	if (path && !none && strcmp(at, UZ_NO_BACKING) != 0 && strcmp(path, at) != 0)
+	if (path && !none && d->backing_path && strcmp(path, d->backing_path) != 0)
 		return uz__error(
 			e, EBUSY,
 			"disk %s has the backing %s: 'uzram set %s backing=none' takes it away",
-			d->name, at, d->name);
+			d->name, d->backing_path, d->name);
 	if (none)
 		err = take_away(s, d, e);
 	else if (path && !d->backing)
@@ -182,6 +170,15 @@ void uz__server_close_backings(struct uz_server *s)
 		uz_host_backing_close(d->backing);
 		d->backing = NULL;
 	}
+}
+
+/* A copy: a client that sets backing=none meanwhile frees it. */
+static const char *path_of(struct uz_server *s, struct uz_disk *d, char text[PATH_MAX])
+{
+	pthread_mutex_lock(&s->disks.lock);
+	snprintf(text, PATH_MAX, "%s", d->backing_path ? d->backing_path : UZ_NO_BACKING);
+	pthread_mutex_unlock(&s->disks.lock);
+	return text;
 }
 
 int64_t uz__server_writeback(struct uz_server *s, struct uz_disk *d, const char *what,
