@@ -27,9 +27,9 @@
 
 struct kmsan__bounce {
 	uintptr_t a;
-	uint32_t size_bytes; /* 0: nothing to merge */
+	uint32_t size_bytes;
 	uint32_t taken;
-	uint32_t armed;
+	uint32_t armed; /* 0: nothing to merge */
 	/* Compared by words of 8 bytes. */
 	uint8_t now[KMSAN__MARGIN] __attribute__((aligned(8))), before[KMSAN__MARGIN];
 	uint32_t now_origin[KMSAN__MARGIN / 4 + 2], before_origin[KMSAN__MARGIN / 4 + 2];
@@ -167,7 +167,7 @@ static void merge_origin(uintptr_t a, uint32_t origin)
 
 static uint32_t bounce_slots(const struct kmsan__bounce *b)
 {
-	return b->size_bytes ? (uint32_t)((b->a & 3) + b->size_bytes + 3) / 4 : 0;
+	return (uint32_t)((b->a & 3) + b->size_bytes + 3) / 4;
 }
 
 static size_t whole_words(size_t n)
@@ -284,7 +284,6 @@ void kmsan__bounce_release(struct kmsan__bounce *b)
 		return;
 	kmsan__shadow_lock(&signals);
 	disarm(b);
-	b->size_bytes = 0;
 	b->taken = 0;
 	kmsan__shadow_unlock(&signals);
 }
