@@ -5,7 +5,7 @@
  * back right after: first thing in background work, and before anything else is committed, at
  * least as much each time. So the process never has more than when the grant was handed out; above
  * the limit it has what is owed at most, and only once the grant's holder has made his own memory. He
- * who must not be above it for a moment pays first (uz_contig_pay).
+ * who must not be above it for a moment pays first (uz_arena_pay).
  *
  * What is owed is in no list and cannot be committed or handed out. A grant that ends, or fails
  * after all, has it back as it is. But what the system refused may have gone in part, so it comes back as
