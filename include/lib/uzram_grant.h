@@ -64,8 +64,9 @@ int uz_client_grant(const char *control, uint64_t bytes, struct uz_client_grant 
 /*
  * Unmap first: the pages are taken away, a mapping that is left reads zeros. Does not wait for it: a
  * region's next grant does, one out of no region may meet -ENOSPC for a moment. A second call does
- * nothing, nor does one for a grant that was refused. In place they are given back to disks as they are: stop what writes there first, also
- * devices, or it writes into disks. Any thread, one at a time for a grant.
+ * nothing, nor does one for a grant that was refused. In place they are given back to disks as they
+ * are: stop what writes there first, also devices, or it writes into disks. Any thread, one at a time
+ * for a grant.
  */
 void uz_client_grant_free(struct uz_client_grant *g);
 
