@@ -20,11 +20,6 @@ struct carriage {
 	uint32_t from, to, nr; /* arena blocks; blocks in s->carried */
 };
 
-static struct uz_block_id id_of(const struct carriage *c, uint32_t k)
-{
-	return uz_block_id(&c->ev->s->tab, c->ev->s->carried[k].block);
-}
-
 /* A block's number is soon another's, so that it is looked at again when its slots are held. */
 static bool lies_there(const struct carriage *c, struct uz_block_id id)
 {
@@ -64,7 +59,7 @@ static bool take_all(struct carriage *c)
 
 	for (k = 0; k < c->nr; k++) {
 		struct uz__carried *b = &ev->s->carried[k];
-		struct uz_block_id id = id_of(c, k);
+		struct uz_block_id id = uz_block_id(&ev->s->tab, b->block);
 
 		before = ev->nr;
 		if (ev->nr >= HELD_MAX || !lies_there(c, id) || !uz__block_take(ev, b->block, id))
@@ -83,40 +78,42 @@ static bool take_all(struct carriage *c)
 /* How many descriptors say the new place; all of them, or a pool had an object more. */
 static uint32_t switch_all(struct carriage *c)
 {
-	struct uz_store *s = c->ev->s;
 	uint32_t k, at;
 
-	s->tab.carried = true;
 	for (k = 0; k < c->nr; k++) {
-		struct uz_block_id id = id_of(c, k);
+		const struct uz__carried *b = &c->ev->s->carried[k];
 
-		at = c->to * UZ_ABLOCK_FRAMES + id.start % UZ_ABLOCK_FRAMES;
-		if (!uz__block_move(c->ev, s->carried[k].block, id, s->carried[k].nr, at))
+		at = c->to * UZ_ABLOCK_FRAMES + b->id.start % UZ_ABLOCK_FRAMES;
+		if (!uz__block_move(c->ev, b->block, b->id, b->nr, at))
 			break;
 	}
-	s->tab.carried = false;
 	return k;
 }
 
 static void switch_back(struct carriage *c, uint32_t nr)
 {
+	struct uz_store *s = c->ev->s;
+
 	for (uint32_t k = 0; k < nr; k++)
-		uz_block_stay(&c->ev->s->tab, c->ev->s->carried[k].block,
-			      c->from * UZ_ABLOCK_FRAMES + id_of(c, k).start % UZ_ABLOCK_FRAMES);
+		uz_block_switch(&s->tab, s->carried[k].block, s->carried[k].id.start);
 }
 
 /* All slots are taken. */
 static int carry_taken(struct carriage *c)
 {
-	uint32_t nr = switch_all(c);
+	struct uz_blocktab *tab = &c->ev->s->tab;
 	int r = -UZ_EBUSY;
+	uint32_t nr;
 
+	tab->carried = true;
+	nr = switch_all(c);
 	if (nr == c->nr)
 		r = uz_window_carry_end(c->ev->w, c->from, c->to);
 	else
 		uz_window_carry_undo(c->ev->w, c->from, c->to);
 	if (r < 0)
 		switch_back(c, nr);
+	tab->carried = false;
 	let_all(c, c->nr);
 	return r;
 }

@@ -99,14 +99,6 @@ void uz_block_switch(struct uz_blocktab *t, uint32_t block, uint32_t to)
 	uz_store_release(&t->desc[block].word, uz_desc_pack(id));
 }
 
-void uz_block_stay(struct uz_blocktab *t, uint32_t block, uint32_t start)
-{
-	struct uz_block_id id = uz_block_id(t, block);
-
-	id.start = start;
-	uz_store_release(&t->desc[block].word, uz_desc_pack(id));
-}
-
 void uz_block_destroy(struct uz_blocktab *t, uint32_t block)
 {
 	struct uz_block_id id = uz_block_id(t, block);

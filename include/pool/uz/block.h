@@ -109,8 +109,6 @@ int uz_block_create(struct uz_blocktab *t, struct uz_block_id id, unsigned int f
  * @carried, only switches: it is there when the block is in use again. One such caller at a time.
  */
 void uz_block_switch(struct uz_blocktab *t, uint32_t block, uint32_t to);
-/* Switches back: the memory stayed where it was. */
-void uz_block_stay(struct uz_blocktab *t, uint32_t block, uint32_t start);
 
 /* Frees descriptor and run. No slot names it any more. */
 void uz_block_destroy(struct uz_blocktab *t, uint32_t block);
