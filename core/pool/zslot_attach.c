@@ -130,18 +130,9 @@ static uint32_t each_gap(struct zslot_foot *f, const struct zslot_map *map, uint
 }
 
 /* Whether no two cells overlap. */
-static bool apart(const struct zslot_foot *f, struct zslot_map *map)
+static bool apart(struct zslot_foot *f, struct zslot_map *map)
 {
-	uint32_t end = 0, i = 1;
-
-	for (; i <= f->nr_objects; i++) {
-		struct zslot_cell c = zslot_cell_unpack(*zslot_cell(f, i));
-
-		if (c.off < end)
-			return map_cells(f, map);
-		end = c.off + c.len;
-	}
-	return true;
+	return each_gap_in_order(f, 0, false) != UINT32_MAX || map_cells(f, map);
 }
 
 /*
