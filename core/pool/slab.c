@@ -59,13 +59,29 @@ struct slab_class *uz__slab_class(struct slab *s, struct uz_block_id id)
 	return c->stride == id.class * 4u && c->nr_frames == id.nr_frames ? c : NULL;
 }
 
-/* A cell of the fullest block; there is one. */
+static struct slab_class *class_for(struct slab *s, uint32_t size)
+{
+	return &s->class[s->map[(size + SLAB_OWNER + 3) / 4]];
+}
+
+/* The block whose cells are taken first; there is one. */
+static uint32_t fullest(const struct slab_class *c)
+{
+	return c->head[31 - __builtin_clz(c->bins)];
+}
+
+static uint32_t first_free(const struct uz_block *b)
+{
+	return (uint32_t)__builtin_ctzll(~b->u64[SLAB_LIVE]);
+}
+
+/* A cell of the fullest block. */
 static void take_cell(struct slab *s, struct slab_class *c, struct uz_object *out)
 {
 	struct uz_blocktab *tab = s->pool.tab;
-	uint32_t block = c->head[31 - __builtin_clz(c->bins)];
+	uint32_t block = fullest(c);
 	struct uz_block *b = &tab->block[block];
-	uint32_t index = (uint32_t)__builtin_ctzll(~b->u64[SLAB_LIVE]);
+	uint32_t index = first_free(b);
 	uint32_t used = ++b->u8[SLAB_USED];
 	uint32_t bin = used == c->nr ? SLAB_NO_BIN : slab_bin(c, used);
 
@@ -160,7 +176,7 @@ int uz__slab_alloc(struct uz_pool *p, uint32_t size, uint32_t owner, unsigned in
 		   unsigned int hint, struct uz_object *out)
 {
 	struct slab *s = slab_of(p);
-	struct slab_class *c = &s->class[s->map[(size + SLAB_OWNER + 3) / 4]];
+	struct slab_class *c = class_for(s, size);
 	int err = alloc_in(s, c, flags & ~UZ_ALLOC_URGENT, out);
 
 	(void)hint;
@@ -222,7 +238,7 @@ void uz__slab_prefetch(struct uz_pool *p, uint64_t handle, uint32_t size, bool d
 void uz__slab_prepare(struct uz_pool *p, uint32_t size, unsigned int hint)
 {
 	struct slab *s = slab_of(p);
-	struct slab_class *c = &s->class[s->map[(size + SLAB_OWNER + 3) / 4]];
+	struct slab_class *c = class_for(s, size);
 	const char *at = NULL;
 	uint32_t block;
 
@@ -230,10 +246,9 @@ void uz__slab_prepare(struct uz_pool *p, uint32_t size, unsigned int hint)
 	if (!uz_trylock(&c->lock))
 		return;
 	if (c->bins) {
-		block = c->head[31 - __builtin_clz(c->bins)];
-		at = (char *)slab_cell(
-			uz_block_addr(p->tab, block), c,
-			(uint32_t)__builtin_ctzll(~p->tab->block[block].u64[SLAB_LIVE]));
+		block = fullest(c);
+		at = (char *)slab_cell(uz_block_addr(p->tab, block), c,
+				       first_free(&p->tab->block[block]));
 	}
 	uz_unlock(s->plat, &c->lock);
 	for (uint32_t i = 0; at && i < UZ_MIN(size, SLAB_AHEAD); i += UZ_CACHE_LINE)
