@@ -263,11 +263,11 @@ static int settle_ablock(struct uz__arena *a, uint32_t i)
 static int adopt_all(struct uz__arena *a)
 {
 	struct uz_plat *pl = a->pub.plat;
-	uint64_t want = (a->nr_used_frames + a->nr_free_frames) * UZ_FRAME_SIZE +
-			uz_load(&a->area_bytes) + UZ_FRAME_SIZE;
+	struct uz_arena_stats st;
 	int r = 0;
 
-	if (pl->ops->store_held && pl->ops->store_held(pl) == (int64_t)want)
+	uz_arena_stats(&a->pub, &st);
+	if (pl->ops->store_held && pl->ops->store_held(pl) == (int64_t)st.resident_claimed_bytes)
 		return 0;
 	for (uint32_t k = 0; k < a->nr_ablocks && r == 0; k++)
 		r = each_stretch(a, a->first_ablock + k, a->ab[k].resident, pl->ops->adopt);
