@@ -209,7 +209,7 @@ void uz__backing_release(struct uz_dev *d)
 	struct uz_store *s = d->store;
 
 	uz_lock(s->plat, &s->wb.lock);
-	header_write(d->backing, s->wb.buf, NULL, FREE);
+	uz_backing_free(d->backing, s->wb.buf);
 	uz_unlock(s->plat, &s->wb.lock);
 }
 
