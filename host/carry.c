@@ -28,18 +28,6 @@ static void note(struct uz_host *h, const char *p, bool now)
 	h->nr_moved -= was;
 }
 
-static int map_fresh(struct uz_host *h, char *p, size_t len, int how)
-{
-	void *at = mmap(p, len, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | how, -1, 0);
-
-	if (at != p)
-		return -ENOMEM;
-	if (h->huge)
-		madvise(p, len, MADV_NOHUGEPAGE);
-	return 0;
-}
-
 /*
  * What @at has, to @p, which is empty. It is read to know that: mincore says of a page that is
  * swapped out that it is not there.
@@ -71,11 +59,11 @@ int uz__carry(struct uz_plat *pl, void *from, void *to)
 		return -EOPNOTSUPP;
 	if (mremap(at, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, to) != to) {
 		copy_back(h, from, at, len);
-		map_fresh(h, to, len, MAP_FIXED_NOREPLACE);
+		uz__map_fresh(h, to, len, MAP_FIXED_NOREPLACE);
 		return -ENOMEM;
 	}
 	note(h, to, true);
-	if (map_fresh(h, from, len, MAP_FIXED) == 0)
+	if (uz__map_fresh(h, from, len, MAP_FIXED) == 0)
 		note(h, from, false);
 	return 0;
 }

@@ -76,6 +76,8 @@ int uz__carry(struct uz_plat *pl, void *from, void *to);
 /* map_fd.c: slots of uz_plat_ops */
 int uz__map_fd(struct uz_plat *pl, void *p, size_t len, int fd, uint64_t off);
 int uz__unmap_fd(struct uz_plat *pl, void *p, size_t len);
+/* Empty private memory at @p; @how: MAP_FIXED or MAP_FIXED_NOREPLACE. 0 or -errno. */
+int uz__map_fresh(struct uz_host *h, void *p, size_t len, int how);
 
 /* The store's file, when there is one: size, first use, look. */
 uint64_t uz__backing_bytes(const struct uz_host *h);

@@ -77,16 +77,23 @@ static int populate(void *p, size_t len, int fd, uint64_t off)
 	return rc;
 }
 
-int uz__unmap_fd(struct uz_plat *pl, void *p, size_t len)
+int uz__map_fresh(struct uz_host *h, void *p, size_t len, int how)
 {
 	void *at = mmap(p, len, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | how, -1, 0);
 
 	if (at == MAP_FAILED)
 		return -errno;
-	if (uz__host(pl)->huge)
+	if (at != p) /* MAP_FIXED_NOREPLACE on an older kernel */
+		return -EEXIST;
+	if (h->huge)
 		madvise(p, len, MADV_NOHUGEPAGE);
 	return 0;
+}
+
+int uz__unmap_fd(struct uz_plat *pl, void *p, size_t len)
+{
+	return uz__map_fresh(uz__host(pl), p, len, MAP_FIXED);
 }
 
 int uz__map_fd(struct uz_plat *pl, void *p, size_t len, int fd, uint64_t off)
