@@ -154,7 +154,8 @@ struct uz_pool_ops {
 
 	/*
 	 * Optional. The object will soon be read, or freed if @drop: prefetch what that touches, and of
-	 * its @size bytes, 0 if they are of no use, what there is to gain by. No lock is held, so the handle may be stale: look at nothing but the block's descriptor.
+	 * its @size bytes, 0 if they are of no use, what there is to gain by. No lock is held, so the
+	 * handle may be stale: look at nothing but the block's descriptor.
 	 */
 	void (*prefetch)(struct uz_pool *p, uint64_t handle, uint32_t size, bool drop);
 
