@@ -45,7 +45,7 @@ static bool entry_in_use(struct uz_store *s, unsigned int e)
 			continue;
 		uz__count_sum(d, &c);
 		if (c.codec_pages[e] || c.bd_codec_pages[e] || uz_load(&d->codec) == e ||
-		    d->recompress_codec == (int)e || d->command_codec == e + 1)
+		    d->recompress_codec == (int)e)
 			return true;
 	}
 	return false;

@@ -60,25 +60,17 @@ static bool finished(const struct pass *p)
 }
 
 /* While a command uses an entry it is not taken for another codec: 0, or -EINVAL. */
-static int hold_codec(struct uz_dev *d, unsigned int codec)
+static int hold_codec(struct uz_store *s, unsigned int codec)
 {
-	struct uz_store *s = d->store;
 	int r = -UZ_EINVAL;
 
 	uz_lock(s->plat, &s->control);
 	if (codec < UZ_CODEC_MAX && s->codec[codec].ops) {
-		d->command_codec = codec + 1;
+		s->codec[codec].held++;
 		r = 0;
 	}
 	uz_unlock(s->plat, &s->control);
 	return r;
-}
-
-static void release_codec(struct uz_dev *d)
-{
-	uz_lock(d->store->plat, &d->store->control);
-	d->command_codec = 0;
-	uz_unlock(d->store->plat, &d->store->control);
 }
 
 int64_t uz_dev_recompress(struct uz_dev *d, const struct uz_recompress *r)
@@ -86,13 +78,15 @@ int64_t uz_dev_recompress(struct uz_dev *d, const struct uz_recompress *r)
 	struct uz_store *s = d->store;
 	struct pass p = { .d = d, .st = s->bg, .rule = *r, .min_age = uz__age_bucket(r->idle_s) };
 	struct uz__walk w = { 0 };
-	bool end = false;
+	bool end = false, held;
 
 	uz_lock(s->plat, &d->control);
-	p.error = hold_codec(d, r->codec);
+	p.error = hold_codec(s, r->codec);
+	held = !p.error;
 	while (!end && !finished(&p) && !uz_load(&s->stopping))
 		end = uz__walk_slice(d, &w, visit, &p);
-	release_codec(d);
+	if (held)
+		uz_store_codec_put(s, r->codec);
 	uz_unlock(s->plat, &d->control);
 	return p.done || !p.error ? (int64_t)p.done : p.error;
 }

@@ -27,7 +27,7 @@ struct uz__codec {
 	void *shared;
 	uint64_t shared_bytes;
 	uint64_t state_bytes;
-	uint32_t held; /* control lock: by who is about to use it */
+	uint32_t held; /* control lock: by who uses it, or is about to */
 	bool checksum;
 };
 
@@ -164,7 +164,6 @@ struct uz_dev {
 	uint32_t tables_hint; /* something was freed that may have emptied a table */
 	uint64_t age_tick, age_next_ns;
 	int recompress_codec; /* -1: off; atomic */
-	unsigned int command_codec; /* entry + 1 that uz_dev_recompress is busy with */
 	uint32_t recompress_idle_s, recompress_min_bytes, recompress_cpu;
 	uint64_t recompress_next_ns;
 	struct uz__walk squeeze; /* from here on under squeeze.lock */
