@@ -6,11 +6,11 @@
  * the deadline, so that what is met is the same each time.
  */
 #include <errno.h>
-#include <string.h>
 
 #include "../../core/device/device_i.h"
 
 #include "dev_rig.h"
+#include "own_pool.h"
 #include "self_page.h"
 
 #define PAGES 8192u
@@ -29,7 +29,7 @@ static uint32_t last; /* block that was isolated last */
 static bool moves; /* of any block */
 static uint64_t skip_ns;
 static const struct uz_plat_ops *below;
-static struct uz_pool_ops moody;
+static struct own_pool moody;
 
 static void let_go(struct held *h)
 {
@@ -65,37 +65,19 @@ static uint64_t now(struct uz_plat *pl)
 	return below->now(pl) + skip_ns;
 }
 
-static const struct uz_pool_ops *find_pool(const struct uz_registry *r, const char *name)
-{
-	const struct uz_registry *host = uz_host_registry();
-
-	(void)r;
-	return strcmp(name, moody.name) ? host->pool(host, name) : &moody;
-}
-
-static const struct uz_codec_ops *find_codec(const struct uz_registry *r, const char *name)
-{
-	const struct uz_registry *host = uz_host_registry();
-
-	(void)r;
-	return host->codec(host, name);
-}
-
 static void open_disk(void)
 {
-	static const struct uz_registry registry = { .codec = find_codec, .pool = find_pool };
 	static struct uz_plat_ops ops;
 	struct dev_rig_config c = { .size_bytes = 1 << 20,
 				    .limit_bytes = 48 << 20,
-				    .registry = &registry };
+				    .registry = &moody.registry };
 	struct uz_dev_config dc = { .name = "d1",
 				    .size_bytes = (uint64_t)PAGES << UZ_PAGE_SHIFT,
-				    .pool = &moody };
+				    .pool = &moody.ops };
 
-	moody = *uz_pools[0];
-	moody.name = "moody";
-	moody.isolate = isolate;
-	moody.move = move;
+	own_pool_init(&moody, "moody");
+	moody.ops.isolate = isolate;
+	moody.ops.move = move;
 	skip_ns = 0;
 	dev_rig_open(&rig, &c);
 	below = rig.fault.plat.ops;

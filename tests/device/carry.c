@@ -9,10 +9,10 @@
  * uz-test: timeout 120
  */
 #include <errno.h>
-#include <string.h>
 
 #include <uz/contig.h>
 
+#include "own_pool.h"
 #include "two_writers.h"
 
 #define LIMIT (72ull << 20)
@@ -101,7 +101,7 @@ static void alone(const char *pool, bool private_memory, bool refused)
 }
 
 static struct uz_dev *last; /* the second disk, and the only one that is left */
-static struct uz_pool_ops hasty;
+static struct own_pool hasty;
 static bool all_gone;
 
 /* What was taken has been let go: all pages are discarded before the first block is in use again. */
@@ -114,34 +114,16 @@ static void undo(struct uz_pool *p, uint32_t block)
 	uz_pools[0]->undo(p, block);
 }
 
-static const struct uz_pool_ops *find_pool(const struct uz_registry *r, const char *name)
-{
-	const struct uz_registry *host = uz_host_registry();
-
-	(void)r;
-	return strcmp(name, hasty.name) ? host->pool(host, name) : &hasty;
-}
-
-static const struct uz_codec_ops *find_codec(const struct uz_registry *r, const char *name)
-{
-	const struct uz_registry *host = uz_host_registry();
-
-	(void)r;
-	return host->codec(host, name);
-}
-
 static void gone_meanwhile(void)
 {
-	static const struct uz_registry registry = { .codec = find_codec, .pool = find_pool };
 	static char page[UZ_PAGE_SIZE];
 	bool full = false;
 	struct test_rng r = test_rng_of(test_seed());
-	struct uz_dev_config c = { .name = "d1", .size_bytes = LAST_BYTES, .pool = &hasty };
+	struct uz_dev_config c = { .name = "d1", .size_bytes = LAST_BYTES, .pool = &hasty.ops };
 
-	hasty = *uz_pools[0];
-	hasty.name = "hasty";
-	hasty.undo = undo;
-	open_disk(NULL, true, &registry);
+	own_pool_init(&hasty, "hasty");
+	hasty.ops.undo = undo;
+	open_disk(NULL, true, &hasty.registry);
 	c.codec = uz_dev_codec(rig.dev);
 	CHECK_EQ(uz_dev_create(rig.store, &c, &last), 0);
 	uz_dev_destroy(rig.dev);

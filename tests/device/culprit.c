@@ -12,6 +12,7 @@
 #include "../../core/device/device_i.h"
 
 #include "grant_load.h"
+#include "own_pool.h"
 
 #define REGION (8ull << 20)
 #define HELD_MS 400u
@@ -96,39 +97,22 @@ static void busy(void)
 	grant_load_close(&l);
 }
 
-static struct uz_pool_ops still;
-
-static const struct uz_pool_ops *find_pool(const struct uz_registry *r, const char *name)
-{
-	const struct uz_registry *host = uz_host_registry();
-
-	(void)r;
-	return strcmp(name, still.name) ? host->pool(host, name) : &still;
-}
-
-static const struct uz_codec_ops *find_codec(const struct uz_registry *r, const char *name)
-{
-	const struct uz_registry *host = uz_host_registry();
-
-	(void)r;
-	return host->codec(host, name);
-}
+static struct own_pool still;
 
 static void make_still(void)
 {
-	still = *uz_pools[0];
-	still.name = "still";
-	still.isolate = NULL;
-	still.undo = NULL;
-	still.spare = NULL;
-	still.residents = NULL;
-	still.victim = NULL;
-	still.move = NULL;
+	own_pool_init(&still, "still");
+	still.ops.isolate = NULL;
+	still.ops.undo = NULL;
+	still.ops.spare = NULL;
+	still.ops.residents = NULL;
+	still.ops.victim = NULL;
+	still.ops.move = NULL;
 }
 
 static void *change_pool(void *arg)
 {
-	return (void *)(intptr_t)uz_dev_set_pool(arg, &still);
+	return (void *)(intptr_t)uz_dev_set_pool(arg, &still.ops);
 }
 
 /* A disk that is about to get such a pool while the region is being made. */
@@ -152,19 +136,18 @@ static void change_beside(struct dev_rig *rig)
 
 static void no_moves(void)
 {
-	static const struct uz_registry registry = { .codec = find_codec, .pool = find_pool };
 	struct uz_region_config rc = { .name = "cam0", .bytes = REGION };
 	struct uz_dev_config dc = { .name = "d1", .size_bytes = 1 << 20 };
 	struct dev_rig_config c = { .size_bytes = 1 << 20,
 				    .limit_bytes = 48 << 20,
-				    .registry = &registry };
+				    .registry = &still.registry };
 	struct uz_region *region;
 	struct dev_rig rig;
 	struct uz_dev *d;
 
 	make_still();
 	dev_rig_open(&rig, &c);
-	dc.pool = &still;
+	dc.pool = &still.ops;
 	dc.codec = uz_dev_codec(rig.dev);
 	CHECK_EQ(uz_dev_create(rig.store, &dc, &d), 0);
 	CHECK_EQ(uz_store_region_create(rig.store, &rc, &region), -ENOTSUP);
@@ -172,7 +155,7 @@ static void no_moves(void)
 	change_beside(&rig);
 	CHECK_EQ(uz_store_region_create(rig.store, &rc, &region), 0);
 	CHECK_EQ(uz_dev_create(rig.store, &dc, &d), -ENOTSUP);
-	CHECK_EQ(uz_dev_set_pool(rig.dev, &still), -ENOTSUP);
+	CHECK_EQ(uz_dev_set_pool(rig.dev, &still.ops), -ENOTSUP);
 	CHECK(uz_dev_pool(rig.dev) == uz_pools[0]);
 	CHECK_EQ(uz_store_region_destroy(rig.store, region), 0);
 	CHECK_EQ(uz_dev_create(rig.store, &dc, &d), 0);

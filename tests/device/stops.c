@@ -4,11 +4,10 @@
  * objects of this one are. Nothing is begun at all while it waits. The same while a page that moves to
  * another codec looks for room. Afterwards the work goes on.
  */
-#include <string.h>
-
 #include "../../core/device/device_i.h"
 
 #include "dev_rig.h"
+#include "own_pool.h"
 #include "self_page.h"
 
 #define PAGES 8192u
@@ -16,7 +15,7 @@
 
 static struct dev_rig rig;
 static struct uz_dev *dev;
-static struct uz_pool_ops counting;
+static struct own_pool counting;
 static bool raise; /* with the next victim */
 static uint32_t victims, lists; /* since then */
 
@@ -51,36 +50,18 @@ static int compress(const void *shared, void *state, const void *src, void *dst,
 	return uz_codec_lz4.compress(shared, state, src, dst, cap);
 }
 
-static const struct uz_pool_ops *find_pool(const struct uz_registry *r, const char *name)
-{
-	const struct uz_registry *host = uz_host_registry();
-
-	(void)r;
-	return strcmp(name, counting.name) ? host->pool(host, name) : &counting;
-}
-
-static const struct uz_codec_ops *find_codec(const struct uz_registry *r, const char *name)
-{
-	const struct uz_registry *host = uz_host_registry();
-
-	(void)r;
-	return host->codec(host, name);
-}
-
 static void open_disk(void)
 {
-	static const struct uz_registry registry = { .codec = find_codec, .pool = find_pool };
 	struct dev_rig_config c = { .size_bytes = 1 << 20,
 				    .limit_bytes = 64 << 20,
-				    .registry = &registry };
+				    .registry = &counting.registry };
 	struct uz_dev_config dc = { .name = "d1",
 				    .size_bytes = (uint64_t)PAGES << UZ_PAGE_SHIFT,
-				    .pool = &counting };
+				    .pool = &counting.ops };
 
-	counting = *uz_pools[0];
-	counting.name = "counting";
-	counting.victim = victim;
-	counting.residents = residents;
+	own_pool_init(&counting, "counting");
+	counting.ops.victim = victim;
+	counting.ops.residents = residents;
 	dev_rig_open(&rig, &c);
 	dc.codec = uz_dev_codec(rig.dev);
 	CHECK_EQ(uz_dev_create(rig.store, &dc, &dev), 0);
