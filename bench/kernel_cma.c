@@ -27,9 +27,9 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "grant_page.h"
 
 #define MIB (1ull << 20)
-#define TABLE_BYTES (1u << 20)
 #define GAP_MS 600
 #define FILL_MS 20000
 #define HOLDERS_MAX 15
@@ -72,7 +72,6 @@ struct counts {
 	uint64_t kind[NR_KINDS]; /* sums over what was before each try */
 };
 
-static unsigned char table[TABLE_BYTES];
 static bool stop; /* atomic */
 
 static void nap_ns(uint64_t ns)
@@ -238,14 +237,7 @@ static void region_fill(const struct region *r)
 
 static void make_page(const struct content *c, uint32_t page, unsigned char *buf)
 {
-	uint32_t name[] = { (uint32_t)c->fd, page, c->seq[page] };
-	uint64_t hash = ((uint64_t)name[2] << 32 | page) * 0x9e3779b97f4a7c15ull;
-	uint32_t from = (uint32_t)(hash >> 44) % (TABLE_BYTES - UZ_PAGE_SIZE);
-	uint32_t len = page % 8 ? 2600 + (uint32_t)(hash >> 20) % 900 : UZ_PAGE_SIZE;
-
-	memcpy(buf, table + from, len);
-	memset(buf + len, (int)page, UZ_PAGE_SIZE - len);
-	memcpy(buf, name, sizeof(name));
+	grant_page_make(buf, !c->memory, page, c->seq[page]);
 }
 
 static void content_write(struct content *c, uint32_t page)
@@ -437,8 +429,7 @@ int main(int argc, char **argv)
 	seed = bench_number("seed", 1);
 	memory.rng = seed * 2 + 1;
 	file.rng = seed * 2 + 1000001;
-	for (uint32_t i = 0; i < TABLE_BYTES; i++)
-		table[i] = (unsigned char)(bench_random(&memory.rng) >> 32);
+	grant_page_open();
 	BENCH_CHECK(bench_text("file", NULL), "file=PATH is missing");
 	region_open(&r);
 	content_open(&file, bench_number("file_mib", 0) * MIB, bench_text("file", NULL));

@@ -7,7 +7,8 @@
 #include <string.h>
 #include <time.h>
 
-#define TABLE_BYTES (1u << 20)
+#include "grant_page.h"
+
 #define EMPTY (1u << 31) /* in a sequence: discarded since */
 #define STORED_MIN 2800u /* a page takes at least so much memory on average */
 #define COLD_INDEX 255u
@@ -15,7 +16,6 @@
 _Thread_local uint64_t grant_load_pin_ns;
 
 static struct uz_codec_ops codec;
-static unsigned char *table;
 
 static int decompress(const void *shared, void *state, const void *src, uint32_t len, void *dst)
 {
@@ -28,31 +28,6 @@ static int decompress(const void *shared, void *state, const void *src, uint32_t
 	return uz_codec_lz4.decompress(shared, state, src, len, dst);
 }
 
-static void make_content(void)
-{
-	struct test_rng rng = test_rng_of(1);
-
-	codec = uz_codec_lz4;
-	codec.decompress = decompress;
-	if (table)
-		return;
-	table = malloc(TABLE_BYTES);
-	CHECK(table);
-	test_fill_random(&rng, table, TABLE_BYTES);
-}
-
-static void make_page(uint32_t disk, uint32_t page, uint32_t seq, unsigned char *buf)
-{
-	uint32_t name[] = { disk, page, seq };
-	uint64_t hash = ((uint64_t)seq << 32 | (disk << 24 ^ page)) * 0x9e3779b97f4a7c15ull;
-	uint32_t from = (uint32_t)(hash >> 44) % (TABLE_BYTES - UZ_PAGE_SIZE);
-	uint32_t len = page % 8 ? 2600 + (uint32_t)(hash >> 20) % 900 : UZ_PAGE_SIZE;
-
-	memcpy(buf, table + from, len);
-	memset(buf + len, (int)page, UZ_PAGE_SIZE - len);
-	memcpy(buf, name, sizeof(name));
-}
-
 void grant_load_check(struct grant_disk *d, struct uz_stream *st, uint32_t page)
 {
 	unsigned char want[UZ_PAGE_SIZE], got[UZ_PAGE_SIZE];
@@ -61,7 +36,7 @@ void grant_load_check(struct grant_disk *d, struct uz_stream *st, uint32_t page)
 	if (!seq || seq & EMPTY)
 		memset(want, 0, sizeof(want));
 	else
-		make_page(d->index, page, seq, want);
+		grant_page_make(want, d->index, page, seq);
 	CHECK_EQ(uz_dev_read(d->dev, st, (uint64_t)page << UZ_PAGE_SHIFT, got, UZ_PAGE_SIZE, 0), 0);
 	CHECK_MEM(got, want, UZ_PAGE_SIZE);
 }
@@ -79,7 +54,7 @@ bool grant_load_write(struct grant_disk *d, struct uz_stream *st, uint32_t page)
 	uint32_t seq = (d->seq[page] & ~EMPTY) + 1;
 	int r;
 
-	make_page(d->index, page, seq, buf);
+	grant_page_make(buf, d->index, page, seq);
 	r = uz_dev_write(d->dev, st, (uint64_t)page << UZ_PAGE_SHIFT, buf, UZ_PAGE_SIZE, 0);
 	CHECK(r == 0 || r == -ENOSPC);
 	if (r == 0)
@@ -240,7 +215,9 @@ void grant_load_open(struct grant_load *l, const struct grant_load_config *c)
 				     .private_memory = c->private_memory,
 				     .ops = &codec };
 
-	make_content();
+	codec = uz_codec_lz4;
+	codec.decompress = decompress;
+	grant_page_open();
 	*l = (struct grant_load){ .nr_disks = UZ_MAX(c->nr_disks, 1u) };
 	CHECK(l->nr_disks <= GRANT_DISKS_MAX && c->nr_streams <= GRANT_STREAMS_MAX);
 	rc.size_bytes = size_for(c->move_bytes / l->nr_disks + (c->inside ? c->region_bytes : 0));
