@@ -36,14 +36,8 @@ static void test_codec(struct dev_rig *rig)
 
 static void write_pages(struct dev_rig *rig)
 {
-	unsigned char buf[UZ_PAGE_SIZE];
-
-	for (uint32_t i = 0; i < PAGES; i++) {
-		self_page_make(buf, i, 1, test_seed(), SELF_HARD);
-		CHECK_EQ(uz_dev_write(rig->dev, rig->st, (uint64_t)i << UZ_PAGE_SHIFT, buf,
-				      sizeof(buf), 0),
-			 0);
-	}
+	for (uint32_t i = 0; i < PAGES; i++)
+		dev_rig_put(rig, rig->dev, i, 1, SELF_HARD);
 }
 
 static void test_background(struct dev_rig *rig)

@@ -122,7 +122,6 @@ static void hold_two(const struct uz_grant *region)
 static void run(struct uz_contig_failure *why)
 {
 	struct uz_region_config rc = { .name = "cam0", .bytes = REGION, .spread = true };
-	unsigned char buf[UZ_PAGE_SIZE];
 	struct uz_region *region;
 	struct uz_grant g;
 
@@ -130,12 +129,8 @@ static void run(struct uz_contig_failure *why)
 	CHECK_EQ(uz_store_region_create(rig.store, &rc, &region), 0);
 	CHECK_EQ(dev_rig_grant(&rig, region, REGION, 10 * SECOND, &g, why), 0);
 	CHECK_EQ(uz_contig_free(region, g.id), 0);
-	for (uint32_t page = 0; page < PAGES; page++) {
-		self_page_make(buf, page, 1, test_seed(), SELF_EASY);
-		CHECK_EQ(uz_dev_write(dev, rig.st, (uint64_t)page << UZ_PAGE_SHIFT, buf,
-				      sizeof(buf), 0),
-			 0);
-	}
+	for (uint32_t page = 0; page < PAGES; page++)
+		dev_rig_put(&rig, dev, page, 1, SELF_EASY);
 	hold_two(&g);
 	CHECK_EQ(dev_rig_grant(&rig, region, REGION, 10 * SECOND, &g, why), -EBUSY);
 	CHECK_MSG(skip_ns, "the first block was never moved");

@@ -70,15 +70,10 @@ static void open_full(struct dev_rig *rig, bool checksum, enum self_mix mix)
 	struct dev_rig_config c = { .size_bytes = PAGES * UZ_PAGE_SIZE,
 				    .limit_bytes = 32 << 20,
 				    .checksum = checksum };
-	unsigned char buf[UZ_PAGE_SIZE];
 
 	dev_rig_open(rig, &c);
-	for (uint32_t p = 0; p < PAGES; p++) {
-		self_page_make(buf, p, 9, test_seed(), mix);
-		CHECK_EQ(uz_dev_write(rig->dev, rig->st, (uint64_t)p << UZ_PAGE_SHIFT, buf,
-				      sizeof(buf), 0),
-			 0);
-	}
+	for (uint32_t p = 0; p < PAGES; p++)
+		dev_rig_put(rig, rig->dev, p, 9, mix);
 	CHECK_EQ(dev_rig_stats(rig).huge_pages, mix == SELF_HARD ? PAGES : 0);
 }
 

@@ -36,13 +36,8 @@ static void *destroy(void *arg)
 
 static void fill(struct uz_dev *d)
 {
-	unsigned char buf[UZ_PAGE_SIZE];
-
-	for (uint32_t i = 0; i < PAGES; i++) {
-		self_page_make(buf, i, 1, test_seed(), SELF_EASY);
-		CHECK_EQ(uz_dev_write(d, rig.st, (uint64_t)i << UZ_PAGE_SHIFT, buf, sizeof(buf), 0),
-			 0);
-	}
+	for (uint32_t i = 0; i < PAGES; i++)
+		dev_rig_put(&rig, d, i, 1, SELF_EASY);
 }
 
 static void nap(void)

@@ -43,16 +43,6 @@ static int slow_read(struct uz_backing_dev *dev, uint64_t off, void *buf, size_t
 	return fast->read(dev, off, buf, len);
 }
 
-static void put(uint32_t page)
-{
-	unsigned char buf[UZ_PAGE_SIZE];
-
-	self_page_make(buf, page, 1, test_seed(), SELF_HARD);
-	CHECK_EQ(uz_dev_write(rig.dev, rig.st, (uint64_t)page << UZ_PAGE_SHIFT, buf, sizeof(buf),
-			      0),
-		 0);
-}
-
 static void open_disk(void)
 {
 	struct dev_rig_config c = { .size_bytes = SIZE, .limit_bytes = 32 << 20 };
@@ -63,8 +53,8 @@ static void open_disk(void)
 	slow = *fast;
 	slow.read = slow_read;
 	CHECK_EQ(uz_dev_set_backing(rig.dev, &b.dev, "m", 0), 0);
-	put(0);
-	put(LATER);
+	dev_rig_put(&rig, rig.dev, 0, 1, SELF_HARD);
+	dev_rig_put(&rig, rig.dev, LATER, 1, SELF_HARD);
 	CHECK(uz_dev_writeback(rig.dev, UZ_WRITEBACK_ALL, 0) > 0);
 	CHECK_EQ(dev_rig_stats(&rig).bd_count, 2);
 	b.dev.ops = &slow;

@@ -40,12 +40,8 @@ int main(void)
 	test_start();
 	dev_rig_open(&rig, &c);
 	test_backing_open(&b, SIZE + UZ_PAGE_SIZE);
-	for (uint32_t i = 0; i < PAGES; i++) {
-		self_page_make(want, i, 1, test_seed(), SELF_HARD);
-		CHECK_EQ(uz_dev_write(rig.dev, rig.st, (uint64_t)i * UZ_PAGE_SIZE, want,
-				      sizeof(want), 0),
-			 0);
-	}
+	for (uint32_t i = 0; i < PAGES; i++)
+		dev_rig_put(&rig, rig.dev, i, 1, SELF_HARD);
 	for (int i = 0; i < 2; i++)
 		CHECK_EQ(pthread_create(&thread[i], NULL, write_back, NULL), 0);
 	for (uint64_t n = test_scale(8000, 16000, 1000000); n; n--) {

@@ -89,7 +89,6 @@ static void cut(enum self_mix mix)
 	struct dev_rig_config c = { .size_bytes = CUT_PAGES * UZ_PAGE_SIZE,
 				    .limit_bytes = 64 << 20 };
 	struct uz_region_config rc = { .name = "cam0", .bytes = REGION, .spread = true };
-	unsigned char buf[UZ_PAGE_SIZE];
 	struct uz_contig_failure why;
 	struct uz_region_stats rs;
 	struct uz_region *region;
@@ -98,12 +97,8 @@ static void cut(enum self_mix mix)
 
 	dev_rig_open(&rig, &c);
 	CHECK_EQ(uz_store_region_create(rig.store, &rc, &region), 0);
-	for (uint32_t i = 0; i < CUT_PAGES; i++) {
-		self_page_make(buf, i, 1, test_seed(), mix);
-		CHECK_EQ(uz_dev_write(rig.dev, rig.st, (uint64_t)i << UZ_PAGE_SHIFT, buf,
-				      sizeof(buf), 0),
-			 0);
-	}
+	for (uint32_t i = 0; i < CUT_PAGES; i++)
+		dev_rig_put(&rig, rig.dev, i, 1, mix);
 	uz_region_stats(region, &rs);
 	CHECK(rs.lent_move > 0);
 	uz__enter(rig.st);

@@ -92,10 +92,7 @@ int main(void)
 			CHECK_EQ(uz_dev_set_codec(rig.dev, dev_rig_codec(&rig, "zstd", 1, false)),
 				 0);
 		}
-		self_page_make(buf, p, 1, test_seed(), SELF_EASY);
-		CHECK_EQ(uz_dev_write(rig.dev, rig.st, (uint64_t)p << UZ_PAGE_SHIFT, buf,
-				      sizeof(buf), 0),
-			 0);
+		dev_rig_put(&rig, rig.dev, p, 1, SELF_EASY);
 	}
 	uz_stream_close(rig.st);
 	uz_store_close(rig.store);

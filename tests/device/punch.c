@@ -18,13 +18,8 @@ static bool on[PAGES], in_memory[PAGES]; /* where the page is; neither: it is ze
 
 static void fill(uint32_t first, uint32_t nr)
 {
-	unsigned char buf[UZ_PAGE_SIZE];
-
 	for (uint32_t i = first; i < first + nr; i++) {
-		self_page_make(buf, i, 1, test_seed(), SELF_HARD);
-		CHECK_EQ(uz_dev_write(rig.dev, rig.st, (uint64_t)i * UZ_PAGE_SIZE, buf, sizeof(buf),
-				      0),
-			 0);
+		dev_rig_put(&rig, rig.dev, i, 1, SELF_HARD);
 		on[i] = false;
 		in_memory[i] = true;
 	}

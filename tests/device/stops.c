@@ -70,14 +70,8 @@ static void open_disk(void)
 /* Blocks with many holes. */
 static void fill(void)
 {
-	unsigned char buf[UZ_PAGE_SIZE];
-
-	for (uint32_t i = 0; i < PAGES; i++) {
-		self_page_make(buf, i, 1, test_seed(), SELF_EASY);
-		CHECK_EQ(uz_dev_write(dev, rig.st, (uint64_t)i << UZ_PAGE_SHIFT, buf, sizeof(buf),
-				      0),
-			 0);
-	}
+	for (uint32_t i = 0; i < PAGES; i++)
+		dev_rig_put(&rig, dev, i, 1, SELF_EASY);
 	for (uint32_t i = 0; i < PAGES; i++)
 		if (i % 4)
 			CHECK_EQ(uz_dev_discard(dev, rig.st, (uint64_t)i << UZ_PAGE_SHIFT,

@@ -94,6 +94,15 @@ void dev_rig_adopt(struct dev_rig *rig)
 	CHECK(rig->dev);
 }
 
+void dev_rig_put(struct dev_rig *rig, struct uz_dev *d, uint32_t page, uint32_t seq,
+		 enum self_mix mix)
+{
+	unsigned char buf[UZ_PAGE_SIZE];
+
+	self_page_make(buf, page, seq, test_seed(), mix);
+	CHECK_EQ(uz_dev_write(d, rig->st, (uint64_t)page << UZ_PAGE_SHIFT, buf, sizeof(buf), 0), 0);
+}
+
 struct uz_dev_stats dev_rig_stats(struct dev_rig *rig)
 {
 	struct uz_dev_stats st;

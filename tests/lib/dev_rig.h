@@ -11,6 +11,7 @@
 #include <uz/host.h>
 
 #include "fault_plat.h"
+#include "self_page.h"
 #include "test.h"
 
 struct dev_rig {
@@ -43,6 +44,10 @@ void dev_rig_adopt(struct dev_rig *rig);
 
 /* A codec entry by name. */
 unsigned int dev_rig_codec(struct dev_rig *rig, const char *name, int32_t level, bool checksum);
+
+/* Writes self_page_make of test_seed() to page @page of @d, a disk of the rig's store; it must succeed. */
+void dev_rig_put(struct dev_rig *rig, struct uz_dev *d, uint32_t page, uint32_t seq,
+		 enum self_mix mix);
 
 struct uz_dev_stats dev_rig_stats(struct dev_rig *rig);
 
