@@ -4,7 +4,8 @@
  * store and finds every write that was acknowledged. The worker notes each write in shared memory before it
  * starts and after it returned; a page then holds the last acknowledged write or discard or the one that had
  * been started, and never anything else. Each round is dominated by one kind of work; where that is grants, the
- * kill comes while one moves pages, or while it owes the system memory; that is not the store's afterwards. The next worker goes on with the same store.
+ * kill comes while one moves pages, or while it owes the system memory; that is not the store's afterwards. The
+ * next worker goes on with the same store.
  *
  * uz-test: timeout 240
  */
