@@ -38,7 +38,7 @@ stop_server "$server_pid" || fail "nbdkit ended with $?: $(tail -5 "$dir/server.
 refused() { # TEXT PARAMETER...
 	local text=$1
 	shift
-	expect 1 timeout 10 nbdkit -f -U "$dir/t" "$plugin" "$@"
+	expect 1 timeout 120 nbdkit -f -U "$dir/t" "$plugin" "$@"
 	expect_text "$text"
 }
 refused "size= (of the disk) and ram=" size=1M

@@ -29,7 +29,7 @@ last_round() {
 
 # wait_round NUMBER: until the guest has got there.
 wait_round() {
-	local end=$((SECONDS + 60))
+	local end=$((SECONDS + 60 * patience))
 	until [ "$(last_round)" ] && [ "$(last_round)" -ge "$1" ]; do
 		kill -0 "${guest_pid[guest]}" 2>/dev/null || guest_failed guest "ended in round $(last_round)"
 		[ $SECONDS -lt $end ] || guest_failed guest "stands still since round $(last_round)"
@@ -47,7 +47,7 @@ serve --name d0 --size 64M
 nbdcopy image "nbd+unix:///d0?socket=$dir/n"
 
 guest_initrd kill ext4
-start_guest guest kill 3000 192M -drive "$(guest_disk d0 file.reconnect-delay=30)"
+start_guest guest kill 3000 192M -drive "$(guest_disk d0 file.reconnect-delay=180)"
 wait_said guest 60 up
 wait_round 2
 for ((i = 1; i <= kills; i++)); do

@@ -29,7 +29,7 @@ def headers():
 
 
 def output(*argv, **options):
-    return subprocess.run(argv, check=True, text=True, stdout=subprocess.PIPE, timeout=60, **options).stdout
+    return subprocess.run(argv, check=True, text=True, stdout=subprocess.PIPE, timeout=300, **options).stdout
 
 
 def structs():
@@ -46,7 +46,7 @@ def structs():
     with tempfile.TemporaryDirectory() as folder:
         program = os.path.join(folder, "sizes")
         subprocess.run([os.environ.get("CC", "cc"), "-std=gnu11", *["-I" + d for d in folders], "-xc", "-", "-o", program],
-                       input="\n".join(lines) + "\n}\n", text=True, check=True, timeout=60)
+                       input="\n".join(lines) + "\n}\n", text=True, check=True, timeout=300)
         sizes = dict(line.split() for line in output(program).splitlines())
     return {name: (int(sizes[name]), found[name]) for name in found}
 

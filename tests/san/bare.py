@@ -131,7 +131,7 @@ def check_machine(name, folder):
     failed = check_archive(prefix, f"{out}/libkmsan-bare.a", folder)
     p = subprocess.run([*qemu, "-accel", "tcg", "-kernel", f"{out}/demo/image", "-serial", "stdio", "-display",
                         "none", "-monitor", "none", "-no-reboot"], stdin=subprocess.DEVNULL, capture_output=True,
-                       timeout=100)
+                       timeout=600)
     text = subprocess.run([os.path.join(cases.ROOT, "san/bare/resolve"), f"{out}/demo/image.elf"],
                           input=p.stdout.decode(), capture_output=True, text=True, check=True,
                           env=dict(os.environ, ADDR2LINE=f"{prefix}addr2line")).stdout

@@ -22,7 +22,7 @@ COMMON = ["-w", "-D_GNU_SOURCE", "-g"]
 
 
 def verdicts(command, env):
-    p = subprocess.run(command, capture_output=True, text=True, env=env, timeout=300)
+    p = subprocess.run(command, capture_output=True, text=True, env=env, timeout=1200)
     return [line.split() for line in p.stdout.splitlines() if len(line.split()) == 4]
 
 

@@ -32,7 +32,7 @@ export KMSAN_LIB=$UZ_BUILD/libkmsan CLANG=clang
 "$UZ_ROOT/san/kmsan-cc" -std=gnu11 -D_GNU_SOURCE -O1 -pthread -I"$UZ_ROOT/tests/san/lib" \
 	"$UZ_ROOT/tests/san/lib/handlers.c" "$UZ_ROOT/tests/san/lib/cases.c" -o "$dir/handlers" -ldl
 expect 0 env KMSAN_OPTIONS="dedup=0:max_reports=1000000:exit_code=0:log=$dir/log" \
-	timeout 100 "$dir/handlers" "$(scale 500 3000 100000)"
+	timeout 600 "$dir/handlers" "$(scale 500 3000 100000)"
 [[ $output =~ uses=([0-9]+)\ reports=([0-9]+)$ ]] || fail "$output"
 [ "${BASH_REMATCH[1]}" = "${BASH_REMATCH[2]}" ] || fail "$output"
 [ "$(grep -c '^BUG: KMSAN: uninit-value in use' "$dir/log")" = "${BASH_REMATCH[1]}" ] ||

@@ -46,7 +46,7 @@ def status_of(suite, name, sources, level, variant, folder):
     subprocess.run([cases.KMSAN_CC, level, "-w", "-pthread", "-DINCLUDEMAIN", f"-D{omit}", "-I", support,
                     *sources, *io, "-o", program, "-lm"], check=True, env=env)
     done = subprocess.run([program], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                          stderr=subprocess.DEVNULL, env=env, timeout=60)
+                          stderr=subprocess.DEVNULL, env=env, timeout=300)
     os.unlink(program)
     return done.returncode == cases.EXIT_CODE
 

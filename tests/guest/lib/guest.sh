@@ -59,7 +59,7 @@ start_guest() {
 	mkfifo "$fifo"
 	: >"$dir/$name.report"
 	exec {in}<>"$fifo"
-	timeout -k 2 "$limit_s" qemu-system-x86_64 -accel tcg -smp 1 -m "$memory" \
+	timeout -k 2 $((limit_s * patience)) qemu-system-x86_64 -accel tcg -smp 1 -m "$memory" \
 		-nodefaults -no-user-config -display none -no-reboot \
 		-kernel "$guest_kernel/vmlinuz" -initrd "$dir/$initrd.initrd" -append "console=ttyS0 loglevel=5 panic=-1" \
 		-serial "file:$dir/$name.console" -chardev stdio,id=report,signal=off -serial chardev:report \
@@ -92,10 +92,10 @@ said() {
 
 # wait_said NAME SECONDS LINE: until the script has said so.
 wait_said() {
-	local end=$((SECONDS + $2))
+	local end=$((SECONDS + $2 * patience))
 	until said "$1" "$3"; do
 		kill -0 "${guest_pid[$1]}" 2>/dev/null || guest_failed "$1" "ended before it said '$3'"
-		[ $SECONDS -lt $end ] || guest_failed "$1" "did not say '$3' in $2 s"
+		[ $SECONDS -lt $end ] || guest_failed "$1" "did not say '$3' in $(($2 * patience)) s"
 		sleep 0.1
 	done
 }

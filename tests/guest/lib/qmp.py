@@ -8,7 +8,7 @@ import sys
 
 path, command = sys.argv[1:]
 with socket.socket(socket.AF_UNIX) as s:
-    s.settimeout(20)
+    s.settimeout(120)
     s.connect(path)
     lines = s.makefile("rw")
     assert "QMP" in json.loads(lines.readline())

@@ -106,7 +106,7 @@ def normal(text, source, line_marks):
 
 
 def run_one(program, case, source, line_marks):
-    p = subprocess.run([*RUNNER, program, case], capture_output=True, text=True, timeout=60,
+    p = subprocess.run([*RUNNER, program, case], capture_output=True, text=True, timeout=300,
                        env=environment())
     return p.returncode, normal(p.stderr, source, line_marks)
 
