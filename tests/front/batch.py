@@ -105,7 +105,7 @@ def random_batches(rng, server, model, structured):
 
 def helped(server, nr):
     """Writes done by second threads, when @nr clients have left."""
-    end = time.monotonic() + 5
+    end = time.monotonic() + TIMEOUT_S
     while True:
         found = re.findall(r", (\d+) by a second thread", server.log())
         if len(found) == nr:
@@ -136,7 +136,7 @@ def many_writes(rng, c):
 
 def wait_threads(server, want, most, what, clients=(), rng=None):
     """Until there are @want threads and never more than @most, while @clients write."""
-    end, got = time.monotonic() + 10, 0
+    end, got = time.monotonic() + TIMEOUT_S, 0
     while got != want:
         for c in clients:
             many_writes(rng, c)

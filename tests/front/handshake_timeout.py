@@ -9,13 +9,14 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 from uznbd import *  # noqa: E402,F403
 
-LIMIT_S = 1.0
+LIMIT_S = 1.0  # the default one is 10 times as long
+LATE_S = 8.0
 
 
 def ends_in_time(client, what):
     begin = time.monotonic()
     expect(client.is_gone(), True, f"{what}: closed")
-    if time.monotonic() - begin > LIMIT_S * 3:
+    if time.monotonic() - begin > LATE_S:
         sys.exit(f"FAIL: {what}: only after {time.monotonic() - begin:.1f} s")
 
 
@@ -32,10 +33,9 @@ def trickle(client):
 
 def never_read(client):
     client.greet()
-    client.sock.settimeout(LIMIT_S * 5)
     begin = time.monotonic()
     try:
-        while time.monotonic() - begin < LIMIT_S * 5:
+        while time.monotonic() - begin < TIMEOUT_S:
             client.option(OPT_LIST)
     except Gone:
         return

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: MIT
-# uz-test: serial its clients must be quick enough to have something in flight all the time
 """Stopping: requests that were sent are answered, later ones get ESHUTDOWN, idle clients do
 not delay it, clients that go on or take no replies are cut at the timeout. Dropping a disk ends
 its clients only. Neither leaves threads, file descriptors or memory behind."""
@@ -12,6 +11,10 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 from uznbd import *  # noqa: E402,F403
+
+
+LONG_MS = 60000
+ATTEMPTS = 30  # for what needs clients that are not kept waiting for a CPU themselves
 
 
 def timed(server, line):
@@ -52,7 +55,7 @@ def idle():
     with server:
         clients = [server.connect(name=b"d0") for _ in range(5)]
         clients.append(Client(server))
-        expect(timed(server, "stop 10000") < 3, True, "idle clients do not delay a stop")
+        expect(timed(server, f"stop {LONG_MS}") < LONG_MS / 2000, True, "idle clients do not delay a stop")
         for c in clients[:5]:
             expect(c.is_gone(), True, "closed")
         after = server.count()
@@ -61,20 +64,31 @@ def idle():
         expect(after["meta"] - before["meta"] < 256 << 10, True, "memory")
 
 
-def busy():
+def stop_beside_pumps():
+    """How long it took, and whether somebody was told ESHUTDOWN."""
     server, _ = new_server()
     with server:
         pumps = [Pump(server.connect(name=b"d0")) for _ in range(3)]
-        time.sleep(0.3)
+        for p in pumps:
+            while not p.fine:
+                time.sleep(0.01)
         took = timed(server, "stop 700")
         for p in pumps:
-            p.join(10)
+            p.join(TIMEOUT_S)
             expect(p.is_alive(), False, "closed")
             expect(set(p.errors) <= {ESHUTDOWN}, True, f"errors {set(p.errors)}")
-            expect(p.fine > 0, True, "some writes before")
             expect(p.fine_after, 0, "writes that succeed after one was refused")
-        expect(any(p.errors for p in pumps), True, "somebody was told ESHUTDOWN")
-        expect(0.6 < took < 5, True, f"clients that go on are cut after the timeout ({took:.1f} s)")
+        return took, any(p.errors for p in pumps)
+
+
+def busy():
+    """Clients that go on are cut after the timeout. One that gets no CPU for a while does not go on."""
+    for _ in range(ATTEMPTS):
+        took, told = stop_beside_pumps()
+        expect(took < 20, True, f"clients that go on are cut ({took:.1f} s)")
+        if took > 0.6 and told:
+            return
+    sys.exit(f"FAIL: clients that go on were cut after {took:.1f} s of 0.7, told ESHUTDOWN: {told}")
 
 
 def sent_before():
@@ -84,7 +98,7 @@ def sent_before():
         c = server.connect(name=b"d0")
         sent = [c.request(WRITE, i * PAGE, PAGE, 0, bytes([i]) * PAGE) for i in range(30)]
         c.send(b"".join(data for data, _ in sent))
-        expect(timed(server, "stop 10000") < 3, True, "stop")
+        expect(timed(server, f"stop {LONG_MS}") < LONG_MS / 2000, True, "stop")
         for _, cookie in sent:
             expect(c.reply(cookie)[0] in (0, ESHUTDOWN), True, "answered")
         expect(c.is_gone(), True, "closed")
@@ -110,7 +124,7 @@ def no_reader():
         while ask_until_full(c):
             time.sleep(0.3)
         took = timed(server, "stop 500")
-        expect(0.4 < took < 5, True, f"cut after the timeout ({took:.1f} s)")
+        expect(0.4 < took < 20, True, f"cut after the timeout ({took:.1f} s)")
 
 
 def half_request():
@@ -118,7 +132,7 @@ def half_request():
     with server:
         c = server.connect(name=b"d0")
         c.send(c.request(WRITE, 0, PAGE)[0] + b"x" * 100)
-        expect(timed(server, "stop 10000") < 3, True, "half a write does not delay a stop")
+        expect(timed(server, f"stop {LONG_MS}") < LONG_MS / 2000, True, "half a write does not delay a stop")
         expect(c.is_gone(), True, "closed")
 
 
@@ -127,9 +141,10 @@ def drop():
     with server:
         gone, stays = server.connect(name=b"d0"), server.connect(name=b"d1")
         pump = Pump(server.connect(name=b"d0"))
-        time.sleep(0.1)
+        while not pump.fine:
+            time.sleep(0.01)
         timed(server, "drop d0")
-        pump.join(10)
+        pump.join(TIMEOUT_S)
         expect(set(pump.errors) <= {ESHUTDOWN}, True, f"errors {set(pump.errors)}")
         expect(gone.is_gone(), True, "the disk's client is gone")
         expect(stays.read(0, 1), (0, b"\0"), "the other disk's is not")

@@ -15,7 +15,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.a
 BUILD = os.path.join(ROOT, os.environ.get("UZ_BUILD", "build"))
 DIR = os.environ.get("UZ_TEST_DIR") or tempfile.mkdtemp()
 SIZE = {"quick": 0, "check": 1, "long": 2}[os.environ.get("UZ_TEST_SIZE", "quick")]
-TIMEOUT_S = 30
+TIMEOUT_S = 120  # for what comes at once on an idle machine
 PAGE = 4096
 MIB = 1 << 20
 
@@ -104,7 +104,7 @@ class Server:
     def wait_count(self, want):
         """Until threads and fds are as they were and no connection's memory is charged; the disk
         keeps a few pages of counters for the most connections that it ever had."""
-        end = time.monotonic() + 5
+        end = time.monotonic() + TIMEOUT_S
         got = self.count()
         while time.monotonic() < end and not is_as_before(got, want):
             time.sleep(0.02)
@@ -116,7 +116,7 @@ class Server:
         if self.process.poll() is None:
             self.process.stdin.close()
             try:
-                self.process.wait(20)
+                self.process.wait(TIMEOUT_S)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 sys.exit("FAIL: the server does not end: " + self.log())
