@@ -9,7 +9,6 @@ free again; nobody waits for ever."""
 import os
 import sys
 import threading
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 from uzgrant import *  # noqa: E402,F403
@@ -29,7 +28,7 @@ def together(*jobs):
     for t in threads:
         t.start()
     for t in threads:
-        t.join(60)
+        t.join(3 * PATIENCE_S)
     assert not any(t.is_alive() for t in threads), "a client waits for ever"
     assert not failures, failures[:3]
 
@@ -114,7 +113,7 @@ def check_unborn():
 
     def meddle():
         client = Client()
-        while not stop.is_set():
+        while not stop.is_set() and not failures:
             for request in ({"cmd": "remove", "disk": "new"}, {"cmd": "set", "disk": "new", "size": "16M"}):
                 answer = client.ask(**request)[0]
                 assert answer["ok"] is False and answer["errno"] == "ENOENT", answer
@@ -136,9 +135,8 @@ def check_remove():
             wait_for("it is gone", lambda: client.ask(cmd="stat", disk=name)[0]["ok"] is False)
 
     def meddle(name):
-        client, end = Client(), time.monotonic() + 30
+        client = Client()
         for i in range(ROUNDS):
-            assert time.monotonic() < end
             answer = client.ask(cmd="set", disk=name, codec="lz4", recompress="zstd:level=%d" % (i % 20 + 1),
                                 pool=("zbud", "zsmalloc")[i % 2])[0]
             assert answer["ok"] or answer["errno"] in ("ENOENT", "ENOSPC"), answer

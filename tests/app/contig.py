@@ -66,7 +66,7 @@ def check_end(server):
     line = held.stdout.readline().decode()
     assert f"4M, /proc/{held.pid}/fd/" in line, line
     os.kill(held.pid, signal.SIGKILL)
-    held.wait(10)
+    held.wait(PATIENCE_S)
     wait_for("the grant of the dead client is freed", lambda: not grants())
     said = f"grant {line.split()[1][:-1]} of 4M: its client {held.pid} (uzram) is gone: freed"
     assert said in server.log(), server.log()
@@ -74,8 +74,8 @@ def check_end(server):
     held = subprocess.Popen([UZRAM, "contig", "alloc", "4M", "--scatter"], stdout=subprocess.PIPE,
                             stderr=subprocess.PIPE)
     number = held.stdout.readline().decode().split()[1][:-1]
-    subprocess.run([UZRAM, "contig", "free", number], check=True, timeout=20)
-    assert "the grant is gone" in held.communicate(timeout=10)[1].decode() and held.returncode == 1
+    subprocess.run([UZRAM, "contig", "free", number], check=True, timeout=PATIENCE_S)
+    assert "the grant is gone" in held.communicate(timeout=PATIENCE_S)[1].decode() and held.returncode == 1
 
     c = Client()
     fds = [c.alloc(size="1M", scatter=True)[1] for _ in range(16)]
@@ -91,14 +91,12 @@ def check_command():
     script = 'head -c 3 /dev/zero | tr "\\0" u | dd of=/proc/self/fd/$UZRAM_GRANT_FD conv=notrunc ' \
              '2>/dev/null; head -c 4 /proc/self/fd/$UZRAM_GRANT_FD | od -An -c; exit 7'
     done = subprocess.run([UZRAM, "contig", "alloc", "1M", "--scatter", "--", "sh", "-c", script],
-                          stdout=subprocess.PIPE, timeout=20, check=False)
+                          stdout=subprocess.PIPE, timeout=PATIENCE_S, check=False)
     assert done.returncode == 7 and done.stdout.split() == [b"u", b"u", b"u", b"\\0"], done
     wait_for("the grant ends with its command", lambda: not grants())
-    with subprocess.Popen([UZRAM, "contig", "alloc", "1M", "--scatter", "--", "/bin/sleep", "20"]) as held:
-        wait_for("a grant is there", grants)
-        client = grants()[0]["client"]
+    with subprocess.Popen([UZRAM, "contig", "alloc", "1M", "--scatter", "--", "/bin/sleep", "1000"]) as held:
+        wait_for("the grant is the command's", lambda: [g["client"] for g in grants()] == ["sleep"])
         held.terminate()
-    assert client == "sleep", client
     wait_for("the grant ends with its command", lambda: not grants())
 
 

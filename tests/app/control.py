@@ -7,16 +7,13 @@ import array
 import json
 import os
 import random
-import signal
 import socket
-import subprocess
-import tempfile
+import sys
 import time
 
-ROOT = os.environ.get("UZ_ROOT", os.path.join(os.path.dirname(__file__), "..", ".."))
-UZRAM = os.path.join(ROOT, os.environ.get("UZ_BUILD", "build"), "uzram")
-DIR = os.environ.get("UZ_TEST_DIR") or tempfile.mkdtemp()
-PATH = os.path.join(DIR, "c")
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+from uzgrant import DIR, PATH, PATIENCE_S, Server, wait_for  # noqa: E402
+
 SEED = int(os.environ.get("SEED") or time.time_ns() & 0xffffffff)
 ROUNDS = {"quick": 300, "check": 3000, "long": 30000}[os.environ.get("UZ_TEST_SIZE") or "quick"]
 
@@ -24,7 +21,7 @@ ROUNDS = {"quick": 300, "check": 3000, "long": 30000}[os.environ.get("UZ_TEST_SI
 class Client:
     def __init__(self):
         self.s = socket.socket(socket.AF_UNIX)
-        self.s.settimeout(20)
+        self.s.settimeout(PATIENCE_S)
         self.s.connect(PATH)
         self.buf = b""
 
@@ -152,15 +149,6 @@ def check_descriptors():
     c.close()
 
 
-# A server without clients holds the descriptors that it began with: those it was sent are closed, and
-# no place of a client who left is taken still.
-def wait_for_descriptors(fds):
-    end = time.monotonic() + 10
-    while len(os.listdir(f"/proc/{server_pid()}/fd")) > fds:
-        assert time.monotonic() < end, "descriptors leak"
-        time.sleep(0.05)
-
-
 def check_many():
     many = [Client() for _ in range(32)]
     assert all(c.command(cmd="version")["ok"] for c in many)
@@ -169,16 +157,17 @@ def check_many():
     many[5].send(b'{"uzram":1,')
     for c in many:
         c.close()
-    end = time.monotonic() + 10
-    while True:
-        c = Client()
-        try:
-            if c.command(cmd="version")["ok"]:
-                break
-        except (ConnectionError, TypeError):
-            pass
-        assert time.monotonic() < end, "no place for new clients"
-        time.sleep(0.05)
+    wait_for("a place for a new client", is_served)
+
+
+def is_served():
+    c = Client()
+    try:
+        return c.command(cmd="version")["ok"]
+    except (ConnectionError, TypeError):
+        return False
+    finally:
+        c.close()
 
 
 def check_random(rng):
@@ -202,31 +191,17 @@ def check_random(rng):
     c.close()
 
 
-def server_pid():
-    with open(os.path.join(DIR, "pid"), encoding="ascii") as f:
-        return int(f.read())
-
-
 def main():
     print(f"SEED={SEED}")
-    server = subprocess.Popen(["timeout", "100", UZRAM, "serve", "--config", "/dev/null", "--ram", "64M",
-                               "--size", "16M", "--nbd", f"unix:{DIR}/n", "--control", PATH,
-                               "--pid-file", f"{DIR}/pid"], stdout=subprocess.DEVNULL)
-    try:
-        end = time.monotonic() + 10
-        while not os.path.exists(f"{DIR}/pid"):
-            assert time.monotonic() < end, "no server"
-            time.sleep(0.05)
-        fds = len(os.listdir(f"/proc/{server_pid()}/fd"))
+    with Server("--ram", "64M", "--size", "16M") as server:
+        fds = server.fds()
         check_wrong()
         check_lines()
         check_descriptors()
-        wait_for_descriptors(fds)
+        # Without clients: what was sent is closed, and nobody who left still has a place.
+        wait_for("descriptors leak", lambda: server.fds() <= fds)
         check_many()
         check_random(random.Random(SEED))
-    finally:
-        server.send_signal(signal.SIGTERM)
-        assert server.wait(20) == 0, "the server did not end well"
     print(f"COUNT refused={len(WRONG)}")
 
 

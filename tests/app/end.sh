@@ -9,8 +9,9 @@ export XDG_RUNTIME_DIR=$dir UZRAM_CONTROL=$dir/c
 cd "$dir"
 serve=(serve --config /dev/null --size 16M --ram 64M)
 
+# Also one that nobody has waited for yet.
 gone() {
-	! kill -0 "$1" 2>/dev/null
+	! readlink "/proc/$1/exe" >/dev/null
 }
 
 # A clean end by each signal: exit 0, no socket and no pid file left.
@@ -26,9 +27,17 @@ done
 # A client in the middle of a copy neither holds the server nor makes it fail.
 start_server "$dir/c" 30 "$uzram" "${serve[@]}" --nbd unix:n
 head -c 16M /dev/urandom >data
-nbdcopy data 'nbd+unix:///?socket=n' 2>/dev/null &
+mkfifo slowly
+nbdcopy slowly 'nbd+unix:///?socket=n' 2>/dev/null &
 copy=$!
+exec {feed}>slowly
+head -c 1M data >&$feed
+written() {
+	"$uzram" stat d0 --bytes | grep -qE '^writes +[1-9]'
+}
+wait_for 10 written
 stop_server "$server_pid" || fail "exit $? with a client connected"
+exec {feed}>&-
 wait $copy || true
 
 # The default NBD socket, and sockets that a killed server left.
@@ -39,7 +48,7 @@ kill -KILL "$(cat pid)"
 wait "$server_pid" || true
 if ! { [ -S uzram-nbd.sock ] && [ -S c ]; }; then fail "SIGKILL removed sockets"; fi
 rm -f pid
-timeout 30 "$uzram" "${serve[@]}" --pid-file pid >again.log 2>&1 &
+timeout 300 "$uzram" "${serve[@]}" --pid-file pid >again.log 2>&1 &
 server_pids+=($!)
 server_pid=$!
 wait_for 10 test -s pid
@@ -53,12 +62,12 @@ nbdcopy data "$(grep -o 'nbd://127.0.0.1:[0-9]*/d0' server.log)"
 stop_server "$server_pid" || fail "exit $?"
 
 # What systemd does: sockets passed, READY=1, STOPPING=1.
-timeout 40 python3 - "$uzram" "$dir" <<'PY' || fail "sockets passed and notify"
+timeout 300 python3 - "$uzram" "$dir" <<'PY' || fail "sockets passed and notify"
 import json, os, signal, socket, subprocess, sys
 uzram, folder = sys.argv[1:]
 notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 notify.bind(folder + "/notify")
-notify.settimeout(10)
+notify.settimeout(60)
 def listening(path):
     s = socket.socket(socket.AF_UNIX)
     s.bind(path)
@@ -76,14 +85,14 @@ p = subprocess.Popen(["sh", "-c", f'exec env LISTEN_PID=$$ {env} "$0" serve --co
                      preexec_fn=pass_sockets, close_fds=False, stdout=subprocess.DEVNULL)
 try:
     assert notify.recv(100) == b"READY=1"
-    assert subprocess.run(["nbdinfo", "--size", f"nbd+unix:///d0?socket={folder}/pn"], timeout=10,
+    assert subprocess.run(["nbdinfo", "--size", f"nbd+unix:///d0?socket={folder}/pn"], timeout=60,
                           check=True, stdout=subprocess.PIPE).stdout == b"1048576\n"
-    subprocess.run([uzram, "list", "--control", folder + "/pc"], check=True, timeout=10,
+    subprocess.run([uzram, "list", "--control", folder + "/pc"], check=True, timeout=60,
                    stdout=subprocess.DEVNULL)
     assert not os.path.exists(folder + "/uzram-nbd.sock"), "the default socket beside a passed one"
     p.send_signal(signal.SIGTERM)
     assert notify.recv(100) == b"STOPPING=1"
-    assert p.wait(10) == 0
+    assert p.wait(60) == 0
     assert os.path.exists(folder + "/pn"), "removed a socket that is not its own"
 finally:
     p.kill()
@@ -91,7 +100,7 @@ PY
 
 # --exit-with-parent
 rm -f pid
-bash -c "timeout --foreground 30 '$uzram' ${serve[*]} --nbd unix:n --exit-with-parent --pid-file pid >/dev/null & echo \$! >timeout; sleep 20" &
+bash -c "timeout --foreground 300 '$uzram' ${serve[*]} --nbd unix:n --exit-with-parent --pid-file pid >/dev/null & echo \$! >timeout; sleep 300" &
 parent=$!
 wait_for 10 test -s pid
 child=$(cat pid)

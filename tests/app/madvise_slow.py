@@ -26,7 +26,7 @@ def bench(*args, slow=None):
     return subprocess.run([os.path.join(BUILD, "uzram"), "madvise-bench", "--backings", "private-4k",
                            "--methods", "dontneed,free", "--pieces", "64K", "--threads", "1,2",
                            "--footprint", "2M", "--repeats", "5", *args], env=env, text=True,
-                          timeout=60, check=False, capture_output=True)
+                          timeout=300, check=False, capture_output=True)
 
 
 def main():

@@ -11,7 +11,7 @@ UZRAM = os.path.join(ROOT, os.environ.get("UZ_BUILD", "build"), "uzram")
 
 
 def uzram(*args):
-    return subprocess.run([UZRAM, *args], check=True, timeout=20, text=True,
+    return subprocess.run([UZRAM, *args], check=True, timeout=120, text=True,
                           stdout=subprocess.PIPE).stdout
 
 

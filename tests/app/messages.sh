@@ -20,7 +20,7 @@ check_table() {
 	local status text arguments
 	while IFS='|' read -r status text arguments; do
 		[ -n "$status" ] || continue
-		eval "expect $status timeout 20 $uzram $arguments"
+		eval "expect $status timeout 120 $uzram $arguments"
 		expect_text "uzram: "
 		expect_text "$text"
 		nr=$((nr + 1))

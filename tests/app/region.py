@@ -125,11 +125,11 @@ def check_dead(server, rng):
     assert re.match(r"grant \d+: 24M of region cam0, emptied in [\d.]+ ms, cleared in [\d.]+ ms, /proc/", line), line
     held.kill()
     # Started again at once: it waits for what its predecessor had.
-    again = subprocess.run([UZRAM, "contig", "alloc", "cam0", "--deadline", "5s", "--", "sh", "-c",
+    again = subprocess.run([UZRAM, "contig", "alloc", "cam0", "--deadline", "10s", "--", "sh", "-c",
                             "stat -Lc %s /proc/self/fd/$UZRAM_GRANT_FD"], stdout=subprocess.PIPE,
-                           timeout=20, check=False)
+                           timeout=PATIENCE_S, check=False)
     assert again.returncode == 0 and int(again.stdout) == 24 * MIB, again
-    held.wait(10)
+    held.wait(PATIENCE_S)
     wait_for("grants of dead clients are freed", lambda: not grants())
     assert f"of 24M of region cam0: its client {held.pid} (uzram) is gone: freed" in server.log()
 
@@ -146,7 +146,7 @@ def check_dead(server, rng):
                                 stderr=subprocess.DEVNULL)
         time.sleep(rng.random() * 0.06)
         held.kill()
-        held.wait(10)
+        held.wait(PATIENCE_S)
     wait_for("no grant is left", lambda: not grants())
 
 
@@ -180,7 +180,7 @@ def check_wrong():
 
 
 def cli(*args):
-    return subprocess.run([UZRAM, *args], check=True, timeout=20, text=True, stdout=subprocess.PIPE).stdout
+    return subprocess.run([UZRAM, *args], check=True, timeout=PATIENCE_S, text=True, stdout=subprocess.PIPE).stdout
 
 
 def check_stat():
@@ -263,20 +263,23 @@ def held_server(model):
 
 
 def late(server, pages, model):
-    """A grant beside readers of @pages: the lines that name them, [] if it came without meeting one."""
+    """A grant beside readers of @pages: the lines that name them, [] if it came without meeting one, and
+    how long it took."""
     readers = read_held(server, pages)
+    begin = time.monotonic()
     text = subprocess.run([UZRAM, "contig", "alloc", "cam0", "--deadline", "200ms", "--", "true"],
-                          stderr=subprocess.PIPE, text=True, timeout=20, check=False).stderr
+                          stderr=subprocess.PIPE, text=True, timeout=PATIENCE_S, check=False).stderr
+    took = time.monotonic() - begin
     join_all(readers, model)
-    return text.splitlines() if "busy: " in text else []
+    return text.splitlines() if "busy: " in text else [], took
 
 
-def check_late(server, pages, lines):
+def check_late(server, pages, lines, took):
     assert lines[0] == "uzram: cma: cma_alloc: cam0: alloc failed, req-size: 6144 pages, ret: -16", lines
     assert lines[1] == "number of available pages: 6144@0 => 6144 free of 6144 total pages", lines
     for line in lines[2:-1]:
         busy = re.match(r"busy: pfn \d+ owner d0:(\d+) age (\d+) ms$", line)
-        assert busy and int(busy[1]) in pages and int(busy[2]) <= 250, (line, pages)
+        assert busy and int(busy[1]) in pages and int(busy[2]) <= took * 1000, (line, pages, took)
     assert lines[-1] == "the pages named (disk:page) were in use at the deadline of 200 ms: " \
                         "give more time with --deadline", lines
     assert "\n".join(lines) in server.log(), server.log()
@@ -304,23 +307,31 @@ def ask_slowly(server, pages, model, rng):
     return answer["evacuate_us"] // 1000, met, slowest
 
 
-def check_busy(rng):
-    """Pages that are read for long: named after the deadline, waited for within it, also at the end."""
-    model = [held_page(700, rng) for _ in range(20 * MIB // PAGE)]
-    lines = []
-    for _ in range(5):
-        pages = rng.sample(range(len(model)), 6)
-        with held_server(model) as server:
-            lines = late(server, pages, model)
-            if not lines:
-                continue
-            check_late(server, pages, lines)
-            waited_ms, met, slowest = ask_slowly(server, pages, model, rng)
-            break
-    assert lines, "no grant met a page in use"
-    assert waited_ms > 300 and met > 3, f"it did not wait: {waited_ms} ms, seen {met} times"
-    assert slowest < 0.4, f"others waited {slowest:.3f} s"
+def busy_for(ms, model, pages, rng):
+    """Pages that are read for so long, and what was seen, as far as this machine was fast enough for it."""
+    with held_server(model) as server:
+        lines, took = late(server, pages, model)
+        if not lines:
+            return "no grant met a page in use"
+        check_late(server, pages, lines, took)
+        waited_ms, met, slowest = ask_slowly(server, pages, model, rng)
+    seen = f"of {ms} ms it waited {waited_ms}, was seen {met} times, others waited {slowest * 1000:.0f} ms"
+    if waited_ms < ms * 0.4 or met < 4 or slowest > ms * 0.0006:
+        return seen
     print(f"COUNT waited_ms={waited_ms} slowest_other_ms={slowest * 1000:.0f}")
+    return None
+
+
+def check_busy(rng):
+    """Pages that are read for long: named after the deadline, waited for within it, also at the end. What is
+    long to a machine that has other things to do is tried."""
+    for ms in (700, 700, 1400, 2800, 5600):
+        model = [held_page(ms, rng) for _ in range(20 * MIB // PAGE)]
+        pages = rng.sample(range(len(model)), 6)
+        seen = busy_for(ms, model, pages, rng)
+        if not seen:
+            break
+    assert not seen, seen
     with held_server(model) as server:
         readers = read_held(server, pages)
         Client().send(cmd="contig-alloc", region="cam0", deadline_ms=10000)
@@ -399,7 +410,7 @@ def check_library(memory):
     c = Client()
     before, fd = in_place(c, memory, "cam0", 2 * MIB, size="4M")
     os.close(fd)
-    done = subprocess.run([os.path.join(BUILD, "examples/grant_client"), "6", "cam0", "5000"], timeout=20,
+    done = subprocess.run([os.path.join(BUILD, "examples/grant_client"), "6", "cam0", "5000"], timeout=PATIENCE_S,
                           stdout=subprocess.PIPE, check=True, text=True)
     assert f": {6 * MIB} bytes are ours" in done.stdout, done.stdout
     wait_for("only ours is left", lambda: len(grants()) == 1)
@@ -415,7 +426,7 @@ def check_command(memory):
     script = "stat -Lc %i /proc/self/fd/$UZRAM_GRANT_FD; echo $UZRAM_GRANT_OFFSET $UZRAM_GRANT_BYTES"
     for region, text in (("cam0", f"{os.fstat(memory.fd).st_ino}\n{2 * MIB} {24 * MIB}\n"), ("n", f"\n0 {4 * MIB}\n")):
         done = subprocess.run([UZRAM, "contig", "alloc", region, "--deadline", "5s", "--", "sh", "-c", script],
-                              stdout=subprocess.PIPE, timeout=20, check=True, text=True)
+                              stdout=subprocess.PIPE, timeout=PATIENCE_S, check=True, text=True)
         assert done.stdout.endswith(text), (done.stdout, text)
     wait_for("no grant is left", lambda: not grants())
 
@@ -461,7 +472,7 @@ def check_lent_again(server, memory, rng):
         f.seek(2 * MIB)
         f.write(b"\x77" * (24 * MIB))
     held.kill()
-    held.wait(10)
+    held.wait(PATIENCE_S)
     wait_for("the grant of the dead client is freed", lambda: not grants())
     assert f"of 24M of region cam0: its client {held.pid} (uzram) is gone: freed" in server.log()
     data = rng.randbytes(DISK)
@@ -506,7 +517,7 @@ def check_in_place(rng):
 def cannot(status, text, *specs, fds=(), options=("--private",)):
     args = [a for spec in specs for a in ("--region", spec)]
     done = subprocess.run([UZRAM, "serve", "--config", "/dev/null", "--nbd", f"unix:{DIR}/n2", "--control",
-                           f"{DIR}/c2", "--ram", "64M", "--size", "8M", *options, *args], text=True, timeout=20,
+                           f"{DIR}/c2", "--ram", "64M", "--size", "8M", *options, *args], text=True, timeout=PATIENCE_S,
                           check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=fds)
     assert done.returncode == status and text in done.stdout, (specs, done.returncode, done.stdout)
 

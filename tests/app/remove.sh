@@ -25,7 +25,7 @@ def connect(name):
     return h
 
 def uzram(*args):
-    return subprocess.run([sys.argv[1], *args], check=True, timeout=20, stdout=subprocess.PIPE).stdout
+    return subprocess.run([sys.argv[1], *args], check=True, timeout=120, stdout=subprocess.PIPE).stdout
 
 def is_cut(h):
     try:

@@ -8,27 +8,33 @@ import os
 import pty
 import re
 import shutil
-import signal
 import struct
 import subprocess
 import sys
-import tempfile
 import termios
-import time
 
-ROOT = os.environ.get("UZ_ROOT", os.path.join(os.path.dirname(__file__), "..", ".."))
-BUILD = os.environ.get("UZ_BUILD", os.path.join(ROOT, "build"))
-UZRAM = os.path.join(os.path.join(ROOT, BUILD), "uzram")
-DIR = os.environ.get("UZ_TEST_DIR") or tempfile.mkdtemp()
-ENV = dict(os.environ, UZRAM_CONTROL=os.path.join(DIR, "c"), XDG_RUNTIME_DIR=DIR)
-MIB = 1 << 20
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+from uzgrant import DIR, MIB, PATIENCE_S, ROOT, UZRAM, Server, wait_for  # noqa: E402
+
 ZRAMCTL = "NAME DISKSIZE DATA COMPR ALGORITHM STREAMS ZERO-PAGES TOTAL MEM-LIMIT MEM-USED MIGRATED"
 OURS = "POOL RAM-TOTAL RAM-LIMIT RATIO"
 
 
 def uzram(*args):
-    return subprocess.run([UZRAM, *args], env=ENV, check=True, timeout=20, text=True,
+    return subprocess.run([UZRAM, *args], check=True, timeout=PATIENCE_S, text=True,
                           stdout=subprocess.PIPE).stdout
+
+
+def stat(disk):
+    return json.loads(uzram("stat", disk, "--json"))[0]
+
+
+def between_looks(disk, *args):
+    """What the command prints and the statistics before it, which are those after it too."""
+    while True:
+        before, text = stat(disk), uzram(*args)
+        if stat(disk) == before:
+            return text, before
 
 
 def table_of_statistics():
@@ -45,21 +51,22 @@ def write_disk(disk="d0"):
         f.write(b"\x07" * 4096 * 3)
         f.write(os.urandom(4096 * 5))
     subprocess.run(["nbdcopy", os.path.join(DIR, "data"), f"nbd+unix:///{disk}?socket={DIR}/n"],
-                   check=True, timeout=30)
+                   check=True, timeout=PATIENCE_S)
+    wait_for("nbdcopy has left", lambda: stat(disk)["connections"] == 0)
 
 
 def check_list():
-    rows = [line.split() for line in uzram("list", "--output-all", "--raw", "--bytes").splitlines()]
+    text, d0_stat = between_looks("d0", "list", "--output-all", "--raw", "--bytes")
+    rows = [line.split() for line in text.splitlines()]
     assert " ".join(rows[0]) == f"{ZRAMCTL} {OURS}", rows[0]
     d0 = dict(zip(rows[0], rows[1]))
-    stat = json.loads(uzram("list", "--json"))[0]
     for column, key in (("NAME", "name"), ("DISKSIZE", "disksize"), ("DATA", "orig_data_size"),
                         ("COMPR", "compr_data_size"), ("ALGORITHM", "codec"), ("POOL", "pool"),
                         ("ZERO-PAGES", "same_pages"), ("TOTAL", "mem_used_total"),
                         ("MEM-LIMIT", "mem_limit"), ("MEM-USED", "mem_used_max"),
                         ("MIGRATED", "pages_compacted"), ("RAM-LIMIT", "ram_limit")):
-        assert d0[column] == str(stat[key]), (column, d0[column], stat[key])
-    assert d0["RATIO"] == f"{stat['orig_data_size'] / stat['mem_used_total']:.2f}", d0
+        assert d0[column] == str(d0_stat[key]), (column, d0[column], d0_stat[key])
+    assert d0["RATIO"] == f"{d0_stat['orig_data_size'] / d0_stat['mem_used_total']:.2f}", d0
     assert rows[2][0] == "d1" and rows[2][-1] == "-", rows[2]
     assert uzram("list", "-nb", "-o", "name,mem-limit") == "d0        0\nd1 33554432\n"
     assert uzram("list", "--noheadings", "-oMEM-LIMIT,name", "d1") == "32M d1\n"
@@ -86,14 +93,14 @@ def check_json(stats):
 
 
 def check_sysfs():
-    s = json.loads(uzram("stat", "d0", "--json"))[0]
+    text, s = between_looks("d0", "stat", "--sysfs", "d0")
     mm = [s[k] for k in ("orig_data_size", "compr_data_size", "mem_used_total", "mem_limit",
                          "mem_used_max", "same_pages", "pages_compacted", "huge_pages",
                          "huge_pages_since")]
     io = [s[k] for k in ("failed_reads", "failed_writes", "invalid_io", "notify_free")]
     bd = [s[k] for k in ("bd_count", "bd_reads", "bd_writes")]
     want = "".join(" ".join("%8d" % n for n in row) + "\n" for row in (mm, io, bd))
-    assert uzram("stat", "--sysfs", "d0") == want, want
+    assert text == want, (text, want)
 
 
 def parse_metrics(text):
@@ -117,7 +124,7 @@ def parse_metrics(text):
 
 
 def check_metrics(stats):
-    before = json.loads(uzram("stat", "d0", "--json"))[0]
+    before = stat("d0")
     values = parse_metrics(uzram("metrics"))
     for name, _, kind in stats:
         got = values[f"uzram_{name}{'_total' if kind == 'COUNTER' else ''}", 'disk="d0"']
@@ -139,7 +146,7 @@ def check_top():
     """A disk that goes takes its counters along: what others do meanwhile is still told."""
     write_disk("d1")
     write_disk("d1")
-    with subprocess.Popen(["timeout", "6", UZRAM, "top"], env=ENV, stdout=subprocess.PIPE, text=True) as top:
+    with subprocess.Popen(["timeout", str(PATIENCE_S), UZRAM, "top"], stdout=subprocess.PIPE, text=True) as top:
         lines = [top.stdout.readline() for _ in range(3)]
         assert "RATIO" in lines[0] and lines[1].startswith("d0 ") and lines[2].startswith("d1 "), lines
         uzram("remove", "d1")
@@ -157,15 +164,15 @@ def check_narrow():
     """On a terminal of 5 columns."""
     ours, its = pty.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 2, 5, 0, 0))
-    top = subprocess.Popen(["timeout", "1.5", UZRAM, "top"], env=ENV, stdout=its)
+    top = subprocess.Popen(["timeout", str(PATIENCE_S), UZRAM, "top"], stdout=its)
     os.close(its)
     text = b""
-    try:
-        while part := os.read(ours, 65536):
-            text += part
-    except OSError:
-        pass
-    assert top.wait() == 124 and text.count(b"\033[H") == 2 and b"requests/s" in text, text
+    while text.count(b"\033[H") < 2 or b"requests/s" not in text:
+        text += os.read(ours, 65536)  # fails at the end of top
+    top.terminate()
+    top.wait(PATIENCE_S)
+    os.close(ours)
+    assert text.startswith(b"\033[H"), text
 
 
 def main():
@@ -174,14 +181,7 @@ def main():
         sys.exit(77)
     stats = table_of_statistics()
     assert len(stats) > 20
-    server = subprocess.Popen(["timeout", "60", UZRAM, "serve", "--config", "/dev/null", "--ram", "128M",
-                               "--size", "64M", "--nbd", f"unix:{DIR}/n", "--name", "d0",
-                               "--name", "d1", "--ram", "32M"], env=ENV, stdout=subprocess.DEVNULL)
-    try:
-        end = time.monotonic() + 10
-        while subprocess.run([UZRAM, "list"], env=ENV, capture_output=True, check=False).returncode:
-            assert time.monotonic() < end, "no server"
-            time.sleep(0.05)
+    with Server("--ram", "128M", "--size", "64M", "--name", "d0", "--name", "d1", "--ram", "32M"):
         write_disk()
         check_list()
         check_json(stats)
@@ -189,9 +189,6 @@ def main():
         check_metrics(stats)
         check_top()
         check_narrow()
-    finally:
-        server.send_signal(signal.SIGTERM)
-        assert server.wait(20) == 0
 
 
 main()

@@ -21,6 +21,8 @@ UZRAM = os.path.join(ROOT, os.environ.get("UZ_BUILD", "build"), "uzram")
 DIR = os.environ.get("UZ_TEST_DIR") or tempfile.mkdtemp()
 SEED = int(os.environ.get("SEED") or time.time_ns() & 0xffffffff)
 SECONDS = {"quick": 4, "check": 15, "long": 600}[os.environ.get("UZ_TEST_SIZE") or "quick"]
+MOST_SECONDS = SECONDS + 120  # where nobody gets much done
+WANTED = ("create", "remove", "set", "stat", "copied", "watched")
 DISKS = ["a", "b", "c"]
 POOLS = ["zbud", "z3fold", "zblock", "zsmalloc"]
 CODECS = ["lz4", "zstd:level=1", "deflate:level=1", "lz4hc"]
@@ -31,7 +33,7 @@ failures, done = [], {}
 
 def connect():
     s = socket.socket(socket.AF_UNIX)
-    s.settimeout(30)
+    s.settimeout(120)
     s.connect(os.path.join(DIR, "c"))
     return s, s.makefile("rb")
 
@@ -47,9 +49,15 @@ def ask(client, **members):
     return answer
 
 
-def administrate(rng, end):
+def goes_on(start):
+    """For its time, and until everything was exercised."""
+    took = time.monotonic() - start
+    return not failures and took < MOST_SECONDS and (took < SECONDS or not all(map(done.get, WANTED)))
+
+
+def administrate(rng, start):
     client = connect()
-    while time.monotonic() < end and not failures:
+    while goes_on(start):
         disk = rng.choice(DISKS)
         kind = rng.randrange(10)
         if kind < 3:
@@ -68,23 +76,23 @@ def administrate(rng, end):
             ask(client, cmd="stat", latency=True)
 
 
-def copy(rng, end, number):
+def copy(rng, start, number):
     back = os.path.join(DIR, f"back{number}")
-    while time.monotonic() < end and not failures:
+    while goes_on(start):
         disk = rng.choice(DISKS)
         uri = f"nbd+unix:///{disk}?socket={DIR}/n"
         pair = [os.path.join(DIR, "data"), uri]
         if rng.random() < 0.5:
             pair = [uri, back]
-        r = subprocess.run(["nbdcopy", *pair], stderr=subprocess.DEVNULL, timeout=60, check=False)
+        r = subprocess.run(["nbdcopy", *pair], stderr=subprocess.DEVNULL, timeout=300, check=False)
         done["copied"] = done.get("copied", 0) + (r.returncode == 0)
 
 
-def watch(end):
+def watch(start):
     """The disk that nobody changes."""
     back = os.path.join(DIR, "back")
-    while time.monotonic() < end and not failures:
-        subprocess.run(["nbdcopy", f"nbd+unix:///still?socket={DIR}/n", back], timeout=60, check=True)
+    while goes_on(start):
+        subprocess.run(["nbdcopy", f"nbd+unix:///still?socket={DIR}/n", back], timeout=300, check=True)
         with open(back, "rb") as f, open(os.path.join(DIR, "data"), "rb") as g:
             if f.read() != g.read():
                 failures.append("the disk that nobody changes has changed")
@@ -100,32 +108,32 @@ def main():
     with open(os.path.join(DIR, "data"), "wb") as f:
         for i in range(1024):
             f.write((b"%06d" % i * 700)[:2000] + rng.randbytes(2096))
-    server = subprocess.Popen(["timeout", str(SECONDS + 60), UZRAM, "serve", "--config", "/dev/null", "--ram", "64M",
+    server = subprocess.Popen(["timeout", str(2 * MOST_SECONDS), UZRAM, "serve", "--config", "/dev/null", "--ram", "64M",
                                "--nbd", f"unix:{DIR}/n", "--control", f"{DIR}/c", "--pid-file", f"{DIR}/pid",
                                "--name", "still", "--size", "4M"],
                               stdout=subprocess.DEVNULL, stderr=open(f"{DIR}/log", "wb"))
     try:
         start = time.monotonic()
-        while not os.path.exists(f"{DIR}/pid"):
-            assert time.monotonic() < start + 20, "no server"
+        while not (os.path.exists(f"{DIR}/pid") and os.path.getsize(f"{DIR}/pid")):
+            assert server.poll() is None and time.monotonic() < start + 120, "no server"
             time.sleep(0.05)
         subprocess.run(["nbdcopy", os.path.join(DIR, "data"), f"nbd+unix:///still?socket={DIR}/n"], check=True)
-        end = time.monotonic() + SECONDS
-        threads = [threading.Thread(target=administrate, args=(random.Random(SEED + i), end)) for i in range(3)]
-        threads += [threading.Thread(target=copy, args=(random.Random(SEED + 9 + i), end, i)) for i in range(2)]
-        threads.append(threading.Thread(target=watch, args=(end,)))
+        start = time.monotonic()
+        threads = [threading.Thread(target=administrate, args=(random.Random(SEED + i), start)) for i in range(3)]
+        threads += [threading.Thread(target=copy, args=(random.Random(SEED + 9 + i), start, i)) for i in range(2)]
+        threads.append(threading.Thread(target=watch, args=(start,)))
         for t in threads:
             t.start()
         for t in threads:
-            t.join(120)
+            t.join(2 * MOST_SECONDS)
         assert not any(t.is_alive() for t in threads), "a client hangs"
         assert not failures, failures[:3]
-        for what in ("create", "remove", "set", "stat", "copied", "watched"):
+        for what in WANTED:
             assert done.get(what), f"nothing was exercised by {what}: {done}"
             print(f"COUNT {what}={done[what]}")
     finally:
         server.send_signal(signal.SIGTERM)
-        status = server.wait(60)
+        status = server.wait(120)
     assert status == 0, f"the server ended with {status}: " + open(f"{DIR}/log").read()[-2000:]
 
 

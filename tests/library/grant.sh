@@ -39,7 +39,8 @@ expect_text "'cam\"0' is not the name of a region"
 expect 1 "$client" 1 cam0 10001
 expect_text "deadline_ms: it is a number from 1 to 10000"
 "$client" 1 cam0 0 >one || fail "no deadline is the default one"
-"$uzram" contig alloc cam0 20M -- sleep 20 &
+wait_for 10 no_grant
+"$uzram" contig alloc cam0 20M -- sleep 300 &
 holder=$!
 held() {
 	[[ $("$uzram" contig stat --json) == *'"bytes":20971520'*'"waiting":false'* ]]

@@ -16,13 +16,14 @@ UZRAM = os.path.join(BUILD, "uzram")
 DIR = os.environ.get("UZ_TEST_DIR") or tempfile.mkdtemp()
 PATH = os.path.join(DIR, "c")
 MIB = 1 << 20
+PATIENCE_S = 120  # for what comes at once on an idle machine
 os.environ["UZRAM_CONTROL"] = PATH
 
 
 class Client:
     def __init__(self):
         self.s = socket.socket(socket.AF_UNIX)
-        self.s.settimeout(20)
+        self.s.settimeout(PATIENCE_S)
         self.s.connect(PATH)
 
     def send(self, **members):
@@ -50,7 +51,7 @@ class Client:
 class Server:
     """uzram serve with a log; killed with SIGKILL or ended, which must go well."""
 
-    def __init__(self, *args, seconds=80, pass_fds=()):
+    def __init__(self, *args, pass_fds=()):
         self.log_path = os.path.join(DIR, f"log{time.monotonic_ns()}")
         pid_path = os.path.join(DIR, "pid")
         if os.path.exists(pid_path):
@@ -59,7 +60,7 @@ class Server:
         self.address = "unix:" + self.socket
         with open(self.log_path, "wb") as out:
             self.process = subprocess.Popen(
-                ["timeout", str(seconds), UZRAM, "serve", "--config", "/dev/null", "--nbd", self.address,
+                ["timeout", str(10 * PATIENCE_S), UZRAM, "serve", "--config", "/dev/null", "--nbd", self.address,
                  "--control", PATH, "--pid-file", pid_path, *args],
                 stdout=out, stderr=out, pass_fds=pass_fds)
         wait_for("the server", lambda: self.process.poll() is not None or
@@ -76,12 +77,12 @@ class Server:
             print(self.log())
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-            status = self.process.wait(20)
+            status = self.process.wait(PATIENCE_S)
             assert kind is not None or status == 0, "the server did not end well: " + self.log()
 
     def kill(self):
         os.kill(self.pid, signal.SIGKILL)
-        self.process.wait(20)
+        self.process.wait(PATIENCE_S)
 
     def log(self):
         with open(self.log_path, encoding="utf-8") as f:
@@ -92,7 +93,7 @@ class Server:
 
 
 def wait_for(what, condition):
-    end = time.monotonic() + 15
+    end = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < end, f"waited in vain: {what}"
         time.sleep(0.02)
@@ -107,7 +108,7 @@ def grants():
 
 
 def refused(status, text, *args):
-    done = subprocess.run([UZRAM, "contig", *args], text=True, timeout=20, check=False,
+    done = subprocess.run([UZRAM, "contig", *args], text=True, timeout=PATIENCE_S, check=False,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert done.returncode == status and text in done.stdout, (args, done.returncode, done.stdout)
     return done.stdout
