@@ -15,36 +15,22 @@
 #include "own_pool.h"
 
 #define REGION (8ull << 20)
-#define HELD_MS 400u
-#define DEADLINE_MS 100u
+#define DEADLINE_MS 500u
 
 static struct grant_load l;
 static uint32_t page; /* of d0; one of the last written, so it is in the region, and not raw */
-static bool holding; /* atomic */
 
-/* The page is held at least until HELD_MS after this. */
-static void *hold(void *arg)
+/* As a reader that is in the middle of its page. */
+static uint64_t *hold(uint64_t *word)
 {
-	char buf[UZ_PAGE_SIZE];
+	uint64_t *slot;
 
-	(void)arg;
-	uz_store_release(&holding, true);
-	grant_load_pin_ns = HELD_MS * 1000000ull;
-	CHECK_EQ(uz_dev_read(l.disk[0].dev, l.st[0], (uint64_t)page << UZ_PAGE_SHIFT, buf,
-			     sizeof(buf), 0),
-		 0);
-	return NULL;
-}
-
-static pthread_t start_holder(void)
-{
-	pthread_t thread;
-
-	CHECK_EQ(pthread_create(&thread, NULL, hold, NULL), 0);
-	while (!uz_load_acquire(&holding))
-		uz_nap(&l.rig.fault.plat, dev_rig_in(&l.rig, 100000));
-	uz_nap(&l.rig.fault.plat, dev_rig_in(&l.rig, 20000000));
-	return thread;
+	uz__enter(l.rig.st);
+	slot = uz__slot_at(l.disk[0].dev, page);
+	uz__leave(l.rig.st);
+	CHECK(slot);
+	*word = uz__slot_lock(l.rig.store->plat, slot);
+	return slot;
 }
 
 static void check_culprit(const struct uz_contig_failure *why, uint64_t ns)
@@ -69,25 +55,23 @@ static void busy(void)
 				       .capacity_bytes = 24ull << 20,
 				       .region_bytes = REGION,
 				       .move_bytes = REGION / 2,
-				       .nr_streams = 1,
 				       .quiet = true,
 				       .inside = true };
 	struct uz_contig_failure why;
 	struct uz_region_stats rs;
 	struct uz_grant g;
-	pthread_t thread;
-	uint64_t ns;
+	uint64_t ns, *slot, word;
 
 	grant_load_open(&l, &c);
 	page = (l.disk[0].nr - 10) / 8 * 8 + 1;
-	thread = start_holder();
+	slot = hold(&word);
 	CHECK_EQ(grant_load_grant(&l, REGION, DEADLINE_MS, &g, &why, &ns), -EBUSY);
 	CHECK(ns >= DEADLINE_MS * 1000000);
 	CHECK_EQ(why.error, -EBUSY);
 	check_culprit(&why, ns);
 	uz_region_stats(l.region, &rs);
 	CHECK(rs.used == 0 && rs.cma_alloc_fail == 1 && rs.alloc_pages_fail == rs.count);
-	pthread_join(thread, NULL);
+	uz__slot_unlock(slot, word);
 	CHECK_EQ(uz_store_check(l.rig.store), 0);
 	CHECK_EQ(grant_load_grant(&l, REGION, 10000, &g, &why, &ns), 0);
 	CHECK_EQ(why.nr_culprits, 0);

@@ -36,9 +36,10 @@ static int slow_read(struct uz_backing_dev *dev, uint64_t off, void *buf, size_t
 	if (!shrunk) {
 		shrunk = true;
 		CHECK_EQ(pthread_create(&thread, NULL, shrink, NULL), 0);
+		while (uz_dev_size(rig.dev) != UZ_PAGE_SIZE)
+			uz_nap(&rig.fault.plat, dev_rig_in(&rig, 1000000));
 		for (int i = 0; i < 200; i++)
 			uz_nap(&rig.fault.plat, dev_rig_in(&rig, 1000000));
-		CHECK_EQ(uz_dev_size(rig.dev), UZ_PAGE_SIZE);
 	}
 	return fast->read(dev, off, buf, len);
 }

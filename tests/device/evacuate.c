@@ -79,7 +79,7 @@ static void discard_half(struct dev_rig *rig)
 static void work_until_quiet(struct dev_rig *rig)
 {
 	struct uz_plat *pl = &rig->fault.plat;
-	uint64_t end = pl->ops->now(pl) + 15000000000u;
+	uint64_t end = pl->ops->now(pl) + 120000000000u;
 
 	for (int quiet = 0; quiet < 20 && pl->ops->now(pl) < end;) {
 		quiet = uz_store_background(rig->store, pl->ops->now(pl), 2000000) ? 0 : quiet + 1;
