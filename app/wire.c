@@ -61,8 +61,10 @@ static void keep_fds(struct uz_wire *w, struct msghdr *m)
 	}
 }
 
+/* A receive ends behind what came with descriptors, so its last byte is of their line. */
 static ssize_t receive(struct uz_wire *w)
 {
+	unsigned int nr_fds = w->nr_fds;
 	union control_data control;
 	struct iovec iov = { w->buf + w->len, w->max + 1 - w->len };
 	struct msghdr m = { .msg_iov = &iov,
@@ -78,7 +80,21 @@ static ssize_t receive(struct uz_wire *w)
 		return -errno;
 	keep_fds(w, &m);
 	w->len += (size_t)n;
+	if (w->nr_fds > nr_fds)
+		w->fds_at = w->len - 1;
 	return n;
+}
+
+/* The line that was handed out, with the descriptors of it that nobody claimed. */
+static void drop_line(struct uz_wire *w)
+{
+	if (w->fds_at < w->taken)
+		close_fds(w);
+	else
+		w->fds_at -= w->taken;
+	memmove(w->buf, w->buf + w->taken, w->len - w->taken);
+	w->len -= w->taken;
+	w->taken = 0;
 }
 
 int uz__wire_read(struct uz_wire *w, const char **line, size_t *bytes)
@@ -87,11 +103,7 @@ int uz__wire_read(struct uz_wire *w, const char **line, size_t *bytes)
 	char *end;
 	ssize_t n;
 
-	if (w->taken)
-		close_fds(w);
-	memmove(w->buf, w->buf + w->taken, w->len - w->taken);
-	w->len -= w->taken;
-	w->taken = 0;
+	drop_line(w);
 	while (!(end = memchr(w->buf + looked, '\n', w->len - looked))) {
 		looked = w->len;
 		if (w->len > w->max)
@@ -111,7 +123,7 @@ int uz__wire_claim(struct uz_wire *w, unsigned int i)
 {
 	int fd;
 
-	if (i >= w->nr_fds)
+	if (i >= w->nr_fds || w->fds_at >= w->taken)
 		return -1;
 	fd = w->fds[i];
 	w->fds[i] = -1;

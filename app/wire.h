@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The control socket's transport: lines, and file descriptors beside them (SCM_RIGHTS), both ways.
- * Descriptors belong to the line that they arrive with.
+ * Descriptors belong to the line that they are sent with.
  */
 #ifndef UZ_APP_WIRE_H
 #define UZ_APP_WIRE_H
@@ -19,6 +19,7 @@ struct uz_wire {
 	size_t max, len, taken; /* taken: bytes of lines that have been handed out */
 	int fds[UZ_WIRE_FDS]; /* -1: none, or claimed */
 	unsigned int nr_fds;
+	size_t fds_at; /* a byte of the line that they belong to */
 	int reply_fd; /* to be sent with the answer to this line and closed; -1: none */
 };
 

@@ -94,6 +94,31 @@ static void lines(struct test_rng *rng)
 	uz__wire_fini(&w);
 }
 
+/* Lines that wait together: the descriptor is the second one's, and goes when that is done. */
+static void descriptors_of_a_later_line(void)
+{
+	int tube[2], peer, copy;
+	struct uz_wire w;
+
+	CHECK_EQ(pipe(tube), 0);
+	pair(&w, &peer);
+	CHECK_EQ(uz__wire_send(peer, "first\n", 6, NULL, 0), 0);
+	CHECK_EQ(uz__wire_send(peer, "second\n", 7, tube, 1), 0);
+	CHECK_EQ(uz__wire_send(peer, "third\n", 6, NULL, 0), 0);
+	expect_line(&w, "first");
+	CHECK_EQ(uz__wire_claim(&w, 0), -1);
+	expect_line(&w, "second");
+	copy = uz__wire_claim(&w, 0);
+	CHECK(copy >= 0);
+	close(copy);
+	expect_line(&w, "third");
+	CHECK_EQ(uz__wire_claim(&w, 0), -1);
+	close(peer);
+	uz__wire_fini(&w);
+	close(tube[0]);
+	close(tube[1]);
+}
+
 /* A pipe's end goes over; what is written into the other one must come out of the copy. */
 static void check_copy(int copy, int write_end)
 {
@@ -149,6 +174,7 @@ int main(void)
 
 	lines(&rng);
 	descriptors();
+	descriptors_of_a_later_line();
 	CHECK_EQ(open_fds(), before);
 	return 0;
 }
