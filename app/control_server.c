@@ -8,6 +8,7 @@
 #include "control.h"
 
 #include "cleanup.h"
+#include "clock.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -18,6 +19,7 @@
 
 #define IDLE_S 300
 #define ACCEPT_RETRY_MS 100
+#define STOP_MS 5000 /* for answers that clients do not take */
 
 struct uz_control {
 	struct uz_server *server;
@@ -158,6 +160,15 @@ static void cannot_accept(struct uz_control *c, int error)
 	poll(&stop, 1, ACCEPT_RETRY_MS);
 }
 
+static void cannot_serve(int err, struct uz_error *e)
+{
+	if (err == -EBUSY)
+		uz__error(e, EBUSY, "%d clients are connected already: end one",
+			  UZ_CONTROL_CLIENTS);
+	else if (err)
+		uz__error(e, -err, "no thread for another client: %s", strerror(-err));
+}
+
 static void accept_client(struct uz_control *c)
 {
 	int fd = accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC);
@@ -170,9 +181,8 @@ static void accept_client(struct uz_control *c)
 	c->accept_error = 0;
 	if (!is_allowed(fd))
 		uz__error(&e, EPERM, "only the user of the server and root may control it");
-	else if (start_client(c, fd))
-		uz__error(&e, EBUSY, "%d clients are connected already: end one",
-			  UZ_CONTROL_CLIENTS);
+	else
+		cannot_serve(start_client(c, fd), &e);
 	if (e.code) {
 		refuse(fd, &e);
 		close(fd);
@@ -209,7 +219,7 @@ int uz__control_start(struct uz_server *s, int listen_fd, struct uz_control **ou
 	c->stop_fd = eventfd(0, EFD_CLOEXEC);
 	memset(c->client, -1, sizeof(c->client));
 	pthread_mutex_init(&c->lock, NULL);
-	pthread_cond_init(&c->ended, NULL);
+	uz__clock_cond_init(&c->ended);
 	err = c->stop_fd < 0 ? errno : pthread_create(&c->thread, NULL, accept_thread, c);
 	if (!err) {
 		*out = c;
@@ -221,6 +231,30 @@ int uz__control_start(struct uz_server *s, int listen_fd, struct uz_control **ou
 	return -err;
 }
 
+/* The lock is held. */
+static void end_clients(struct uz_control *c, int how)
+{
+	for (int i = 0; i < UZ_CONTROL_CLIENTS; i++)
+		if (c->client[i] >= 0)
+			shutdown(c->client[i], how);
+}
+
+/* Running commands are answered; an answer that is not taken is not waited for any longer. */
+static void wait_for_clients(struct uz_control *c)
+{
+	uint64_t until_ns = uz__now_ns() + STOP_MS * 1000000ull;
+
+	pthread_mutex_lock(&c->lock);
+	end_clients(c, SHUT_RD);
+	while (c->nr && !uz__clock_wait(&c->ended, &c->lock, until_ns))
+		;
+	while (c->nr) {
+		end_clients(c, SHUT_RDWR);
+		pthread_cond_wait(&c->ended, &c->lock);
+	}
+	pthread_mutex_unlock(&c->lock);
+}
+
 void uz__control_stop(struct uz_control *c)
 {
 	if (!c)
@@ -228,13 +262,7 @@ void uz__control_stop(struct uz_control *c)
 	eventfd_write(c->stop_fd, 1);
 	pthread_join(c->thread, NULL);
 	uz_store_stop(c->server->store);
-	pthread_mutex_lock(&c->lock);
-	for (int i = 0; i < UZ_CONTROL_CLIENTS; i++)
-		if (c->client[i] >= 0)
-			shutdown(c->client[i], SHUT_RD);
-	while (c->nr)
-		pthread_cond_wait(&c->ended, &c->lock);
-	pthread_mutex_unlock(&c->lock);
+	wait_for_clients(c);
 	pthread_cond_destroy(&c->ended);
 	pthread_mutex_destroy(&c->lock);
 	close(c->stop_fd);

@@ -191,6 +191,14 @@ def check_random(rng):
     c.close()
 
 
+def client_that_takes_nothing():
+    """Many requests, of whose answers it takes one: the server waits in the middle of the others."""
+    c = Client()
+    c.send(b'{"uzram":1,"cmd":"stat","latency":true}\n' * 2000)
+    assert c.line()["ok"]
+    return c
+
+
 def main():
     print(f"SEED={SEED}")
     with Server("--ram", "64M", "--size", "16M") as server:
@@ -202,6 +210,8 @@ def main():
         wait_for("descriptors leak", lambda: server.fds() <= fds)
         check_many()
         check_random(random.Random(SEED))
+        silent = client_that_takes_nothing()
+    silent.close()
     print(f"COUNT refused={len(WRONG)}")
 
 
