@@ -53,9 +53,9 @@ static int open_host(struct uz_ram *ram, const struct uz_ram_options *o)
 	return uz_host_open(&hc, &ram->host);
 }
 
-static uint64_t budget(const struct uz_ram_options *o)
+static uint64_t budget(const struct uz_ram_options *o, uint64_t size_bytes)
 {
-	return o->ram_bytes ? o->ram_bytes : o->size_bytes + o->size_bytes / 16 + (16u << 20);
+	return o->ram_bytes ? o->ram_bytes : size_bytes + size_bytes / 16 + (16u << 20);
 }
 
 static int open_store(struct uz_ram *ram, const struct uz_ram_options *o, char *why,
@@ -63,7 +63,8 @@ static int open_store(struct uz_ram *ram, const struct uz_ram_options *o, char *
 {
 	struct uz_plat *pl = uz_host_plat(ram->host);
 	struct uz_store_config sc = {
-		.arena = { .capacity_bytes = 2 * budget(o), .limit_bytes = budget(o) },
+		.arena = { .capacity_bytes = 2 * budget(o, o->size_bytes),
+			   .limit_bytes = budget(o, o->size_bytes) },
 		.registry = uz_host_registry(),
 		.attach = pl->ops->store_bytes(pl) != 0,
 	};
@@ -105,6 +106,8 @@ static int open_all(struct uz_ram *ram, const struct uz_ram_options *o, char *wh
 	ram->dev = uz_store_disk_at(ram->store, 0);
 	if (!ram->dev)
 		rc = create_disk(ram, o, why, why_bytes);
+	else
+		uz_arena_set_limit(uz_store_arena(ram->store), budget(o, uz_dev_size(ram->dev)));
 	if (rc == 0 && o->background)
 		rc = uz_background_start(ram->store, &ram->background);
 	return rc;
@@ -126,6 +129,19 @@ static int take_options(const struct uz_ram_options *o, struct uz_ram_options *a
 	return 0;
 }
 
+/* @discard: a memory file that the open has made goes again. */
+static void close_all(struct uz_ram *ram, bool discard)
+{
+	uz_background_stop(ram->background);
+	uz_store_close(ram->store);
+	if (ram->host && discard)
+		uz_host_discard(ram->host);
+	uz_host_close(ram->host);
+	pthread_cond_destroy(&ram->returned);
+	pthread_mutex_destroy(&ram->lock);
+	free(ram);
+}
+
 int uz_ram_open(const struct uz_ram_options *given, struct uz_ram **out, char *why,
 		size_t why_bytes)
 {
@@ -144,7 +160,7 @@ int uz_ram_open(const struct uz_ram_options *given, struct uz_ram **out, char *w
 	pthread_cond_init(&ram->returned, NULL);
 	rc = open_all(ram, &o, why, why_bytes);
 	if (rc < 0)
-		uz_ram_close(ram);
+		close_all(ram, true);
 	else
 		*out = ram;
 	return rc;
@@ -152,14 +168,8 @@ int uz_ram_open(const struct uz_ram_options *given, struct uz_ram **out, char *w
 
 void uz_ram_close(struct uz_ram *ram)
 {
-	if (!ram)
-		return;
-	uz_background_stop(ram->background);
-	uz_store_close(ram->store);
-	uz_host_close(ram->host);
-	pthread_cond_destroy(&ram->returned);
-	pthread_mutex_destroy(&ram->lock);
-	free(ram);
+	if (ram)
+		close_all(ram, false);
 }
 
 /* An idle stream, or a new one; when no more can be had, the next that comes back. */

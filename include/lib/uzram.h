@@ -19,7 +19,7 @@
  * the version is 0.x, and only a new major version later.
  *
  * Functions return 0 or a negative errno number unless they say otherwise, and may be called from any
- * thread.
+ * thread. After fork() a disk is the parent's: the child must neither use nor close it.
  */
 #ifndef UZRAM_H
 #define UZRAM_H
@@ -57,9 +57,11 @@ struct uz_ram_options {
 };
 
 /*
- * Opens a disk. On failure @why (if not NULL) gets a sentence of at most @why_bytes. A memory
- * file that exists brings its own size, pool and codec; -EINVAL if it has no disk. -EINVAL: no struct_size;
- * -E2BIG: this library is older than the program, and does not know what is set behind its own end.
+ * Opens a disk. On failure @why (if not NULL) gets a sentence of at most @why_bytes, and a memory file that
+ * was missing is so again. One that exists brings its own size, pool and codec (of several disks the first).
+ * -EINVAL: no struct_size, or a size that no disk can have; -ENOENT: no such pool or codec; -EBUSY: another
+ * process has the memory file open; -EBADMSG: it is damaged; -E2BIG: this library is older than the program, and
+ * does not know what is set behind its own end; or what the system says.
  */
 int uz_ram_open(const struct uz_ram_options *o, struct uz_ram **out, char *why, size_t why_bytes);
 

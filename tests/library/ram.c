@@ -117,6 +117,46 @@ static void test_memory_file(void)
 	uz_ram_close(ram);
 }
 
+/* An open that fails leaves no file, and what was there before as it was. */
+static void test_failed_memory_file(void)
+{
+	struct uz_ram_options o = { SIZED, .size_bytes = 1 << 20, .codec = "lz5",
+				    .memory_file = test_path("none") };
+	struct uz_ram *ram;
+
+	CHECK_EQ(uz_ram_open(&o, &ram, NULL, 0), -ENOENT);
+	CHECK_EQ(access(o.memory_file, F_OK), -1);
+	o.codec = NULL;
+	ram = open_ram(&o);
+	write_page(ram, 1, 3);
+	uz_ram_close(ram);
+	o.size_bytes = 100;
+	ram = open_ram(&o);
+	check_page(ram, 1, 3);
+	uz_ram_close(ram);
+}
+
+/* Without a RAM budget an adopted disk has that of its own size, not of the one that was asked for. */
+static void test_adopted_budget(void)
+{
+	struct uz_ram_options o = { SIZED, .size_bytes = 64 << 20,
+				    .memory_file = test_path("large") };
+	struct uz_ram *ram = open_ram(&o);
+	char page[4096];
+	uint64_t r = 1;
+
+	uz_ram_close(ram);
+	o.size_bytes = 0;
+	ram = open_ram(&o);
+	for (uint64_t p = 0; p < uz_dev_size(uz_ram_dev(ram)) / 4096; p++) {
+		for (size_t i = 0; i < sizeof(page); i++)
+			page[i] =
+				(char)((r = r * 6364136223846793005u + 1442695040888963407u) >> 56);
+		CHECK_EQ(uz_ram_write(ram, p * 4096, page, sizeof(page)), 0);
+	}
+	uz_ram_close(ram);
+}
+
 static void refuse(const struct uz_ram_options *o, int want, const char *word)
 {
 	struct uz_ram *ram = NULL;
@@ -153,6 +193,8 @@ int main(void)
 	test_many_threads();
 	test_options();
 	test_memory_file();
+	test_failed_memory_file();
+	test_adopted_budget();
 	refuse(&(struct uz_ram_options){ SIZED, .size_bytes = 4096, .pool = "zsmallo" }, -ENOENT,
 	       "zsmallo");
 	refuse(&(struct uz_ram_options){ SIZED, .size_bytes = 4096, .codec = "lz5" }, -ENOENT,
