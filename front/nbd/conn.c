@@ -17,6 +17,10 @@
 #include "nbd_i.h"
 
 #define SOCKET_BUFFER_BYTES (1 << 20)
+/* A client whose machine is gone keeps its place for two minutes, not for the system's two hours. */
+#define KEEPALIVE_IDLE_S 60
+#define KEEPALIVE_EACH_S 10
+#define KEEPALIVE_TRIES 6
 
 static void name_peer(struct uz_nbd_conn *c)
 {
@@ -50,11 +54,20 @@ static void name_peer(struct uz_nbd_conn *c)
 /* Options that a socket's family does not have are refused by the kernel, which is fine. */
 static void tune_socket(int fd)
 {
-	int one = 1, bytes = SOCKET_BUFFER_BYTES;
+	static const struct {
+		int level, name, value;
+	} options[] = {
+		{ SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER_BYTES },
+		{ SOL_SOCKET, SO_KEEPALIVE, 1 },
+		{ IPPROTO_TCP, TCP_NODELAY, 1 },
+		{ IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S },
+		{ IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_EACH_S },
+		{ IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_TRIES },
+	};
 
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
-	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		setsockopt(fd, options[i].level, options[i].name, &options[i].value,
+			   sizeof(options[i].value));
 }
 
 int uz__nbd_conn_new(struct uz_nbd *n, int fd, struct uz_nbd_conn **out)
