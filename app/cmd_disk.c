@@ -103,18 +103,49 @@ static const char *split(const char *arg, char *key, size_t bytes)
 	return equals + 1;
 }
 
+/* What a server that runs lets be changed of itself. */
+static bool is_own(int id)
+{
+	return id == OPT_RAM || id == OPT_RETURN;
+}
+
+static bool takes(const struct uz_command_line *cl, int id)
+{
+	if (cl->command == UZ_CMD_RECOMPRESS)
+		return id == OPT_CODEC || id == OPT_LEVEL || id == OPT_DICT;
+	return is_own(id) || (uz__options[id].scope == UZ_SCOPE_DISK && id != OPT_NAME);
+}
+
 static int unknown_key(const struct uz_command_line *cl, const char *key, const char *const *extra,
 		       struct uz_error *e)
 {
 	struct uz_nearest n = { .word = key };
 
-	for (int i = OPT_SIZE; i <= OPT_READ_ONLY && cl->command == UZ_CMD_SET; i++)
-		uz__nearest_try(&n, uz__options[i].name);
+	for (int i = 0; i < OPT_NR; i++)
+		if (takes(cl, i))
+			uz__nearest_try(&n, uz__options[i].name);
 	while (extra && *extra)
 		uz__nearest_try(&n, *extra++);
 	return uz__error(e, EINVAL, "no key '%s'; %s%s%see 'uzram help %s'", key,
 			 n.best ? "did you mean " : "", n.best ? n.best : "", n.best ? "? S" : "s",
 			 uz__commands[cl->command].name);
+}
+
+/* A number for the server, if @extra lists it: false when it does not. */
+static bool put_extra(struct message *m, const char *const *extra, const char *key,
+		      const char *value)
+{
+	char name[40];
+
+	while (extra && *extra && !uz__option_name_is(*extra, key))
+		extra++;
+	if (!extra || !*extra)
+		return false;
+	snprintf(name, sizeof(name), "%s", *extra);
+	for (char *s = name; (s = strchr(s, '-'));)
+		*s = '_';
+	uz__json_put_text(&m->request.out, name, value);
+	return true;
 }
 
 /* Arguments from @from on into options; others, if @extra lists them, straight into @m. */
@@ -125,22 +156,17 @@ static int take_pairs(struct message *m, const struct uz_command_line *cl, unsig
 		char key[40];
 		const char *value = split(cl->arg[i], key, sizeof(key));
 		enum uz_option_id id = value ? uz__option_find(key) : OPT_NR;
-		const char *const *x = extra;
 		int err = 0;
 
 		if (!value)
 			return uz__error(e, EINVAL, "'%s' is not KEY=VALUE: uzram %s %s",
 					 cl->arg[i], uz__commands[cl->command].name,
 					 uz__commands[cl->command].args);
-		while (x && *x && strcmp(*x, key))
-			x++;
-		if (x && *x)
-			uz__json_put_text(&m->request.out, key, value);
-		else if (id == OPT_NR || uz__options[id].scope == UZ_SCOPE_CLIENT ||
-			 id == OPT_CONTROL)
+		if (put_extra(m, extra, key, value))
+			continue;
+		if (id == OPT_NR || uz__options[id].scope == UZ_SCOPE_CLIENT || id == OPT_CONTROL)
 			return unknown_key(cl, key, extra, e);
-		else
-			err = uz__option_set(v, id, key, value, e);
+		err = uz__option_set(v, id, key, value, e);
 		if (err)
 			return err;
 	}
@@ -175,21 +201,20 @@ static int check_owner(const struct uz_section *v, struct uz_error *e)
 {
 	for (int i = 0; i < OPT_NR; i++) {
 		const struct uz_option *o = &uz__options[i];
-		bool own = i == OPT_RAM || i == OPT_RETURN;
 
 		if (!v->value[i])
 			continue;
-		if (o->scope == UZ_SCOPE_SERVER && !own)
+		if (o->scope == UZ_SCOPE_SERVER && !is_own(i))
 			return uz__error(e, EINVAL,
 					 "%s cannot be changed while the server runs: start it "
 					 "again with --%s",
 					 o->name, o->name);
-		if (own && v->name[0])
+		if (is_own(i) && v->name[0])
 			return uz__error(
 				e, EINVAL,
 				"%s belongs to the server, not to disk %s: uzram set %s=%s",
 				o->name, v->name, o->name, v->value[i]);
-		if (!own && !v->name[0])
+		if (!is_own(i) && !v->name[0])
 			return uz__error(e, EINVAL,
 					 "%s belongs to a disk: uzram set NAME %s=%s; without NAME "
 					 "there are ram and return",
@@ -224,7 +249,7 @@ int uz__cmd_set(const struct uz_command_line *cl, struct uz_error *e)
 
 int uz__cmd_recompress(const struct uz_command_line *cl, struct uz_error *e)
 {
-	static const char *const extra[] = { "idle", "min", "max_pages", NULL };
+	static const char *const extra[] = { "idle", "min", "max-pages", NULL };
 	struct uz_section v = { .name = "" };
 	struct message m;
 	uint64_t pages = 0;

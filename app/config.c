@@ -220,8 +220,8 @@ void uz__config_dump(const struct uz_config *c, FILE *f)
 	char text[UZ_SIZE_TEXT], path[512];
 
 	uz__control_path(&c->server, path, sizeof(path));
-	fprintf(f, "[uzram]\nram = %s\ncontrol = %s\n", uz__size_exact(uz__config_ram(c), text),
-		path);
+	fprintf(f, "[" UZ_SERVER_SECTION "]\nram = %s\ncontrol = %s\n",
+		uz__size_exact(uz__config_ram(c), text), path);
 	for (int i = 0; i < OPT_NR; i++) {
 		const char *value = uz__option_value(NULL, &c->server, (enum uz_option_id)i);
 		bool here = uz__options[i].scope == UZ_SCOPE_SERVER && i != OPT_RAM &&

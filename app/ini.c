@@ -6,14 +6,13 @@
  */
 #include "cleanup.h"
 #include "config.h"
+#include "nearest.h"
 #include "size.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>
 #include <uz/host.h>
-
-#define UZ_SECTION "uzram"
 
 static const struct {
 	const char *key;
@@ -63,8 +62,17 @@ static int set_mib(struct reader *r, enum uz_option_id id, const char *where, co
 	return uz__option_set(r->section, id, where, uz__size_exact(bytes, exact), e);
 }
 
+/* Whether a file may have it. */
+static bool is_key(enum uz_option_id id)
+{
+	return id != OPT_NR && uz__options[id].scope != UZ_SCOPE_CLIENT && id != OPT_CONFIG &&
+	       id != OPT_DUMP_CONFIG && id != OPT_NAME;
+}
+
 static int unknown_key(const char *where, const char *key, struct uz_error *e)
 {
+	struct uz_nearest n = { .word = key };
+
 	for (size_t i = 0; i < sizeof(foreign) / sizeof(*foreign); i++)
 		if (!strcmp(key, foreign[i]))
 			return uz__error(
@@ -72,28 +80,32 @@ static int unknown_key(const char *where, const char *key, struct uz_error *e)
 				"%s: not for uzram, which serves a disk and leaves its use to you: remove "
 				"the line",
 				where);
+	for (int i = 0; i < OPT_NR; i++)
+		if (is_key((enum uz_option_id)i))
+			uz__nearest_try(&n, uz__options[i].name);
+	for (size_t i = 0; i < sizeof(aliases) / sizeof(*aliases); i++)
+		uz__nearest_try(&n, aliases[i].key);
 	return uz__error(e, EINVAL,
-			 "%s: no such key; keys are the long options of 'uzram help serve'", where);
+			 "%s: no such key%s%s; keys are the long options of 'uzram help serve'",
+			 where, n.best ? ": did you mean " : "", n.best ? n.best : "");
 }
 
 static int set(struct reader *r, const char *where, const char *key, const char *text,
 	       struct uz_error *e)
 {
 	enum uz_option_id id = uz__option_find(key);
-	const struct uz_option *o = &uz__options[id];
 
 	for (size_t i = 0; i < sizeof(aliases) / sizeof(*aliases); i++)
 		if (!strcmp(key, aliases[i].key))
 			return aliases[i].mib
 				       ? set_mib(r, aliases[i].id, where, text, e)
 				       : uz__option_set(r->section, aliases[i].id, where, text, e);
-	if (id == OPT_NR || o->scope == UZ_SCOPE_CLIENT || id == OPT_CONFIG ||
-	    id == OPT_DUMP_CONFIG || id == OPT_NAME)
+	if (!is_key(id))
 		return unknown_key(where, key, e);
-	if (o->scope == UZ_SCOPE_SERVER && id != OPT_RAM && r->section->name[0])
+	if (uz__options[id].scope == UZ_SCOPE_SERVER && id != OPT_RAM && r->section->name[0])
 		return uz__error(e, EINVAL,
 				 "%s: belongs to the server, not to disk %s: move it to [%s]",
-				 where, r->section->name, UZ_SECTION);
+				 where, r->section->name, UZ_SERVER_SECTION);
 	return uz__option_set(r->section, id, where, text, e);
 }
 
@@ -123,7 +135,7 @@ static int section_line(struct reader *r, char *line, struct uz_error *e)
 		return uz__error(e, EINVAL, "%s: '%s' is not [SECTION]", where, line);
 	*end = 0;
 	line = trim(line + 1);
-	if (!strcmp(line, UZ_SECTION)) {
+	if (!strcmp(line, UZ_SERVER_SECTION)) {
 		r->section = &r->config->server;
 		return 0;
 	}

@@ -23,18 +23,18 @@ void uz__section_fini(struct uz_section *s)
 	memset(s, 0, sizeof(*s));
 }
 
-static bool same_name(const char *a, const char *b)
+bool uz__option_name_is(const char *name, const char *typed)
 {
-	for (; *a && *b; a++, b++)
-		if (*a != *b && !(*a == '_' && *b == '-'))
+	for (; *name && *typed; name++, typed++)
+		if (*name != *typed && !(*name == '-' && *typed == '_'))
 			return false;
-	return *a == *b;
+	return *name == *typed;
 }
 
 enum uz_option_id uz__option_find(const char *name)
 {
 	for (int i = 0; i < OPT_NR; i++)
-		if (same_name(name, uz__options[i].name))
+		if (uz__option_name_is(uz__options[i].name, name))
 			return (enum uz_option_id)i;
 	return OPT_NR;
 }
@@ -62,6 +62,11 @@ int uz__disk_name_check(const char *name, const char *where, struct uz_error *e)
 			e, EINVAL,
 			"%s: '%s' is not a disk name: use 1 to %d of the letters A-Z a-z 0-9 . _ -",
 			where, name, UZ_DISK_NAME_MAX - 1);
+	if (!strcmp(name, UZ_SERVER_SECTION))
+		return uz__error(e, EINVAL,
+				 "%s: '%s' is what configuration files call the server: choose "
+				 "another name for the disk",
+				 where, name);
 	return 0;
 }
 

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <uz/store.h>
 
+#define UZ_SERVER_SECTION "uzram" /* of a configuration file */
 #define UZ_NO_BACKING "none" /* as a backing's path: without one */
 
 enum uz_option_id {
@@ -110,7 +111,9 @@ struct uz_section {
 
 void uz__section_fini(struct uz_section *s);
 
-/* The option of that long name ('_' may stand for '-'), OPT_NR: none. */
+/* '_' may be typed for '-'. */
+bool uz__option_name_is(const char *name, const char *typed);
+/* The option of that long name, OPT_NR: none. */
 enum uz_option_id uz__option_find(const char *name);
 enum uz_option_id uz__option_letter(char letter);
 

@@ -155,7 +155,10 @@ while IFS='|' read -r line text content; do
 	expect_text "uzram: bad.conf:$line"
 	expect_text "$text"
 done <<'END'
-2|sise: no such key; keys are the long options of 'uzram help serve'|[d0]\nsise=1\n
+2|sise: no such key: did you mean size; keys are the long options of 'uzram help serve'|[d0]\nsise=1\n
+2|retrun: no such key: did you mean return;|[uzram]\nretrun=lazy
+2|zram-sise: no such key: did you mean zram-size;|[zram0]\nzram-sise=1
+2|colour: no such key; keys are|[d0]\ncolour=1
 3|size: '1X' is not a size|\n[d0]\nsize=1X
 2|zram-size: 'x' is not a size in MiB|[d0]\nzram-size=x
 1|it stands before the first [SECTION]|size=1

@@ -116,7 +116,7 @@ same a data
 # Work on demand.
 expect 0 "$uzram" idle a
 [ "${output%% *}" -gt 0 ] || fail "no idle pages: $output"
-expect 0 "$uzram" recompress a codec=zstd level=7 min=100 max_pages=10
+expect 0 "$uzram" recompress a codec=zstd level=7 min=100 max-pages=10
 [ "$output" = "10 pages recompressed" ] || fail "$output"
 expect 0 "$uzram" compact a
 expect_text " bytes freed"

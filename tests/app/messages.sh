@@ -51,6 +51,7 @@ check_table <<'END'
 2|--name: '' is not a disk name|serve --name ''
 2|--name: '-a' is not a disk name|serve --name=-a
 2|is not a disk name|serve --name aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+2|--name: 'uzram' is what configuration files call the server: choose another|serve --name uzram
 2|--name d0: the name is given twice|serve --name d0 --name d0
 2|--nbd belongs to the server, not to disk d0: write it before the first --name|serve --name d0 --nbd unix:n
 2|--nbd: 'n.sock' is neither unix:PATH nor tcp:HOST:PORT|serve --nbd n.sock
@@ -148,6 +149,9 @@ check_table <<'END'
 2|'pool' is not KEY=VALUE|set d0 pool
 2|no key 'pol'; did you mean pool? See 'uzram help set'|set d0 pol=zbud
 2|no key 'colour'; see 'uzram help set'|set d0 colour=1
+2|no key 'retrun'; did you mean return? See 'uzram help set'|set retrun=lazy
+2|no key 'max-pags'; did you mean max-pages? See 'uzram help recompress'|recompress d0 max-pags=1
+2|no key 'codek'; did you mean codec?|recompress d0 codek=zstd
 2|size: 'x' is not a size|set d0 size=x
 2|read_only: 'x' is neither yes nor no|set d0 read_only=x
 2|no key 'age'; see 'uzram help recompress'|recompress d0 age=5
