@@ -62,10 +62,11 @@ static void put_record(struct uz_json_out *o, struct uz_server *s, struct uz_dis
 /* The policy, and the method that it comes to at the moment. */
 static void put_return(struct uz_json_out *o, struct uz_server *s)
 {
+	struct uz_arena *a = uz_store_arena(s->store);
 	struct uz_arena_stats st;
 
-	uz_arena_stats(uz_store_arena(s->store), &st);
-	uz__json_put_text(o, "return", uz__return_name((enum uz_return_policy)uz_load(&s->policy)));
+	uz_arena_stats(a, &st);
+	uz__json_put_text(o, "return", uz__return_name(uz_arena_return(a)));
 	uz__json_put_text(o, "return_method", st.return_method);
 }
 

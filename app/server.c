@@ -89,7 +89,8 @@ static int open_store(struct uz_server *s, const struct uz_config *c, struct uz_
 	err = uz_store_open(pl, &sc, &s->store, &why);
 	if (err)
 		return store_error(s, c->server.value[OPT_MEMORY], err, &why, e);
-	uz__server_set_return(s, uz__option_return(uz__option_value(NULL, &c->server, OPT_RETURN)));
+	uz_arena_set_return(uz_store_arena(s->store),
+			    uz__option_return(uz__option_value(NULL, &c->server, OPT_RETURN)));
 	return 0;
 }
 

@@ -29,7 +29,6 @@ struct uz_server {
 	const struct uz_section *defaults; /* the configuration's, valid as long as the server */
 	pthread_mutex_t admin; /* adding and removing disks */
 	uint64_t ram_bytes, capacity_bytes;
-	uint32_t policy; /* atomic: enum uz_return_policy */
 	bool adopted, started;
 };
 
@@ -69,7 +68,6 @@ struct uz_server_region *uz__server_region(struct uz_server *s, const char *name
 
 /* What @v says of the server itself: ram, return. */
 int uz__server_set_own(struct uz_server *s, const struct uz_section *v, struct uz_error *e);
-void uz__server_set_return(struct uz_server *s, enum uz_return_policy policy);
 
 /* The entry of a codec in the store, to be put back when it is in use; or -errno. */
 int uz__server_codec(struct uz_server *s, const struct uz_codec_spec *spec, bool checksum,

@@ -203,12 +203,6 @@ static int set_ram(struct uz_server *s, uint64_t bytes, struct uz_error *e)
 	return 0;
 }
 
-void uz__server_set_return(struct uz_server *s, enum uz_return_policy policy)
-{
-	uz_arena_set_return(uz_store_arena(s->store), policy);
-	uz_store(&s->policy, policy);
-}
-
 int uz__server_set_own(struct uz_server *s, const struct uz_section *v, struct uz_error *e)
 {
 	const char *ram = v->value[OPT_RAM], *how = v->value[OPT_RETURN];
@@ -222,6 +216,6 @@ int uz__server_set_own(struct uz_server *s, const struct uz_section *v, struct u
 		err = set_ram(s, bytes, e);
 	}
 	if (!err && how)
-		uz__server_set_return(s, policy);
+		uz_arena_set_return(uz_store_arena(s->store), policy);
 	return err;
 }

@@ -155,6 +155,17 @@ void uz_arena_set_return(struct uz_arena *pub, enum uz_return_policy policy)
 	uz_arena_background_wake(pub);
 }
 
+enum uz_return_policy uz_arena_return(struct uz_arena *pub)
+{
+	struct uz__arena *a = uz__arena(pub);
+	enum uz_return_policy policy;
+
+	uz_lock(pub->plat, &a->lock);
+	policy = (enum uz_return_policy)a->ret.policy;
+	uz_unlock(pub->plat, &a->lock);
+	return policy;
+}
+
 void uz_arena_background_wake(struct uz_arena *pub)
 {
 	struct uz__arena *a = uz__arena(pub);

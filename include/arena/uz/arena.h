@@ -151,6 +151,7 @@ bool uz_arena_background(struct uz_arena *a, uint64_t budget_ns);
  */
 enum uz_return_policy { UZ_RETURN_AUTO, UZ_RETURN_EAGER, UZ_RETURN_LAZY };
 void uz_arena_set_return(struct uz_arena *a, enum uz_return_policy policy);
+enum uz_return_policy uz_arena_return(struct uz_arena *a);
 
 /* Gives back what is free above the reserve in pieces of 64 KiB too. */
 void uz_arena_trim(struct uz_arena *a);
