@@ -7,13 +7,16 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A socket or the store must not get a number that somebody prints to. */
+/*
+ * A socket or the store must not get a number that somebody prints to. What is printed there is an error as
+ * on a closed one.
+ */
 static void open_standard_fds(void)
 {
 	int fd;
 
 	do
-		fd = open("/dev/null", O_RDWR);
+		fd = open("/dev/null", O_RDONLY);
 	while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd >= 0)
 		close(fd);

@@ -43,6 +43,9 @@ for command in list stat metrics version "help serve" "contig stat" "serve --dum
 	# shellcheck disable=SC2086
 	expect 1 sh -c "\"$uzram\" $command >/dev/full"
 	expect_text "uzram: the output cannot be written: No space left on device"
+	# shellcheck disable=SC2086
+	expect 1 sh -c "\"$uzram\" $command >&-"
+	expect_text "uzram: the output cannot be written: Bad file descriptor"
 done
 
 # A server that was killed leaves its sockets; the next one takes them over.
