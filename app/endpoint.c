@@ -85,16 +85,29 @@ int uz__unix_connect(const char *path, int *fd, struct uz_error *e)
 	return uz__error(e, errno, "%s: %s", path, strerror(errno));
 }
 
+/* What has a meaning in a URI becomes %XX. */
+static void quoted(const char *path, char *text, size_t bytes)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+				    "-._~/";
+	size_t n = 0;
+
+	for (; *path && n + 4 <= bytes; path++)
+		n += (size_t)snprintf(text + n, bytes - n, strchr(plain, *path) ? "%c" : "%%%02X",
+				      (unsigned char)*path);
+	text[n] = 0;
+}
+
 void uz__endpoint_uri(int fd, const char *export_name, char *text, size_t bytes)
 {
 	struct sockaddr_storage sa = { .ss_family = AF_UNSPEC };
 	socklen_t n = sizeof(sa);
-	char host[64] = "?", port[16] = "?";
+	char host[64] = "?", port[16] = "?", path[3 * sizeof(sa) + 1];
 
 	getsockname(fd, (struct sockaddr *)&sa, &n);
 	if (sa.ss_family == AF_UNIX) {
-		snprintf(text, bytes, "nbd+unix:///%s?socket=%s", export_name,
-			 ((struct sockaddr_un *)&sa)->sun_path);
+		quoted(((struct sockaddr_un *)&sa)->sun_path, path, sizeof(path));
+		snprintf(text, bytes, "nbd+unix:///%s?socket=%s", export_name, path);
 		return;
 	}
 	getnameinfo((struct sockaddr *)&sa, n, host, sizeof(host), port, sizeof(port),

@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <uz/listen.h>
 
 #define NBD_MAX 16 /* what uz_nbd_listen takes */
@@ -208,11 +209,41 @@ static int pid_error(const char *path, struct uz_error *e)
 	return uz__error(e, errno, "--pid-file %s: %s", path, strerror(errno));
 }
 
-/* Opened before the start, which could not be undone once clients have written. */
+/* A lock tells the file of a server that runs from one that was left. */
+static int check_pid(const char *path, int fd, struct uz_error *e)
+{
+	struct flock lk = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return pid_error(path, e);
+	if (!S_ISREG(st.st_mode))
+		return uz__error(e, EINVAL, "--pid-file %s: it is not a regular file", path);
+	if (fcntl(fd, F_OFD_SETLK, &lk) && (errno == EAGAIN || errno == EACCES))
+		return uz__error(
+			e, EBUSY,
+			"--pid-file %s is that of a server that runs: end it first, or name "
+			"another file",
+			path);
+	return ftruncate(fd, 0) ? pid_error(path, e) : 0;
+}
+
+/* Opened before the start, which could not be undone once clients have written. *f: it is ours. */
 static int open_pid(const char *path, FILE **f, struct uz_error *e)
 {
-	*f = path ? fopen(path, "we") : NULL;
-	return path && !*f ? pid_error(path, e) : 0;
+	FILE *file = path ? fopen(path, "ae") : NULL;
+	int err;
+
+	if (!path)
+		return 0;
+	if (!file)
+		return pid_error(path, e);
+	err = check_pid(path, fileno(file), e);
+	if (err)
+		fclose(file);
+	else
+		*f = file;
+	return err;
 }
 
 static int write_pid(const char *path, FILE *f, struct uz_error *e)

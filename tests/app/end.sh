@@ -24,6 +24,30 @@ for signal in TERM INT HUP; do
 	if ! { [ ! -e n ] && [ ! -e c ] && [ ! -e pid ]; }; then fail "SIG$signal left: $(ls)"; fi
 done
 
+# The pid file of a server that runs is left alone; one that was left is written anew. Other things are no file.
+start_server "$dir/c" 30 "$uzram" "${serve[@]}" --nbd unix:n --pid-file pid
+wait_for 10 test -s pid
+running=$(cat pid)
+expect 1 timeout 20 "$uzram" "${serve[@]}" --nbd unix:n2 --control c2 --pid-file pid
+expect_text "--pid-file pid is that of a server that runs"
+[ "$(cat pid)" = "$running" ] || fail "the pid file of another server has changed"
+expect 2 timeout 20 "$uzram" "${serve[@]}" --nbd unix:n2 --control c2 --pid-file /dev/null
+expect_text "--pid-file /dev/null: it is not a regular file"
+[ -c /dev/null ] || fail "/dev/null is gone"
+kill -KILL "$running"
+wait "$server_pid" || true
+[ "$(cat pid)" = "$running" ] || fail "SIGKILL removed the pid file"
+start_server "$dir/c" 30 "$uzram" "${serve[@]}" --nbd unix:n --pid-file pid
+wait_for 10 grep -qvx "$running" pid
+stop_server "$server_pid" || fail "exit $?"
+
+# A socket's name with letters that mean something in a URI: the one that is printed works.
+start_server "$dir/c" 30 "$uzram" "${serve[@]}" --nbd 'unix:a b&c%20?#+é'
+wait_for 10 grep -q '^  nbd+unix:///d0?socket=a%20b' server.log
+[ "$(nbdinfo --size "$(sed -n 's/^  \(nbd+unix:.*=a%20b.*\)/\1/p' server.log)")" = $((16 << 20)) ] ||
+	fail "the URI does not work: $(cat server.log)"
+stop_server "$server_pid" || fail "exit $?"
+
 # A client in the middle of a copy neither holds the server nor makes it fail.
 start_server "$dir/c" 30 "$uzram" "${serve[@]}" --nbd unix:n
 head -c 16M /dev/urandom >data
