@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The background thread of a store: all its disks for a budget, again at once while there is more
- * to do, otherwise after 100 ms or when the arena runs short of populated memory. It yields
+ * to do, otherwise after 100 ms, when what rests is due, or when the arena runs short of populated
+ * memory. It yields
  * between rounds and runs as a batch task at a lower priority where the system lets it, since
  * clients wait for nothing it does.
  */
@@ -43,7 +44,8 @@ static void *background_main(void *arg)
 		if (uz_store_background(b->store, pl->ops->now(pl), BUDGET_NS))
 			sched_yield();
 		else
-			uz_arena_background_wait(a, pl->ops->now(pl) + IDLE_NS);
+			uz_arena_background_wait(a, UZ_MIN(uz_store_due(b->store),
+							   pl->ops->now(pl) + IDLE_NS));
 	}
 	return NULL;
 }

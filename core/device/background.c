@@ -2,14 +2,19 @@
 /*
  * Background work of a disk, in the order of what it gives back for its time.
  * Each kind keeps its own cursor, so that a budget may end anywhere.
+ *
+ * Who has the background lock, a command or background work, lets it go after a slice of time and gets
+ * in line again: the lock alone is not fair, and whoever works in a loop would have it again before a
+ * sleeper has woken up. Only the first in line tries to take it. A grant does not wait in line.
  */
 #include "device_i.h"
 
+#define SLICE_NS 5000000ull /* of a command */
 #define TIDY_OBJECTS 64
 #define NAP_NS 100000ull
 #define NAPS 100
 
-static bool tidy(struct uz_dev *d)
+static bool tidy(struct uz_dev *d, uint64_t end_ns)
 {
 	struct uz__mover mv;
 	struct uz_pool *p = d->pool;
@@ -17,57 +22,59 @@ static bool tidy(struct uz_dev *d)
 
 	if (!p->ops->tidy)
 		return false;
-	uz__mover_init(&mv, d);
+	uz__mover_init(&mv, d, end_ns);
 	uz__enter(d->store->bg);
-	mv.gives_way = true;
 	moved = p->ops->tidy(p, TIDY_OBJECTS, &mv.m);
 	uz__leave(d->store->bg);
 	return moved == TIDY_OBJECTS;
 }
 
-static bool compact(struct uz_dev *d)
+static uint64_t compact(struct uz_dev *d, bool hard, uint64_t end_ns)
 {
 	uint64_t freed;
 
 	uz__enter(d->store->bg);
-	freed = uz__compact(d, false, true);
+	freed = uz__compact(d, hard, end_ns);
 	uz__leave(d->store->bg);
-	return freed != 0;
+	return freed;
 }
 
-/* Lets those go first whom @word counts, unless they go on and on. */
-static void behind(struct uz_store *s, const uint32_t *word)
+static bool is_over(struct uz_store *s, uint64_t end_ns)
+{
+	return uz__give_way(s) || s->plat->ops->now(s->plat) >= end_ns;
+}
+
+/* Grants go first, unless they go on and on. */
+static void behind_grants(struct uz_store *s)
 {
 	struct uz_plat *pl = s->plat;
 
-	for (int i = 0; i < NAPS && uz_load(word); i++)
+	for (int i = 0; i < NAPS && uz_load(&s->grants); i++)
 		uz_nap(pl, pl->ops->now(pl) + NAP_NS);
 }
 
-/*
- * The lock for a command. The lock alone is not fair: whoever does background work in a loop has
- * it again before a sleeper has woken up; so it looks here first.
- */
 void uz__claim_background(struct uz_store *s)
 {
-	uz_fetch_add(&s->claims, 1);
-	behind(s, &s->grants);
+	uint32_t mine = uz_fetch_add(&s->turns, 1), turn;
+
+	while ((turn = uz_load_acquire(&s->turn)) != mine)
+		s->plat->ops->wait(s->plat, &s->turn, turn, UZ_FOREVER);
+	behind_grants(s);
 	uz_lock(s->plat, &s->background);
-	uz_fetch_sub(&s->claims, 1);
+	uz_store_release(&s->turn, mine + 1);
+	s->plat->ops->wake(s->plat, &s->turn);
 }
 
-/* The lock for background work, which lets commands go first. */
-static void lock_behind(struct uz_store *s)
+uint64_t uz__claim_slice(struct uz_store *s)
 {
-	behind(s, &s->claims);
-	uz_lock(s->plat, &s->background);
+	uz__claim_background(s);
+	return s->plat->ops->now(s->plat) + SLICE_NS;
 }
 
 /* Background lock held. */
 static bool step(struct uz_dev *d, uint64_t now_ns, uint64_t end)
 {
 	struct uz_store *s = d->store;
-	struct uz_plat *pl = s->plat;
 	bool more = false;
 
 	if (uz_load(&d->gone))
@@ -75,15 +82,17 @@ static bool step(struct uz_dev *d, uint64_t now_ns, uint64_t end)
 	if (uz__give_way(s))
 		return true;
 	uz__note_used(d);
-	while (!more && compact(d))
-		more = uz__give_way(s) || pl->ops->now(pl) >= end;
-	while (!uz__give_way(s) && pl->ops->now(pl) < end && tidy(d))
+	while (!more && compact(d, false, end))
+		more = is_over(s, end);
+	while (!is_over(s, end) && tidy(d, end))
 		;
 	if (uz__give_way(s))
 		return true;
 	more |= uz__tables_step(d, end);
 	more |= uz__migrate_step(d, s->bg, end);
 	more |= uz__recompress_step(d, s->bg, now_ns, end);
+	if (d->recompress.active)
+		uz_store(&s->due_ns, UZ_MIN(s->due_ns, d->recompress_next_ns));
 	more |= uz__age_step(d, now_ns, end);
 	return more;
 }
@@ -118,7 +127,7 @@ bool uz_dev_background(struct uz_dev *d, uint64_t now_ns, uint64_t budget_ns)
 	bool more = uz_arena_background(s->arena, budget_ns / 4);
 
 	more |= leave_for_backing(s, now_ns, end);
-	lock_behind(s);
+	uz__claim_background(s);
 	more |= step(d, now_ns, end);
 	more |= evacuate(s);
 	return more;
@@ -130,39 +139,45 @@ bool uz_store_background(struct uz_store *s, uint64_t now_ns, uint64_t budget_ns
 	struct uz_plat *pl = s->plat;
 	bool more = uz_arena_background(s->arena, budget_ns);
 
+	uz_store(&s->due_ns, UZ_FOREVER);
 	more |= leave_for_backing(s, now_ns, pl->ops->now(pl) + budget_ns);
 	for (unsigned int i = 0; i < UZ_DISK_MAX; i++) {
 		struct uz_dev *d;
 
 		if (!uz_load_acquire(&s->disk[i]))
 			continue;
-		lock_behind(s);
+		uz__claim_background(s);
 		d = uz_load_acquire(&s->disk[i]);
 		if (d)
 			more |= step(d, now_ns, pl->ops->now(pl) + budget_ns);
 		uz_unlock(pl, &s->background);
 	}
-	lock_behind(s);
+	uz__claim_background(s);
 	more |= evacuate(s);
 	return more;
+}
+
+uint64_t uz_store_due(const struct uz_store *s)
+{
+	return uz_load(&s->due_ns);
 }
 
 int64_t uz_dev_compact(struct uz_dev *d)
 {
 	struct uz_store *s = d->store;
-	uint64_t freed = 0, n;
+	uint64_t freed = 0, n, end;
 	bool left;
 
 	uz_lock(s->plat, &d->control);
 	do {
-		uz__claim_background(s);
-		uz__enter(s->bg);
-		n = uz__compact(d, true, true);
-		uz__leave(s->bg);
-		left = uz__give_way(s);
+		end = uz__claim_slice(s);
+		do {
+			n = compact(d, true, end);
+			left = is_over(s, end);
+			freed += n;
+		} while (n && !left);
 		uz_unlock(s->plat, &s->background);
-		freed += n;
-	} while ((n || left) && !uz_load(&s->stopping));
+	} while (left && !uz_load(&s->stopping));
 	uz_unlock(s->plat, &d->control);
 	return (int64_t)freed;
 }

@@ -114,12 +114,10 @@ static bool lock_until(struct uz_store *s, uint64_t deadline_ns)
 	struct uz_plat *pl = s->plat;
 	bool locked;
 
-	uz_fetch_add(&s->claims, 1);
 	uz_fetch_add(&s->grants, 1);
 	while (!(locked = uz_trylock(&s->background)) && pl->ops->now(pl) < deadline_ns)
 		uz_nap(pl, pl->ops->now(pl) + LOCK_NAP_NS);
 	uz_fetch_sub(&s->grants, 1);
-	uz_fetch_sub(&s->claims, 1);
 	return locked;
 }
 

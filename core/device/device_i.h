@@ -76,7 +76,7 @@ int uz__detour(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t 
 	       unsigned int codec, const void *bytes, const void *out, uint32_t size, uint64_t *w);
 
 /* mover.c */
-void uz__mover_init(struct uz__mover *mv, struct uz_dev *d);
+void uz__mover_init(struct uz__mover *mv, struct uz_dev *d, uint64_t end_ns);
 
 /* rewrite.c: a page into another pool or codec; 1 done, 0 nothing to do, lost a race; -EAGAIN: give way */
 #define UZ__REWRITE_SMALLER 1u /* only if it gets smaller */
@@ -89,8 +89,25 @@ static inline bool uz__no_room(int r)
 	return r == -UZ_ENOSPC || r == -UZ_ENOMEM;
 }
 
-/* background.c: takes s->background for a command, before background work */
+/* background.c: s->background in turn; for a slice, which ends at the time that is returned */
 void uz__claim_background(struct uz_store *s);
+uint64_t uz__claim_slice(struct uz_store *s);
+
+/*
+ * A slice of work whose pieces take long. So that there is an end, each slice does one piece at least.
+ */
+struct uz__slice {
+	uint64_t end_ns;
+	bool begun;
+};
+
+static inline bool uz__slice_over(const struct uz_store *s, struct uz__slice *sl)
+{
+	bool over = sl->begun && s->plat->ops->now(s->plat) >= sl->end_ns;
+
+	sl->begun = true;
+	return over;
+}
 
 /* A grant has a deadline: who holds s->background for work that can be left at any page leaves it. */
 static inline bool uz__give_way(const struct uz_store *s)
@@ -103,7 +120,7 @@ bool uz__reclaim(struct uz_store *s);
 bool uz__try_harder(struct uz_dev *d, struct uz__effort *e);
 bool uz__squeeze(struct uz_store *s, struct uz_dev *only);
 unsigned int uz__flags_for(unsigned int flags, uint64_t old, uint32_t size);
-uint64_t uz__compact(struct uz_dev *d, bool hard, bool gives_way);
+uint64_t uz__compact(struct uz_dev *d, bool hard, uint64_t end_ns);
 bool uz__migrate_step(struct uz_dev *d, struct uz_stream *st, uint64_t end_ns);
 bool uz__evacuate_step(struct uz_store *s, bool *trim); /* *trim: in pieces, without the lock */
 void uz__migrate_start(struct uz_dev *d);
@@ -145,7 +162,6 @@ bool uz__walk(struct uz_dev *d, struct uz__walk *w, uint64_t end_ns, uz__visit *
 bool uz__walk_in(struct uz_dev *d, struct uz_stream *st, struct uz__walk *w, uint64_t end_ns,
 		 uz__visit *visit, void *ctx); /* uz__walk: with the background stream */
 /* uz__walk for a command: a slice of it, with the background lock, which it takes and lets go. */
-#define UZ__SLICE_NS 5000000ull /* background work waits no longer than this for a command */
 bool uz__walk_slice(struct uz_dev *d, struct uz__walk *w, uz__visit *visit, void *ctx);
 
 /* An error's words, when somebody wants them. */

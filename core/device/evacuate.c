@@ -89,7 +89,7 @@ static bool take_pool_block(struct evacuation *ev, struct uz_dev *d, uint32_t bl
 
 	if (!p || !p->ops->move || p->ops->isolate(p, block) < 0)
 		return false;
-	uz__mover_init(&mv, d);
+	uz__mover_init(&mv, d, UZ_FOREVER);
 	if (take_residents(ev, &mv, p, block) && ev->nr > before && still(ev->s, block, id))
 		return true;
 	p->ops->undo(p, block);

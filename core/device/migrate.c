@@ -15,6 +15,7 @@ void uz__migrate_start(struct uz_dev *d)
 struct migration {
 	struct uz_dev *d;
 	struct uz_stream *st;
+	struct uz__slice slice;
 	int error;
 };
 
@@ -41,6 +42,8 @@ static bool visit(void *ctx, uint64_t *slot, uint64_t page)
 
 	if (!is_old(m->d, w))
 		return true;
+	if (uz__slice_over(m->d->store, &m->slice))
+		return false;
 	r = uz__page_rewrite(m->d, m->st, slot, page, wanted_codec(m->d, w), 0);
 	if (r > 0)
 		uz_fetch_add(&m->d->moved, 1);
@@ -92,7 +95,7 @@ static void settle_pools(struct uz_dev *d)
 
 bool uz__migrate_step(struct uz_dev *d, struct uz_stream *st, uint64_t end_ns)
 {
-	struct migration m = { .d = d, .st = st };
+	struct migration m = { .d = d, .st = st, .slice = { .end_ns = end_ns } };
 
 	if (!d->migrate.active)
 		return false;

@@ -29,9 +29,18 @@ static bool take(uint64_t *slot, uint64_t handle, uint64_t *word)
 	return false;
 }
 
+static bool gives_way(const struct uz__mover *mv)
+{
+	return mv->end_ns != UZ_FOREVER && uz__give_way(mv->dev->store);
+}
+
 static bool mover_stops(struct uz_mover *m)
 {
-	return self(m)->gives_way && uz__give_way(self(m)->dev->store);
+	const struct uz__mover *mv = self(m);
+	struct uz_plat *pl = mv->dev->store->plat;
+
+	return mv->end_ns != UZ_FOREVER &&
+	       (uz__give_way(mv->dev->store) || pl->ops->now(pl) >= mv->end_ns);
 }
 
 static bool mover_lock(struct uz_mover *m, uint32_t owner, uint64_t handle, uint32_t *size)
@@ -41,7 +50,7 @@ static bool mover_lock(struct uz_mover *m, uint32_t owner, uint64_t handle, uint
 
 	if (owner >= uz_load_acquire(&d->held_bytes) >> UZ_PAGE_SHIFT)
 		return false;
-	if (mover_stops(m))
+	if (gives_way(mv))
 		return false;
 	mv->slot = uz__slot_at(d, owner);
 	if (!mv->slot || !take(mv->slot, handle, &mv->word))
@@ -68,7 +77,7 @@ static void mover_unlock(struct uz_mover *m, uint32_t owner)
 	uz__slot_unlock(mv->slot, mv->word);
 }
 
-void uz__mover_init(struct uz__mover *mv, struct uz_dev *d)
+void uz__mover_init(struct uz__mover *mv, struct uz_dev *d, uint64_t end_ns)
 {
 	*mv = (struct uz__mover){
 		.m = { .lock = mover_lock,
@@ -76,5 +85,6 @@ void uz__mover_init(struct uz__mover *mv, struct uz_dev *d)
 		       .unlock = mover_unlock,
 		       .stops = mover_stops },
 		.dev = d,
+		.end_ns = end_ns,
 	};
 }

@@ -12,13 +12,12 @@
 #define SQUEEZES 16 /* for one page: with what uz__squeeze takes, a third of a second at most */
 
 /* Frames freed by emptying a block in each pool of the disk. */
-uint64_t uz__compact(struct uz_dev *d, bool hard, bool gives_way)
+uint64_t uz__compact(struct uz_dev *d, bool hard, uint64_t end_ns)
 {
 	struct uz__mover mv;
 	uint64_t freed = 0;
 
-	uz__mover_init(&mv, d);
-	mv.gives_way = gives_way;
+	uz__mover_init(&mv, d, end_ns);
 	for (unsigned int e = 0; e < NR_POOLS; e++) {
 		struct uz_pool *p = uz_load_acquire(&d->pools[e]);
 		uint64_t before, after;
@@ -50,7 +49,7 @@ bool uz__reclaim(struct uz_store *s)
 		struct uz_dev *d = uz_load_acquire(&s->disk[i]);
 
 		if (d)
-			freed += uz__compact(d, true, false);
+			freed += uz__compact(d, true, UZ_FOREVER);
 	}
 	if (freed)
 		uz_store(&s->reclaim, UZ__RECLAIM_MAYBE);

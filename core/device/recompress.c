@@ -17,7 +17,7 @@ struct pass {
 	struct uz_stream *st;
 	struct uz_recompress rule;
 	unsigned int min_age, how;
-	uint64_t end_ns; /* how has URGENT */
+	struct uz__slice slice;
 	uint64_t done;
 	int error;
 };
@@ -36,14 +36,13 @@ static bool wanted(const struct pass *p, uint64_t w)
 static bool visit(void *ctx, uint64_t *slot, uint64_t page)
 {
 	struct pass *p = ctx;
-	struct uz_plat *pl = p->d->store->plat;
 	bool urgent = p->how & UZ__REWRITE_URGENT;
 	int r;
 
 	if (!wanted(p, uz_load(slot)))
 		return true;
 	if ((p->rule.max_pages && p->done >= p->rule.max_pages) ||
-	    (urgent && pl->ops->now(pl) >= p->end_ns))
+	    uz__slice_over(p->d->store, &p->slice))
 		return false;
 	r = uz__page_rewrite(p->d, p->st, slot, page, p->rule.codec, p->how | UZ__REWRITE_SMALLER);
 	if (r == -UZ_EAGAIN)
@@ -83,8 +82,11 @@ int64_t uz_dev_recompress(struct uz_dev *d, const struct uz_recompress *r)
 	uz_lock(s->plat, &d->control);
 	p.error = hold_codec(s, r->codec);
 	held = !p.error;
-	while (!end && !finished(&p) && !uz_load(&s->stopping))
-		end = uz__walk_slice(d, &w, visit, &p);
+	while (!end && !finished(&p) && !uz_load(&s->stopping)) {
+		p.slice = (struct uz__slice){ .end_ns = uz__claim_slice(s) };
+		end = uz__walk(d, &w, p.slice.end_ns, visit, &p);
+		uz_unlock(s->plat, &s->background);
+	}
 	if (held)
 		uz_store_codec_put(s, r->codec);
 	uz_unlock(s->plat, &d->control);
@@ -150,7 +152,7 @@ int uz_dev_set_recompress(struct uz_dev *d, int codec, uint32_t idle_s, uint32_t
 bool uz__recompress_step(struct uz_dev *d, struct uz_stream *st, uint64_t now_ns, uint64_t end_ns)
 {
 	struct uz_plat *pl = d->store->plat;
-	struct pass p = { .d = d, .st = st };
+	struct pass p = { .d = d, .st = st, .slice = { .end_ns = end_ns } };
 	uint64_t start = pl->ops->now(pl), spent;
 
 	if (d->recompress_codec < 0 || now_ns < d->recompress_next_ns)
@@ -195,9 +197,10 @@ static bool next_lap(struct uz_dev *d)
 /* Whether to try again: pages got smaller, or there are more to look at. */
 static bool squeeze_disk(struct uz_dev *d, unsigned int codec, uint64_t end_ns)
 {
-	struct pass p = {
-		.d = d, .st = d->store->squeeze.st, .how = UZ__REWRITE_URGENT, .end_ns = end_ns
-	};
+	struct pass p = { .d = d,
+			  .st = d->store->squeeze.st,
+			  .how = UZ__REWRITE_URGENT,
+			  .slice = { .end_ns = end_ns } };
 	uint32_t idle_s = uz_load(&d->recompress_idle_s);
 	bool end;
 

@@ -98,13 +98,14 @@ struct uz_store {
 
 	struct uz_lock background; /* one background step at a time; owns the stream below */
 	struct uz_stream *bg;
-	uint32_t claims; /* atomic: commands that wait for it */
-	uint32_t grants; /* atomic: of these grants, which every step gives way to */
+	uint32_t turns, turn; /* atomic: the line for it; who is the next to take it */
+	uint32_t grants; /* atomic: that wait for it, which every step gives way to */
 	uint64_t
 		calm_until_ns; /* atomic: a grant is at work, beside which nothing leaves for a backing */
 	struct uz__taken taken[UZ__TAKEN_MAX];
 	struct uz__carried carried[UZ_ABLOCK_FRAMES];
 	uint64_t evacuate_next_ns;
+	uint64_t due_ns; /* atomic: when background work that rests is to go on */
 	struct uz_borrower borrower;
 	uint32_t nr_regions; /* atomic */
 	uint32_t *map; /* frames of a window to blocks; background lock */
@@ -122,7 +123,7 @@ struct uz__mover {
 	struct uz_dev *dev;
 	uint64_t *slot;
 	uint64_t word;
-	bool gives_way; /* to a grant: finds all slots busy then */
+	uint64_t end_ns; /* begins nothing after it, nor while a grant waits; UZ_FOREVER: goes on */
 };
 
 /* A cursor of background work over the slots of a disk. */

@@ -217,17 +217,16 @@ static bool may_stop(struct uz_dev *d)
 void uz__tables_tidy(struct uz_dev *d)
 {
 	struct uz_store *s = d->store;
-	uint64_t lap = 0;
+	uint64_t lap = 0, end_ns;
 	bool more = true;
 
 	while (more) {
-		uz__claim_background(s);
+		end_ns = uz__claim_slice(s);
 		if (!lap) {
 			begin_lap(d);
 			lap = d->closing.lap;
 		}
-		more = d->closing.lap == lap &&
-		       lap_step(d, s->plat->ops->now(s->plat) + UZ__SLICE_NS) && !may_stop(d);
+		more = d->closing.lap == lap && lap_step(d, end_ns) && !may_stop(d);
 		uz_unlock(s->plat, &s->background);
 	}
 }

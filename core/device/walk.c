@@ -49,10 +49,8 @@ bool uz__walk(struct uz_dev *d, struct uz__walk *w, uint64_t end_ns, uz__visit *
 bool uz__walk_slice(struct uz_dev *d, struct uz__walk *w, uz__visit *visit, void *ctx)
 {
 	struct uz_store *s = d->store;
-	bool end;
+	bool end = uz__walk(d, w, uz__claim_slice(s), visit, ctx);
 
-	uz__claim_background(s);
-	end = uz__walk(d, w, s->plat->ops->now(s->plat) + UZ__SLICE_NS, visit, ctx);
 	uz_unlock(s->plat, &s->background);
 	return end;
 }

@@ -102,6 +102,9 @@ struct uz_dev *uz_store_disk_at(struct uz_store *s, unsigned int i);
  */
 bool uz_store_background(struct uz_store *s, uint64_t now_ns, uint64_t budget_ns);
 
+/* When it did not return true: the time at which it is to be called again, UZ_FOREVER: none. Any thread. */
+uint64_t uz_store_due(const struct uz_store *s);
+
 /* Recounts slots against pools against arena, all disks: 0 or -EBADMSG. No thread may be inside. */
 int uz_store_check(struct uz_store *s);
 
