@@ -80,9 +80,24 @@ static void dict_drop(struct uz_store *s, unsigned int e, uint32_t dict_bytes)
 				 dict_bytes);
 }
 
+/* With a record it becomes valid, and without one it is not any more. */
+static void entry_set(struct uz_store *s, unsigned int e, const struct uz__codec_record *rec)
+{
+	struct uz__codec_record *at = &s->meta->codec[e];
+
+	uz_lock(s->plat, &s->entries);
+	uz_store_release(&at->valid, 0);
+	if (rec) {
+		*at = *rec;
+		at->valid = 0;
+		uz_store_release(&at->valid, META_VALID);
+	}
+	uz_unlock(s->plat, &s->entries);
+}
+
 static void entry_retire(struct uz_store *s, unsigned int e)
 {
-	uz_store_release(&s->meta->codec[e].valid, 0);
+	entry_set(s, e, NULL);
 	uz__stream_states_close(s, e);
 	codec_close(s, &s->codec[e]);
 	dict_drop(s, e, s->meta->codec[e].dict_bytes);
@@ -155,9 +170,7 @@ static int entry_make(struct uz_store *s, const struct uz_codec_ops *ops, struct
 		dict_drop(s, (unsigned int)e, p.dict_bytes);
 		return r;
 	}
-	rec->valid = 0;
-	s->meta->codec[e] = *rec;
-	uz_store_release(&s->meta->codec[e].valid, META_VALID);
+	entry_set(s, (unsigned int)e, rec);
 	return e;
 }
 
@@ -201,14 +214,22 @@ void uz_store_codec_put(struct uz_store *s, unsigned int entry)
 	uz_unlock(s->plat, &s->control);
 }
 
+/* The record of an entry, NULL if it is not in use. The lock of the entries is held. */
+static const struct uz__codec_record *entry_record(const struct uz_store *s, unsigned int entry)
+{
+	bool used = entry < UZ_CODEC_MAX && uz_load_acquire(&s->meta->codec[entry].valid);
+
+	return used ? &s->meta->codec[entry] : NULL;
+}
+
 int uz_store_codec_info(struct uz_store *s, unsigned int entry, struct uz_codec_info *out)
 {
 	const struct uz__codec_record *rec;
 	int r = -UZ_ENOENT;
 
-	uz_lock(s->plat, &s->control);
-	if (entry < UZ_CODEC_MAX && s->codec[entry].ops) {
-		rec = &s->meta->codec[entry];
+	uz_lock(s->plat, &s->entries);
+	rec = entry_record(s, entry);
+	if (rec) {
 		*out = (struct uz_codec_info){
 			.name = s->codec[entry].ops->name,
 			.level = rec->level,
@@ -218,20 +239,22 @@ int uz_store_codec_info(struct uz_store *s, unsigned int entry, struct uz_codec_
 		};
 		r = 0;
 	}
-	uz_unlock(s->plat, &s->control);
+	uz_unlock(s->plat, &s->entries);
 	return r;
 }
 
 int uz_store_codec_dict(struct uz_store *s, unsigned int entry, void *buf)
 {
+	const struct uz__codec_record *rec;
 	int r = -UZ_ENOENT;
 
-	uz_lock(s->plat, &s->control);
-	if (entry < UZ_CODEC_MAX && s->codec[entry].ops) {
-		r = (int)s->meta->codec[entry].dict_bytes;
+	uz_lock(s->plat, &s->entries);
+	rec = entry_record(s, entry);
+	if (rec) {
+		r = (int)rec->dict_bytes;
 		memcpy(buf, uz__meta_dict(s->meta, entry), (size_t)r);
 	}
-	uz_unlock(s->plat, &s->control);
+	uz_unlock(s->plat, &s->entries);
 	return r;
 }
 

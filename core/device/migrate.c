@@ -9,7 +9,8 @@
 
 void uz__migrate_start(struct uz_dev *d)
 {
-	d->migrate = (struct uz__walk){ .active = true };
+	d->migrate.page = 0;
+	uz_store(&d->migrate.active, true);
 }
 
 struct migration {
@@ -61,17 +62,21 @@ static uint64_t pool_objects(struct uz_pool *p)
 	return ps.objects;
 }
 
+/* Background lock or pools lock held. */
 uint64_t uz__migrate_left(struct uz_dev *d)
 {
 	uint64_t in_pools = 0, in_codecs = 0;
 	struct uz__counters c;
 
-	for (unsigned int e = 0; e < NR_POOLS; e++)
-		if (d->pools[e] && d->pools[e] != d->pool)
-			in_pools += pool_objects(d->pools[e]);
+	for (unsigned int e = 0; e < NR_POOLS; e++) {
+		struct uz_pool *p = uz_load_acquire(&d->pools[e]);
+
+		if (p && p != uz_load_acquire(&d->pool))
+			in_pools += pool_objects(p);
+	}
 	uz__count_sum(d, &c);
 	for (unsigned int e = 0; e < UZ_CODEC_MAX; e++)
-		if (e != d->codec && (int)e != d->recompress_codec)
+		if (e != uz_load(&d->codec) && (int)e != uz_load(&d->recompress_codec))
 			in_codecs += (uint64_t)UZ_MAX(c.codec_pages[e], 0);
 	return UZ_MAX(in_pools, in_codecs);
 }
@@ -82,11 +87,13 @@ static void settle_pools(struct uz_dev *d)
 	struct uz_pool *dead[NR_POOLS];
 	unsigned int nr = 0;
 
+	uz_lock(d->store->plat, &d->pools_lock);
 	for (unsigned int e = 0; e < NR_POOLS; e++)
 		if (d->pools[e] && d->pools[e] != d->pool) {
 			dead[nr++] = d->pools[e];
 			uz_store_release(&d->pools[e], NULL);
 		}
+	uz_unlock(d->store->plat, &d->pools_lock);
 	uz_store_release(&d->only_pool, d->pool);
 	uz__grace_wait(d->store);
 	while (nr)

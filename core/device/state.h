@@ -90,6 +90,8 @@ struct uz_store {
 	struct uz__meta *meta;
 
 	struct uz_lock control; /* streams, codec entries and their use, the set of disks */
+	struct uz_lock
+		entries; /* below it: whether a codec entry is valid, for who looks at its record */
 	struct uz__codec codec[UZ_CODEC_MAX];
 	struct uz_stream *stream[UZ_STREAM_MAX];
 	struct uz_dev *disk[UZ_DISK_MAX];
@@ -153,6 +155,7 @@ struct uz_dev {
 	struct uz_pool *pool; /* takes new objects */
 	struct uz_pool *only_pool; /* == pool when no other has objects, else NULL */
 	struct uz_pool *pools[NR_POOLS]; /* by persistent entry */
+	struct uz_lock pools_lock; /* none of them goes; above classes */
 	unsigned int codec;
 	struct uz__shard *shard[UZ_STREAM_MAX];
 

@@ -60,7 +60,7 @@ void uz__count_reset(struct uz_dev *d)
 	uz_store(&d->moved, 0);
 	uz_store(&d->compacted, 0);
 	uz_store(&d->last_bad, 0);
-	d->mem_used_max = 0;
+	uz_store(&d->mem_used_max, 0);
 }
 
 static uint64_t gauge(int64_t v)
@@ -74,22 +74,24 @@ static uint64_t moved_in_pools(struct uz_dev *d)
 
 	for (unsigned int e = 0; e < NR_POOLS; e++) {
 		struct uz_pool_stats ps;
+		struct uz_pool *p = uz_load_acquire(&d->pools[e]);
 
-		if (!d->pools[e])
+		if (!p)
 			continue;
-		d->pools[e]->ops->stats(d->pools[e], &ps);
+		p->ops->stats(p, &ps);
 		moved += ps.moved;
 	}
 	return moved;
 }
 
-/* Background lock held. A peak between two looks of background work stays unseen. */
+/* Background lock or pools lock held. A peak between two looks of background work stays unseen. */
 void uz__note_used(struct uz_dev *d)
 {
-	uint64_t used = uz__disk_used_bytes(d);
+	uint64_t used = uz__disk_used_bytes(d), max;
 
-	if (used > uz_load(&d->mem_used_max))
-		uz_store(&d->mem_used_max, used);
+	do
+		max = uz_load(&d->mem_used_max);
+	while (used > max && !uz_cas_acquire(&d->mem_used_max, max, used));
 }
 
 static void sizes(struct uz_dev *d, const struct uz__counters *c, struct uz_dev_stats *out)
@@ -151,19 +153,19 @@ static void backing(struct uz_dev *d, const struct uz__counters *c, struct uz_de
 	out->writeback_limit = uz_load(&d->wb_left);
 }
 
-/* The background lock keeps pools from vanishing meanwhile. */
+/* Whoever looks at a disk waits for nothing that works on it. */
 void uz_dev_stats(struct uz_dev *d, struct uz_dev_stats *out)
 {
 	struct uz_plat *pl = d->store->plat;
 	struct uz__counters c;
 
 	memset(out, 0, sizeof(*out));
-	uz__claim_background(d->store);
+	uz_lock(pl, &d->pools_lock);
 	uz__count_sum(d, &c);
 	sizes(d, &c, out);
 	counts(d, &c, out);
 	backing(d, &c, out);
 	out->objects_moved = uz_load(&d->moved) + moved_in_pools(d);
-	out->migrate_left = d->migrate.active ? uz__migrate_left(d) : 0;
-	uz_unlock(pl, &d->store->background);
+	out->migrate_left = uz_load(&d->migrate.active) ? uz__migrate_left(d) : 0;
+	uz_unlock(pl, &d->pools_lock);
 }
