@@ -56,6 +56,8 @@ void uz__tables_tidy(struct uz_dev *d); /* all that are empty now; as uz__cut */
 /* root.c */
 int uz__root_alloc(struct uz_store *s, uint64_t size_bytes, uint64_t *off, uint64_t *bytes);
 void uz__root_free(struct uz_store *s, uint64_t off, uint64_t bytes);
+void uz__root_leave(struct uz_dev *d); /* control lock held: the disk's is an old one from now on */
+void uz__root_left(struct uz_store *s, unsigned int disk); /* nobody looks at it any more */
 int uz__root_settle(struct uz_store *s);
 bool uz__root_sane(struct uz_store *s, uint64_t off, uint64_t bytes);
 int uz__root_set(struct uz_dev *d, uint64_t size_bytes); /* grow or shrink; control held */
@@ -121,6 +123,8 @@ bool uz__try_harder(struct uz_dev *d, struct uz__effort *e);
 bool uz__squeeze(struct uz_store *s, struct uz_dev *only);
 unsigned int uz__flags_for(unsigned int flags, uint64_t old, uint32_t size);
 uint64_t uz__compact(struct uz_dev *d, bool hard, uint64_t end_ns);
+bool uz__pools_settle(
+	struct uz_dev *d); /* frees those that left; false: not yet. Background lock */
 bool uz__migrate_step(struct uz_dev *d, struct uz_stream *st, uint64_t end_ns);
 bool uz__evacuate_step(struct uz_store *s, bool *trim); /* *trim: in pieces, without the lock */
 void uz__migrate_start(struct uz_dev *d);

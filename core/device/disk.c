@@ -179,6 +179,8 @@ void uz__disk_close(struct uz_dev *d)
 	uz__clean_fini(d);
 	for (unsigned int e = 0; e < NR_POOLS; e++)
 		uz_pool_destroy(d->pools[e]);
+	while (d->leaving.nr)
+		uz_pool_destroy(d->leaving.pool[--d->leaving.nr]);
 	for (unsigned int i = 0; i < UZ_STREAM_MAX; i++)
 		uz_scratch_free(s->arena, d->shard[i], sizeof(struct uz__shard));
 	uz_scratch_free(s->arena, d, sizeof(*d));
@@ -226,7 +228,7 @@ int uz_dev_create(struct uz_store *s, const struct uz_dev_config *c, struct uz_d
 	if (r < 0)
 		return r;
 	uz_lock(s->plat, &s->control);
-	while (i < UZ_DISK_MAX && s->disk[i])
+	while (i < UZ_DISK_MAX && (s->disk[i] || s->old_root[i].bytes))
 		i++;
 	if (!s->codec[c->codec].ops)
 		r = -UZ_EINVAL;
@@ -257,23 +259,32 @@ static void forget(struct uz_dev *d)
 	uz_unlock(pl, &d->save_lock);
 }
 
+/* Nobody finds it any more; its index and its root are its own as long as somebody may look at it. */
+static void unlink_disk(struct uz_dev *d)
+{
+	struct uz_store *s = d->store;
+
+	uz_lock(s->plat, &s->control);
+	uz__claim_background(s);
+	uz__clean_fini(d);
+	uz__root_leave(d);
+	uz_store_release(&s->disk[d->index], NULL);
+	uz_unlock(s->plat, &s->background);
+	uz_unlock(s->plat, &s->control);
+}
+
 void uz_dev_destroy(struct uz_dev *d)
 {
 	struct uz_store *s = d->store;
-	uint64_t off = d->root_off, bytes = d->root_bytes;
+	unsigned int index = d->index;
 
 	forget(d);
 	uz__backing_leave(d);
 	clear_all(d);
-	uz_lock(s->plat, &s->control);
-	uz__claim_background(s);
-	uz__clean_fini(d);
-	uz_store_release(&s->disk[d->index], NULL);
+	unlink_disk(d);
 	uz__grace_wait(s);
 	uz__disk_close(d);
-	uz_unlock(s->plat, &s->background);
-	uz__root_free(s, off, bytes);
-	uz_unlock(s->plat, &s->control);
+	uz__root_left(s, index);
 }
 
 const char *uz_dev_name(const struct uz_dev *d)
@@ -301,40 +312,71 @@ unsigned int uz_dev_codec(const struct uz_dev *d)
 	return uz_load(&d->codec);
 }
 
-/* The instance is there, and nobody trusts only_pool any more, before the first object uses it. */
-static int switch_pool(struct uz_dev *d, unsigned int entry)
+/* Of the pool that is to come an older instance may be about to leave. */
+static void claim_settled(struct uz_dev *d)
 {
 	struct uz_store *s = d->store;
-	int r = uz__disk_pool(d, entry);
 
+	for (;;) {
+		uz__claim_background(s);
+		if (uz__pools_settle(d))
+			break;
+		uz_unlock(s->plat, &s->background);
+		uz__grace_wait(s);
+	}
+}
+
+/* Background lock held. 1: to be switched to, 0: it is the disk's pool already. */
+static int begin_switch(struct uz_dev *d, const struct uz_pool_ops *pool, unsigned int entry)
+{
+	int r;
+
+	if (!uz__pool_lends(d->store, pool)) /* a region was made meanwhile */
+		return -UZ_ENOTSUP;
+	if (d->pools[entry] == d->pool)
+		return 0;
+	r = uz__disk_pool(d, entry);
 	if (r < 0)
 		return r;
+	d->switching = true;
 	uz_store_release(&d->only_pool, NULL);
+	return 1;
+}
+
+/* The instance is there, and nobody trusts only_pool any more, before the first object uses it. */
+static void switch_pool(struct uz_dev *d, unsigned int entry)
+{
+	struct uz_store *s = d->store;
+
 	uz__grace_wait(s);
 	uz_store_release(&d->pool, d->pools[entry]);
 	uz__grace_wait(s);
+	uz__claim_background(s);
+	d->switching = false;
 	uz__migrate_start(d);
 	uz__disk_save(d);
-	return 0;
+	uz_unlock(s->plat, &s->background);
 }
 
 int uz_dev_set_pool(struct uz_dev *d, const struct uz_pool_ops *pool)
 {
 	struct uz_store *s = d->store;
-	int r = uz_pool_ops_check(pool);
+	int r = uz_pool_ops_check(pool), entry;
 
 	if (r < 0)
 		return r;
 	uz_lock(s->plat, &d->control);
 	uz_lock(s->plat, &s->control);
-	r = uz__pool_lends(s, pool) ? uz__pool_entry(s, pool) : -UZ_ENOTSUP;
+	entry = uz__pool_lends(s, pool) ? uz__pool_entry(s, pool) : -UZ_ENOTSUP;
 	uz_unlock(s->plat, &s->control);
-	uz__claim_background(s);
-	if (r >= 0 && !uz__pool_lends(s, pool)) /* a region was made meanwhile */
-		r = -UZ_ENOTSUP;
-	if (r >= 0 && d->pools[r] != d->pool)
-		r = switch_pool(d, (unsigned int)r);
-	uz_unlock(s->plat, &s->background);
+	r = entry;
+	if (entry >= 0) {
+		claim_settled(d);
+		r = begin_switch(d, pool, (unsigned int)entry);
+		uz_unlock(s->plat, &s->background);
+	}
+	if (r > 0)
+		switch_pool(d, (unsigned int)entry);
 	uz_unlock(s->plat, &d->control);
 	return UZ_MIN(r, 0);
 }

@@ -81,30 +81,38 @@ uint64_t uz__migrate_left(struct uz_dev *d)
 	return UZ_MAX(in_pools, in_codecs);
 }
 
-/* Ends pools that have nothing left: unlinked first, destroyed when nobody looks any more. */
-static void settle_pools(struct uz_dev *d)
+/* Pools that have nothing left are unlinked. */
+static void unlink_pools(struct uz_dev *d)
 {
-	struct uz_pool *dead[NR_POOLS];
-	unsigned int nr = 0;
+	struct uz__leaving *l = &d->leaving;
 
 	uz_lock(d->store->plat, &d->pools_lock);
 	for (unsigned int e = 0; e < NR_POOLS; e++)
 		if (d->pools[e] && d->pools[e] != d->pool) {
-			dead[nr++] = d->pools[e];
+			l->pool[l->nr++] = d->pools[e];
 			uz_store_release(&d->pools[e], NULL);
 		}
 	uz_unlock(d->store->plat, &d->pools_lock);
 	uz_store_release(&d->only_pool, d->pool);
-	uz__grace_wait(d->store);
-	while (nr)
-		uz_pool_destroy(dead[--nr]);
+	l->grace = uz__grace_begin(d->store);
+}
+
+bool uz__pools_settle(struct uz_dev *d)
+{
+	struct uz__leaving *l = &d->leaving;
+
+	if (l->nr && !uz__grace_over(d->store, l->grace))
+		return false;
+	while (l->nr)
+		uz_pool_destroy(l->pool[--l->nr]);
+	return true;
 }
 
 bool uz__migrate_step(struct uz_dev *d, struct uz_stream *st, uint64_t end_ns)
 {
 	struct migration m = { .d = d, .st = st, .slice = { .end_ns = end_ns } };
 
-	if (!d->migrate.active)
+	if (!uz__pools_settle(d) || !d->migrate.active || d->switching)
 		return false;
 	if (!uz__walk(d, &d->migrate, end_ns, visit, &m))
 		return m.error == 0;
@@ -113,7 +121,8 @@ bool uz__migrate_step(struct uz_dev *d, struct uz_stream *st, uint64_t end_ns)
 		return false; /* lost races and damaged pages: again at the next call */
 	uz_store(&d->migrate.active, false);
 	if (!d->only_pool)
-		settle_pools(d);
+		unlink_pools(d);
+	uz__pools_settle(d);
 	uz_lock(d->store->plat, &d->root_lock);
 	uz__disk_save(d);
 	uz_unlock(d->store->plat, &d->root_lock);

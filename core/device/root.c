@@ -17,10 +17,13 @@ static uint64_t root_need(struct uz_store *s, uint64_t size_bytes)
 static uint64_t overlap(struct uz_store *s, uint64_t off, uint64_t bytes)
 {
 	for (unsigned int i = 0; i < UZ_DISK_MAX; i++) {
+		const struct uz__old_root *old = &s->old_root[i];
 		const struct uz_dev *d = s->disk[i];
 
 		if (d && d->root_off < off + bytes && off < d->root_off + d->root_bytes)
 			return d->root_off + d->root_bytes;
+		if (old->off < off + bytes && off < old->off + old->bytes)
+			return old->off + old->bytes;
 	}
 	return 0;
 }
@@ -78,6 +81,21 @@ void uz__root_free(struct uz_store *s, uint64_t off, uint64_t bytes)
 	uz_area_decommit(s->arena, &s->root_area, off, bytes);
 }
 
+void uz__root_leave(struct uz_dev *d)
+{
+	d->store->old_root[d->index] = (struct uz__old_root){ d->root_off, d->root_bytes };
+}
+
+void uz__root_left(struct uz_store *s, unsigned int disk)
+{
+	struct uz__old_root *old = &s->old_root[disk];
+
+	uz__root_free(s, old->off, old->bytes);
+	uz_lock(s->plat, &s->control);
+	*old = (struct uz__old_root){ 0 };
+	uz_unlock(s->plat, &s->control);
+}
+
 static void save_size(struct uz_dev *d, uint64_t size_bytes)
 {
 	uz_store(&d->record_bytes, size_bytes);
@@ -110,18 +128,21 @@ static void switch_root(struct uz_dev *d, uint64_t off, uint64_t bytes, uint64_t
 static int root_move(struct uz_dev *d, uint64_t size_bytes)
 {
 	struct uz_store *s = d->store;
-	uint64_t off, bytes, old_off = d->root_off, old_bytes = d->root_bytes;
+	uint64_t off, bytes;
 	int r;
 
 	uz_lock(s->plat, &s->control);
 	r = uz__root_alloc(s, size_bytes, &off, &bytes);
 	if (r == 0) {
+		uz__root_leave(d);
 		switch_root(d, off, bytes, size_bytes);
-		uz__grace_wait(s);
-		uz__root_free(s, old_off, old_bytes);
 	}
 	uz_unlock(s->plat, &s->control);
-	return r;
+	if (r < 0)
+		return r;
+	uz__grace_wait(s);
+	uz__root_left(s, d->index);
+	return 0;
 }
 
 static bool clear_slot(void *ctx, uint64_t *slot, uint64_t page)

@@ -10,6 +10,7 @@
 
 #include "backing_state.h"
 #include "counters.h"
+#include "evacuate_state.h"
 #include "meta.h"
 #include "slot.h"
 #include "table_state.h"
@@ -43,25 +44,6 @@ struct uz_stream {
 /* NOTHING: the last try found nothing, and nothing was freed since it began. */
 enum uz__reclaim_state { UZ__RECLAIM_MAYBE, UZ__RECLAIM_TRYING, UZ__RECLAIM_NOTHING };
 
-/*
- * Slots that evacuation holds at once, the objects of one block. zslot has the most: each takes a cell
- * of 8 bytes and 4 or more of its own, in at most 16 frames.
- */
-#define UZ__TAKEN_MAX (16u * UZ_FRAME_SIZE / 12)
-
-struct uz__taken {
-	uint64_t *slot, word;
-};
-
-/*
- * A block of an arena block that moves as a whole, how many of the slots are its objects', and what it
- * was when they were taken.
- */
-struct uz__carried {
-	uint32_t block, nr;
-	struct uz_block_id id;
-};
-
 /* One stream's: the grace counter when its request began, 0 when quiet. */
 struct uz__seen {
 	uint64_t grace;
@@ -81,6 +63,11 @@ struct uz__squeeze {
 	uint32_t wins; /* atomic: raised when there may be room */
 };
 
+/* An extent of roots that nobody finds any more, until its grace period is over; none: 0 bytes. */
+struct uz__old_root {
+	uint64_t off, bytes;
+};
+
 struct uz_store {
 	struct uz_arena *arena;
 	struct uz_plat *plat;
@@ -95,6 +82,8 @@ struct uz_store {
 	struct uz__codec codec[UZ_CODEC_MAX];
 	struct uz_stream *stream[UZ_STREAM_MAX];
 	struct uz_dev *disk[UZ_DISK_MAX];
+	struct uz__old_root
+		old_root[UZ_DISK_MAX]; /* control lock; where there is one, the index is taken */
 	uint64_t grace;
 	struct uz__seen seen[UZ_STREAM_MAX]; /* not in the stream: a stream may close meanwhile */
 
@@ -128,6 +117,13 @@ struct uz__mover {
 	uint64_t end_ns; /* begins nothing after it, nor while a grant waits; UZ_FOREVER: goes on */
 };
 
+/* Pools without objects, which somebody may still look at: migrate.c. Background lock. */
+struct uz__leaving {
+	struct uz_pool *pool[NR_POOLS];
+	uint32_t nr;
+	uint64_t grace; /* the period to wait for */
+};
+
 /* A cursor of background work over the slots of a disk. */
 struct uz__walk {
 	uint64_t page;
@@ -156,6 +152,8 @@ struct uz_dev {
 	struct uz_pool *only_pool; /* == pool when no other has objects, else NULL */
 	struct uz_pool *pools[NR_POOLS]; /* by persistent entry */
 	struct uz_lock pools_lock; /* none of them goes; above classes */
+	struct uz__leaving leaving;
+	bool switching; /* background lock: to another pool, which none may take for one that leaves */
 	unsigned int codec;
 	struct uz__shard *shard[UZ_STREAM_MAX];
 
