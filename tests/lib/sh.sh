@@ -100,6 +100,17 @@ stop_server() {
 	return "$status"
 }
 
+# install_to PREFIX: what `make install` does, from a copy of the build: the program has its place in it, and
+# is linked anew, which other tests must not meet.
+install_to() {
+	mkdir "$dir/build"
+	(cd "$UZ_BUILD" && cp -a flags libdir san obj plugin uzram ./*.a ./*.so* "$dir/build")
+	[ ! -e "$UZ_BUILD/nbdkit" ] || cp -a "$UZ_BUILD/nbdkit" "$dir/build"
+	make -C "$UZ_ROOT" BUILD="$dir/build" PREFIX="$1" install >"$dir/install.log" 2>&1 ||
+		fail "install: $(tail -5 "$dir/install.log")"
+	rm -rf "$dir/build"
+}
+
 # expect STATUS COMMAND...: the command exits with STATUS; its output is in $output.
 expect() {
 	local want=$1 status=0

@@ -6,13 +6,11 @@
 # uz-test: timeout 240
 # uz-test: no-asan it links the library without a sanitizer
 # uz-test: no-tsan it links the library without a sanitizer
-# uz-test: serial
 . "${UZ_ROOT:-.}/tests/lib/sh.sh"
 
 need make cc pkg-config nm
 
-make -C "$UZ_ROOT" BUILD="$UZ_BUILD" PREFIX="$dir/usr" install >"$dir/install.log" 2>&1 ||
-	fail "install: $(tail -5 "$dir/install.log")"
+install_to "$dir/usr"
 export PKG_CONFIG_PATH=$dir/usr/lib/pkgconfig
 cd "$dir"
 

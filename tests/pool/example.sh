@@ -9,8 +9,7 @@
 
 need make cc pkg-config
 
-make -C "$UZ_ROOT" BUILD="$UZ_BUILD" PREFIX="$dir/usr" install >"$dir/install.log" 2>&1 ||
-	fail "install: $(tail -5 "$dir/install.log")"
+install_to "$dir/usr"
 export PKG_CONFIG_PATH=$dir/usr/lib/pkgconfig
 expect 0 make -C "$UZ_ROOT/examples/pool-example" OUT="$dir" check
 expect_text "499 pages kept and found again"
