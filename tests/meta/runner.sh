@@ -27,15 +27,15 @@ a_test skipped <<<'echo "SKIP: no moon"; exit 77'
 a_test silent-skip <<<'exit 77'
 a_test crash <<<'kill -SEGV $$'
 a_test leaver <<<'sleep 311 & exit 0'
-printf '# uz-test: timeout 1\nsleep 312 & sleep 312\n' | a_test slow
-printf '# uz-test: timeout 1\ntrap "" TERM\nsleep 313 & wait; sleep 313\n' | a_test stubborn
+printf '# uz-test: timeout 0.5\nsleep 312 & sleep 312\n' | a_test slow
+printf '# uz-test: timeout 0.5\ntrap "" TERM\nsleep 313 & wait; sleep 313\n' | a_test stubborn
 expect 1 "$tree/tests/run" -j 4
 expect_text "ok   a/good"
 expect_text "FAIL a/bad"
 expect_text "reason of bad"
 expect_text "FAIL a/crash"
 expect_text "left processes running"
-expect_text "not done after 3 s"
+expect_text "not done after 1.5 s"
 expect_text "FAIL a/stubborn"
 expect_text "skipped without a reason"
 expect_text "no moon"
