@@ -204,7 +204,7 @@ void uz__fold_free(struct uz_pool *p, uint64_t handle, uint32_t size)
 {
 	struct fold *f = fold_of(p);
 	uint32_t block = uz_handle_block(handle);
-	struct fold_shard *sh = &f->shard[uz_block_id(p->tab, block).class % FOLD_SHARDS];
+	struct fold_shard *sh = &f->shard[uz_block_id(p->tab, block).class_nr % FOLD_SHARDS];
 	struct uz_block *b = &p->tab->block[block];
 
 	(void)size;

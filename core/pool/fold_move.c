@@ -17,11 +17,11 @@ static struct fold_shard *lock_shard(struct fold *f, uint32_t block)
 	struct uz_block_id id;
 	struct fold_shard *sh;
 
-	if (!uz__pool_owns(&f->pool, block, &id) || id.class >= FOLD_SHARDS)
+	if (!uz__pool_owns(&f->pool, block, &id) || id.class_nr >= FOLD_SHARDS)
 		return NULL;
-	sh = &f->shard[id.class];
+	sh = &f->shard[id.class_nr];
 	uz_lock(f->plat, &sh->lock);
-	if (uz__pool_owns(&f->pool, block, &id) && sh == &f->shard[id.class])
+	if (uz__pool_owns(&f->pool, block, &id) && sh == &f->shard[id.class_nr])
 		return sh;
 	uz_unlock(f->plat, &sh->lock);
 	return NULL;
@@ -163,7 +163,7 @@ int uz__fold_attach_block(struct uz_pool *p, uint32_t block)
 {
 	struct uz_block_id id;
 
-	if (!uz__pool_owns(p, block, &id) || id.class >= FOLD_SHARDS || id.nr_frames != 1)
+	if (!uz__pool_owns(p, block, &id) || id.class_nr >= FOLD_SHARDS || id.nr_frames != 1)
 		return -UZ_EBADMSG;
 	p->tab->block[block] = (struct uz_block){ 0 };
 	uz_fetch_add(&p->nr_frames, 1);
@@ -185,7 +185,7 @@ int uz__fold_attach_object(struct uz_pool *p, uint64_t handle, uint32_t size, ui
 	struct uz_block_id id;
 	struct uz_block *b = &p->tab->block[block];
 
-	if (!uz__pool_owns(p, block, &id) || id.class >= FOLD_SHARDS || id.nr_frames != 1 ||
+	if (!uz__pool_owns(p, block, &id) || id.class_nr >= FOLD_SHARDS || id.nr_frames != 1 ||
 	    size - 1 >= FOLD_OBJECT_MAX || start + fold_units(size) > FOLD_UNITS)
 		return -UZ_EBADMSG;
 	if (starts_at(b, start))
@@ -193,7 +193,7 @@ int uz__fold_attach_object(struct uz_pool *p, uint64_t handle, uint32_t size, ui
 	if (b->u16[FOLD_COUNT] == f->max || *fold_at(f, block, start) != owner ||
 	    !uz__fold_insert(b, start, fold_units(size)))
 		return -UZ_EBADMSG;
-	f->shard[id.class].nr_objects++;
+	f->shard[id.class_nr].nr_objects++;
 	return 0;
 }
 
@@ -204,10 +204,10 @@ void uz__fold_attach_done(struct uz_pool *p)
 	uint32_t block = 0;
 
 	while ((block = uz__pool_next(p, block, &id))) {
-		if (id.class >= FOLD_SHARDS)
+		if (id.class_nr >= FOLD_SHARDS)
 			continue;
 		if (p->tab->block[block].u16[FOLD_COUNT])
-			uz__fold_file(f, &f->shard[id.class], block);
+			uz__fold_file(f, &f->shard[id.class_nr], block);
 		else
 			uz__pool_block_destroy(p, block);
 	}
@@ -273,7 +273,7 @@ static bool shard_ok(struct fold *f, uint32_t k, uint64_t *frames)
 	while ((block = uz__pool_next(&f->pool, block, &id))) {
 		const struct uz_block *b = &f->pool.tab->block[block];
 
-		if (id.class != k)
+		if (id.class_nr != k)
 			continue;
 		if (!frame_ok(f, block))
 			return false;

@@ -125,7 +125,7 @@ int uz__pool_block_create(struct uz_pool *p, uint32_t nr_frames, uint32_t class,
 		.kind = UZ_BLOCK_POOL,
 		.entry = p->entry,
 		.disk = p->disk,
-		.class = (uint16_t) class,
+		.class_nr = (uint16_t) class,
 	};
 	int err = uz_block_create(p->tab, id, flags, block);
 

@@ -53,10 +53,10 @@ struct slab_class *uz__slab_class(struct slab *s, struct uz_block_id id)
 {
 	struct slab_class *c;
 
-	if (id.class > SLAB_STRIDE_MAX / 4)
+	if (id.class_nr > SLAB_STRIDE_MAX / 4)
 		return NULL;
-	c = &s->class[s->map[id.class]];
-	return c->stride == id.class * 4u && c->nr_frames == id.nr_frames ? c : NULL;
+	c = &s->class[s->map[id.class_nr]];
+	return c->stride == id.class_nr * 4u && c->nr_frames == id.nr_frames ? c : NULL;
 }
 
 static struct slab_class *class_for(struct slab *s, uint32_t size)
@@ -261,5 +261,5 @@ const void *uz__slab_read(struct uz_pool *p, uint64_t handle, uint32_t size)
 	char *base = uz_frame_addr(p->tab->arena, id.start);
 
 	(void)size;
-	return base + (size_t)uz_handle_index(handle) * id.class * 4 + SLAB_OWNER;
+	return base + (size_t)uz_handle_index(handle) * id.class_nr * 4 + SLAB_OWNER;
 }

@@ -183,7 +183,7 @@ int uz__zslot_attach_block(struct uz_pool *p, uint32_t block)
 	struct zslot_foot *f;
 	struct uz_block_id id;
 
-	if (!uz__pool_owns(p, block, &id) || id.nr_frames > FRAMES_MAX || id.class >= NR_SHARDS)
+	if (!uz__pool_owns(p, block, &id) || id.nr_frames > FRAMES_MAX || id.class_nr >= NR_SHARDS)
 		return -UZ_EBADMSG;
 	*b = (struct uz_block){ 0 };
 	f = zslot_foot(p->tab, block);

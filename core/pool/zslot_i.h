@@ -165,7 +165,7 @@ static inline struct zslot *zslot_of(struct uz_pool *p)
 /* A block's shard is its descriptor's class. */
 static inline struct zslot_shard *zslot_shard(struct zslot *z, struct uz_block_id id)
 {
-	return &z->shard[id.class % NR_SHARDS];
+	return &z->shard[id.class_nr % NR_SHARDS];
 }
 
 /* zslot_shard.c: the lists. Lock held, but for peek. */

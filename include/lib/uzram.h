@@ -18,18 +18,22 @@
  * any other change to a struct or a function's meaning raises N, which a release may do while
  * the version is 0.x, and only a new major version later.
  *
+ * For C11, and for C++11 through this header: those under uz/ leave extern "C" to who includes them.
+ *
  * Functions return 0 or a negative errno number unless they say otherwise, and may be called from any
  * thread. After fork() a disk is the parent's: the child must neither use nor close it.
  */
 #ifndef UZRAM_H
 #define UZRAM_H
 
-#include <uz/device.h>
-#include <uz/host.h>
+#include <uz/port.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+#include <uz/device.h>
+#include <uz/host.h>
 
 #define UZRAM_VERSION_MAJOR 0
 #define UZRAM_VERSION_MINOR 1

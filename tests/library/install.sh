@@ -36,11 +36,41 @@ if grep -vE ' uz_[a-z]' names; then
 fi
 grep -q ' uz_ram_open@@UZRAM_0' names || fail "uz_ram_open has no version"
 
-# Every installed header compiles by itself.
+# Every installed header compiles by itself, and the library is one for C++ too.
 for h in usr/include/uzram*.h usr/include/uz/*.h; do
-	echo "#include <${h#usr/include/}>" | cc -std=gnu11 -Wall -Wextra -Werror -Iusr/include \
+	echo "#include <${h#usr/include/}>" | cc -std=c11 -pedantic -Wall -Wextra -Werror -Iusr/include \
 		-fsyntax-only -xc - || fail "$h does not stand alone"
 done
+if command -v c++ >/dev/null; then
+	for h in usr/include/uz/*.h; do
+		printf '#include <uz/port.h>\nextern "C" {\n#include <%s>\n}\n' "${h#usr/include/}"
+	done | c++ -std=c++11 -Wall -Wextra -Werror -Iusr/include -fsyntax-only -xc++ - || fail "headers in C++"
+	cat >ram.cc <<-'END'
+		#include <uzram.h>
+		#include <uzram_grant.h>
+
+		int main()
+		{
+			struct uz_ram_options o{};
+			struct uz_client_grant g{};
+			struct uz_dev_stats st;
+			char page[4096] = "a page";
+			struct uz_ram *ram;
+
+			o.struct_size = sizeof(o);
+			o.size_bytes = 1 << 20;
+			if (uz_ram_open(&o, &ram, nullptr, 0) || uz_ram_write(ram, 0, page, sizeof(page)))
+				return 1;
+			uz_dev_stats(uz_ram_dev(ram), &st);
+			uz_ram_close(ram);
+			uz_client_grant_free(&g);
+			return st.orig_data_size != sizeof(page);
+		}
+	END
+	# shellcheck disable=SC2046
+	c++ -std=c++11 -Wall -Wextra -Werror ram.cc $(pkg-config --cflags --libs uzram) -o ram
+	LD_LIBRARY_PATH=$dir/usr/lib expect 0 ./ram
+fi
 
 # The units that are installed name the program that is installed, and systemd takes them.
 grep -q "^ExecStart=$dir/usr/bin/uzram serve" usr/lib/systemd/system/uzram@.service || fail "ExecStart"

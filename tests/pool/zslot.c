@@ -232,7 +232,7 @@ static void test_shards(void)
 		CHECK_EQ(rig_write(&r, i, 3500, 0, i / 100), 0);
 	CHECK(r.pool->nr_frames >= 4 * SHARD_FRAMES);
 	while ((block = uz__pool_next(r.pool, block, &id)))
-		seen |= 1u << id.class;
+		seen |= 1u << id.class_nr;
 	CHECK_EQ(seen, 15);
 	for (uint32_t i = 0; i < 4; i++) {
 		w[i] = (struct writer){ .rig = &r, .id = i };

@@ -47,13 +47,13 @@ static_assert(sizeof(struct uz_desc) == 16, "descriptors are part of the store's
 struct uz_block_id {
 	uint32_t start;
 	uint8_t nr_frames, kind, entry, disk;
-	uint16_t class;
+	uint16_t class_nr;
 };
 
 static inline uint64_t uz_desc_pack(struct uz_block_id id)
 {
 	return id.start | (uint64_t)(id.nr_frames - 1) << 32 | (uint64_t)id.kind << 36 |
-	       (uint64_t)id.entry << 40 | (uint64_t)id.disk << 44 | (uint64_t)id.class << 52;
+	       (uint64_t)id.entry << 40 | (uint64_t)id.disk << 44 | (uint64_t)id.class_nr << 52;
 }
 
 static inline struct uz_block_id uz_desc_unpack(uint64_t w)
@@ -64,7 +64,7 @@ static inline struct uz_block_id uz_desc_unpack(uint64_t w)
 		.kind = (uint8_t)(w >> 36 & 15),
 		.entry = (uint8_t)(w >> 40 & 15),
 		.disk = (uint8_t)(w >> 44),
-		.class = (uint16_t)(w >> 52),
+		.class_nr = (uint16_t)(w >> 52),
 	};
 }
 

@@ -12,6 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+#include <string.h>
+#else
 #ifndef static_assert
 #define static_assert _Static_assert
 #endif
@@ -20,6 +23,7 @@ void *memcpy(void *restrict dst, const void *restrict src, size_t n);
 void *memmove(void *dst, const void *src, size_t n);
 void *memset(void *dst, int c, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
+#endif
 
 /* Freestanding compilers call these even for 8 bytes; by their other name they are inlined. */
 #if !__STDC_HOSTED__
@@ -85,8 +89,11 @@ int memcmp(const void *a, const void *b, size_t n);
 
 /* Takes *p from @old to @new_; false leaves *p as it is. */
 #define uz_cas_acquire(p, old, new_) \
-	__atomic_compare_exchange_n(p, &(__typeof__(*(p))){ old }, new_, false, __ATOMIC_ACQUIRE, \
-				    __ATOMIC_RELAXED)
+	__extension__({ \
+		__typeof__(*(p)) uz_old_ = (old); \
+		__atomic_compare_exchange_n(p, &uz_old_, new_, false, __ATOMIC_ACQUIRE, \
+					    __ATOMIC_RELAXED); \
+	})
 
 /* A page fault, if any, is a write's; the word keeps its value. */
 #define uz_touch(p) ((void)uz_cas_acquire(p, 0, 0))
