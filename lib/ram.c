@@ -17,6 +17,7 @@
 #define DISK_NAME "ram"
 #define OPTIONS_MIN (offsetof(struct uz_ram_options, memory_file) + sizeof(char *))
 #define OPTIONS_MAX 4096 /* more is memory that nobody set */
+#define CAPACITY_MAX (1ull << 40)
 
 struct uz_ram {
 	struct uz_host *host;
@@ -53,6 +54,12 @@ static int open_host(struct uz_ram *ram, const struct uz_ram_options *o)
 	return uz_host_open(&hc, &ram->host);
 }
 
+/* Addresses for twice the budget: it may be raised. */
+static uint64_t capacity(uint64_t budget_bytes)
+{
+	return budget_bytes < CAPACITY_MAX / 2 ? 2 * budget_bytes : CAPACITY_MAX;
+}
+
 static uint64_t budget(const struct uz_ram_options *o, uint64_t size_bytes)
 {
 	return o->ram_bytes ? o->ram_bytes : size_bytes + size_bytes / 16 + (16u << 20);
@@ -63,7 +70,7 @@ static int open_store(struct uz_ram *ram, const struct uz_ram_options *o, char *
 {
 	struct uz_plat *pl = uz_host_plat(ram->host);
 	struct uz_store_config sc = {
-		.arena = { .capacity_bytes = 2 * budget(o, o->size_bytes),
+		.arena = { .capacity_bytes = capacity(budget(o, o->size_bytes)),
 			   .limit_bytes = budget(o, o->size_bytes) },
 		.registry = uz_host_registry(),
 		.attach = pl->ops->store_bytes(pl) != 0,
@@ -71,7 +78,21 @@ static int open_store(struct uz_ram *ram, const struct uz_ram_options *o, char *
 	struct uz_store_error err = { "" };
 	int rc = uz_store_open(pl, &sc, &ram->store, &err);
 
+	if (rc == -ENOSPC && !err.what[0])
+		return explain(why, why_bytes, rc, "ram_bytes is less than any store needs");
 	return rc < 0 ? explain(why, why_bytes, rc, err.what[0] ? err.what : "store") : 0;
+}
+
+static const char *disk_fault(int rc)
+{
+	switch (rc) {
+	case -EINVAL:
+		return "disk: size_bytes must be a multiple of 4096, not 0 and less than 8 TiB";
+	case -ENOSPC:
+		return "disk: ram_bytes is less than one of that size needs";
+	default:
+		return "disk";
+	}
 }
 
 static int create_disk(struct uz_ram *ram, const struct uz_ram_options *o, char *why,
@@ -88,10 +109,11 @@ static int create_disk(struct uz_ram *ram, const struct uz_ram_options *o, char 
 		return -ENOENT;
 	rc = uz_store_codec(ram->store, codec, &p, o->checksum);
 	if (rc < 0)
-		return explain(why, why_bytes, rc, "codec");
+		return explain(why, why_bytes, rc,
+			       rc == -EINVAL ? "codec: it does not take this level" : "codec");
 	dc.codec = (unsigned int)rc;
 	rc = uz_dev_create(ram->store, &dc, &ram->dev);
-	return rc < 0 ? explain(why, why_bytes, rc, "disk") : 0;
+	return rc < 0 ? explain(why, why_bytes, rc, disk_fault(rc)) : 0;
 }
 
 static int open_all(struct uz_ram *ram, const struct uz_ram_options *o, char *why, size_t why_bytes)

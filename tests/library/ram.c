@@ -202,7 +202,14 @@ int main(void)
 	refuse(&(struct uz_ram_options){ SIZED, .size_bytes = 100 }, -EINVAL, "disk");
 	refuse(&(struct uz_ram_options){ SIZED, .size_bytes = 4096, .level = 99999,
 					 .codec = "zstd" },
-	       -EINVAL, "codec");
+	       -EINVAL, "codec: it does not take this level");
+	refuse(&(struct uz_ram_options){ SIZED, .size_bytes = 1ull << 43 }, -EINVAL,
+	       "less than 8 TiB");
+	refuse(&(struct uz_ram_options){ SIZED, .size_bytes = 7ull << 40, .ram_bytes = 1 << 20 },
+	       -ENOSPC, "ram_bytes");
+	refuse(&(struct uz_ram_options){ SIZED, .size_bytes = 1 << 20, .ram_bytes = 4096 }, -ENOSPC,
+	       "ram_bytes");
+	uz_ram_close(open_ram(&(struct uz_ram_options){ SIZED, .size_bytes = 7ull << 40 }));
 	refuse(&(struct uz_ram_options){ SIZED, .size_bytes = 4096,
 					 .memory_file = "/nonexistent/x" },
 	       -ENOENT, "/nonexistent/x");
