@@ -72,6 +72,8 @@ int uz__page_update(struct uz_dev *d, struct uz_stream *st, uint64_t page, uint3
 		    const void *src, uint32_t len);
 void uz__replaced(struct uz_dev *d, struct uz_stream *st, uint64_t page, uint64_t old, uint64_t w);
 void uz__page_clear(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t page);
+/* False: it is being fetched from the backing, and is as it was. */
+bool uz__page_clear_short(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t page);
 
 /* detour.c */
 int uz__detour(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t *old, uint64_t page,
@@ -109,6 +111,12 @@ static inline bool uz__slice_over(const struct uz_store *s, struct uz__slice *sl
 
 	sl->begun = true;
 	return over;
+}
+
+/* Commands that may take long end here. */
+static inline bool uz__stopping(const struct uz_dev *d)
+{
+	return uz_load(&d->store->stopping) || uz_load(&d->stopping);
 }
 
 /* A grant has a deadline: who holds s->background for work that can be left at any page leaves it. */

@@ -38,7 +38,7 @@ static bool is_old(struct uz_dev *d, uint64_t w)
 static bool visit(void *ctx, uint64_t *slot, uint64_t page)
 {
 	struct migration *m = ctx;
-	uint64_t w = uz__slot_read(m->d->store->plat, slot);
+	uint64_t w = uz_load(slot);
 	int r;
 
 	if (!is_old(m->d, w))

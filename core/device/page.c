@@ -127,16 +127,32 @@ static void publish(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint
 	uz__replaced(d, st, page, uz__slot_swap(d->store->plat, slot, w), w);
 }
 
-void uz__page_clear(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t page)
+static void cleared(struct uz_dev *d, struct uz_stream *st, uint64_t page, uint64_t old)
 {
-	uint64_t old;
-
-	if (!slot || !uz_load(slot))
-		return;
-	old = uz__slot_swap(d->store->plat, slot, 0);
 	uz__replaced(d, st, page, old, 0);
 	if (!uz_load(&d->tables_hint))
 		uz_store(&d->tables_hint, 1);
+}
+
+void uz__page_clear(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t page)
+{
+	if (slot && uz_load(slot))
+		cleared(d, st, page, uz__slot_swap(d->store->plat, slot, 0));
+}
+
+bool uz__page_clear_short(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t page)
+{
+	uint64_t old;
+
+	if (!uz_load(slot))
+		return true;
+	do {
+		old = uz__slot_wait_short(d->store->plat, slot);
+		if (old & UZ_SLOT_LOCK)
+			return false;
+	} while (!uz_cas_acquire(slot, old, 0));
+	cleared(d, st, page, old);
+	return true;
 }
 
 static int store_fill(struct uz_dev *d, struct uz_stream *st, uint64_t page, uint32_t fill)

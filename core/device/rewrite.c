@@ -11,13 +11,16 @@
 
 static uint64_t copy_out(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint32_t *bytes)
 {
-	uint64_t w = uz__slot_lock(d->store->plat, slot);
+	const void *p;
+	uint64_t w;
 
-	if (uz__slot_is_stored(w)) {
-		const void *p = uz__object_bytes(d, w, bytes);
-
-		memcpy(st->copy, p, *bytes);
-	}
+	do {
+		w = uz__slot_wait_short(d->store->plat, slot);
+		if (!uz__slot_is_stored(w))
+			return w;
+	} while (!uz__slot_trylock(slot, w));
+	p = uz__object_bytes(d, w, bytes);
+	memcpy(st->copy, p, *bytes);
 	uz__slot_unlock(slot, w);
 	return w;
 }
@@ -62,11 +65,18 @@ static void mark_tried(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, u
 static int replace(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t w,
 		   uint32_t bytes, uint64_t neu)
 {
-	uint64_t now = uz__slot_lock(d->store->plat, slot);
-	bool ok = uz__object_same(d, w, now, st->copy, bytes);
+	uint64_t now;
+	bool ok;
 
-	neu = uz__slot_with_age(neu, uz__slot_age(now));
-	uz__slot_unlock(slot, ok ? neu : now);
+	do
+		now = uz__slot_wait_short(d->store->plat, slot);
+	while (uz__slot_same(w, now) && !uz__slot_trylock(slot, now));
+	ok = uz__slot_same(w, now);
+	if (ok) {
+		ok = uz__object_same(d, w, now, st->copy, bytes);
+		neu = uz__slot_with_age(neu, uz__slot_age(now));
+		uz__slot_unlock(slot, ok ? neu : now);
+	}
 	uz__object_drop(d, ok ? now : neu);
 	if (ok) {
 		uz__account(d, st, neu, 1);

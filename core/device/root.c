@@ -6,6 +6,8 @@
  */
 #include "device_i.h"
 
+#define NAP_NS 100000ull /* while a page that is to go is being fetched */
+
 static uint64_t root_need(struct uz_store *s, uint64_t size_bytes)
 {
 	uint64_t entries = UZ_DIV_UP(size_bytes, (uint64_t)SLOTS_PER_TABLE << UZ_PAGE_SHIFT);
@@ -149,8 +151,7 @@ static bool clear_slot(void *ctx, uint64_t *slot, uint64_t page)
 {
 	struct uz_dev *d = ctx;
 
-	uz__page_clear(d, d->store->bg, slot, page);
-	return true;
+	return uz__page_clear_short(d, d->store->bg, slot, page);
 }
 
 /*
@@ -160,9 +161,12 @@ static bool clear_slot(void *ctx, uint64_t *slot, uint64_t page)
 void uz__cut(struct uz_dev *d, uint64_t page, uint64_t end)
 {
 	struct uz__walk w = { .page = page, .end = end };
+	struct uz_plat *pl = d->store->plat;
+	uint64_t at = page;
 
-	while (!uz__walk_slice(d, &w, clear_slot, d))
-		;
+	for (; !uz__walk_slice(d, &w, clear_slot, d); at = w.page)
+		if (w.page == at)
+			uz_nap(pl, pl->ops->now(pl) + NAP_NS);
 	for (uint64_t i = UZ_DIV_UP(page, (uint64_t)SLOTS_PER_TABLE); i < d->nr_root; i++)
 		if (uz_load(&d->root[i]) == TABLE_BAD)
 			uz_store_release(&d->root[i], 0);

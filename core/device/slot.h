@@ -9,8 +9,9 @@
  * compress it; size counts the stored bytes without a checksum. INDIRECT keeps codec and size of what
  * it was, a page's size for raw. An empty slot is all zero.
  * The lock bit is the short pin of the object: whoever reads it in place holds it; everybody else
- * replaces the whole word with one compare-and-swap. Waiters look again after at most
- * UZ_SLOT_NAP_NS, so that an unlock is a plain store (5 ns less on every read).
+ * replaces the whole word with one compare-and-swap. Only of an INDIRECT page it is held for long, as it
+ * comes from the backing. Waiters look again after at most UZ_SLOT_NAP_NS, so that an unlock is a plain
+ * store (5 ns less on every read).
  */
 #ifndef UZ_SLOT_H
 #define UZ_SLOT_H
@@ -123,6 +124,12 @@ static inline uint64_t uz__slot_read(struct uz_plat *pl, const uint64_t *slot)
 
 	return UZ_LIKELY(!(w & UZ_SLOT_LOCK)) ? w : uz__slot_wait(pl, slot);
 }
+
+/*
+ * The same, but for a page that is being fetched from the backing, which takes as long as the device
+ * does: the word then has its lock bit. For who holds up others while he waits.
+ */
+uint64_t uz__slot_wait_short(struct uz_plat *pl, const uint64_t *slot);
 
 /* Takes the lock if the word is @w, which is not locked. */
 static inline bool uz__slot_trylock(uint64_t *slot, uint64_t w)

@@ -143,6 +143,7 @@ struct uz_dev {
 	struct uz_lock control; /* control operations */
 	struct uz_lock root_lock; /* changes of root entries and of the root itself */
 	struct uz_lock save_lock; /* below it: the record is written by control and background */
+	bool stopping; /* atomic; commands shall end */
 	bool gone; /* atomic; being destroyed: it has no record any more */
 	uint32_t *root;
 	uint64_t nr_root; /* entries */
