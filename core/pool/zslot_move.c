@@ -21,6 +21,7 @@
 #define IN_VAIN 128u
 #define SPARE_UNITS (2u * FRAMES_MAX * UNITS_FRAME)
 #define TIDY_LOOK 16u /* blocks looked at for each object that may be moved */
+#define TIDY_SCAN 64u /* entries of the table looked at for each block: most may be others' */
 
 int uz__zslot_isolate(struct uz_pool *p, uint32_t block)
 {
@@ -264,15 +265,20 @@ static bool move_inside(struct zslot *z, uint32_t block, struct uz_mover *m)
 uint32_t uz__zslot_tidy(struct uz_pool *p, uint32_t nr, struct uz_mover *m)
 {
 	struct zslot *z = zslot_of(p);
-	uint32_t block = uz_load(&z->tidy_at), moved = 0;
+	uint32_t block = uz_load(&z->tidy_at), moved = 0, look = nr * TIDY_LOOK,
+		 scan = look * TIDY_SCAN;
 	struct uz_block_id id;
 
-	for (uint64_t look = (uint64_t)nr * TIDY_LOOK; look && moved < nr; look--) {
+	for (; scan && look && moved < nr; scan--) {
+		if (++block >= uz_load(&p->tab->nr)) {
+			block = 0;
+			break;
+		}
+		if (!uz__pool_owns(p, block, &id))
+			continue;
 		if (uz__mover_stops(m))
 			break;
-		block = uz__pool_next(p, block, &id);
-		if (!block)
-			break;
+		look--;
 		while (moved < nr && move_inside(z, block, m))
 			moved++;
 	}
