@@ -307,6 +307,7 @@ int uz__server_remove(struct uz_server *s, struct uz_disk *d, struct uz_error *e
 		uz__disks_put(&s->disks, d);
 		return err;
 	}
+	uz_dev_stop(d->dev);
 	evict(s, d);
 	pthread_mutex_lock(&s->admin);
 	uz_dev_destroy(d->dev);

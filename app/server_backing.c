@@ -65,7 +65,7 @@ static const char *drop_error(int err)
 	if (err == -EIO)
 		return "a page on it cannot be read: overwrite or discard what reads as an error";
 	if (err == -EINTR)
-		return "the server is ending";
+		return "the server is ending, or the disk is being removed";
 	return strerror(-err);
 }
 

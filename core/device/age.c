@@ -78,13 +78,10 @@ static bool mark(void *ctx, uint64_t *slot, uint64_t page)
 
 uint64_t uz_dev_idle(struct uz_dev *d, uint32_t age_s)
 {
-	struct uz_store *s = d->store;
 	struct marking m = { .d = d, .min_age = uz__age_bucket(age_s) };
 	struct uz__walk w = { 0 };
 
-	uz_lock(s->plat, &d->control);
-	while (!uz__walk_slice(d, &w, mark, &m))
+	while (!uz__walk_slice(d, &w, mark, &m) && !uz__stopping(d))
 		;
-	uz_unlock(s->plat, &d->control);
 	return m.nr;
 }

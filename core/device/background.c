@@ -168,7 +168,6 @@ int64_t uz_dev_compact(struct uz_dev *d)
 	uint64_t freed = 0, n, end;
 	bool left;
 
-	uz_lock(s->plat, &d->control);
 	do {
 		end = uz__claim_slice(s);
 		do {
@@ -177,7 +176,6 @@ int64_t uz_dev_compact(struct uz_dev *d)
 			freed += n;
 		} while (n && !left);
 		uz_unlock(s->plat, &s->background);
-	} while (left && !uz_load(&s->stopping));
-	uz_unlock(s->plat, &d->control);
+	} while (left && !uz__stopping(d));
 	return (int64_t)freed;
 }

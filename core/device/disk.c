@@ -242,6 +242,11 @@ int uz_dev_create(struct uz_store *s, const struct uz_dev_config *c, struct uz_d
 	return r;
 }
 
+void uz_dev_stop(struct uz_dev *d)
+{
+	uz_store(&d->stopping, true);
+}
+
 static void clear_all(struct uz_dev *d)
 {
 	uz__cut(d, 0, 0);

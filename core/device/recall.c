@@ -54,7 +54,7 @@ static bool visit(void *ctx, uint64_t *slot, uint64_t page)
 
 	if (uz__slot_state(uz_load(slot)) != UZ_SLOT_INDIRECT)
 		return true;
-	if (uz_load(&c->d->store->stopping)) {
+	if (uz__stopping(c->d)) {
 		c->error = -UZ_EINTR;
 		return false;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Room: what a write does that found none, in the order of what it costs. Clean copies go first,
- * then blocks are compacted, then pages recompressed where a disk has a second codec (not by
- * background work, which can wait), then pages leave for a backing; the emergency reserve is last,
+ * then blocks are compacted, then pages recompressed where a disk has a second codec, then pages leave for
+ * a backing (neither by background work, for whose lock others wait); the emergency reserve is last,
  * for replacements only. Compaction runs in the background too. Called inside a request, with no
  * slot held.
  */
@@ -69,7 +69,7 @@ bool uz__try_harder(struct uz_dev *d, struct uz__effort *e)
 		e->squeezes++;
 		return true;
 	}
-	if (uz__wb_relief(d->store, only))
+	if (!e->background && uz__wb_relief(d->store, only))
 		return true;
 	if (e->flags & UZ_ALLOC_URGENT)
 		return false;

@@ -79,17 +79,17 @@ int64_t uz_dev_recompress(struct uz_dev *d, const struct uz_recompress *r)
 	struct uz__walk w = { 0 };
 	bool end = false, held;
 
-	uz_lock(s->plat, &d->control);
 	p.error = hold_codec(s, r->codec);
 	held = !p.error;
-	while (!end && !finished(&p) && !uz_load(&s->stopping)) {
+	while (!end && !finished(&p) && !uz__stopping(d)) {
 		p.slice = (struct uz__slice){ .end_ns = uz__claim_slice(s) };
 		end = uz__walk(d, &w, p.slice.end_ns, visit, &p);
 		uz_unlock(s->plat, &s->background);
+		if (uz__no_room(p.error) && uz__wb_relief(s, uz__disk_near_limit(d) ? d : NULL))
+			p.error = 0;
 	}
 	if (held)
 		uz_store_codec_put(s, r->codec);
-	uz_unlock(s->plat, &d->control);
 	return p.done || !p.error ? (int64_t)p.done : p.error;
 }
 

@@ -207,7 +207,7 @@ bool uz__tables_step(struct uz_dev *d, uint64_t end_ns)
 /* Nobody comes back for the tables of a disk that is gone. */
 static bool may_stop(struct uz_dev *d)
 {
-	return uz_load(&d->store->stopping) && !uz_load(&d->gone);
+	return uz__stopping(d) && !uz_load(&d->gone);
 }
 
 /*

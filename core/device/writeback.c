@@ -268,7 +268,7 @@ int64_t uz_dev_writeback(struct uz_dev *d, enum uz_writeback_what what, uint64_t
 
 	if (!uz_load_acquire(&d->backing))
 		return -UZ_ENOENT;
-	while (p.page != UINT64_MAX && n >= 0 && done < left && !uz_load(&s->stopping)) {
+	while (p.page != UINT64_MAX && n >= 0 && done < left && !uz__stopping(d)) {
 		p.max = left - done;
 		uz_lock(s->plat, &s->wb.lock);
 		uz__enter(s->wb.st);

@@ -40,6 +40,12 @@ int uz_dev_create(struct uz_store *s, const struct uz_dev_config *c, struct uz_d
  */
 void uz_dev_destroy(struct uz_dev *d);
 
+/*
+ * For a disk that is about to be destroyed: its commands, as in uz_store_stop, end soon from now on. Any
+ * thread.
+ */
+void uz_dev_stop(struct uz_dev *d);
+
 const char *uz_dev_name(const struct uz_dev *d);
 uint64_t uz_dev_size(const struct uz_dev *d);
 struct uz_store *uz_dev_store(const struct uz_dev *d);
@@ -84,13 +90,16 @@ int uz_dev_resize(struct uz_dev *d, uint64_t size_bytes);
 int uz_dev_reset(struct uz_dev *d);
 void uz_dev_set_mem_limit(struct uz_dev *d, uint64_t bytes);
 
-/* (control) Compaction now, until nothing more can be gained; frames freed, or -errno. */
+/*
+ * Compaction now, until nothing more can be gained; frames freed, or -errno. As all that may take long
+ * and changes no setting, it runs beside the commands marked (control).
+ */
 int64_t uz_dev_compact(struct uz_dev *d);
 
 /*
  * Recompression. Pages to take: those idle for @idle_s seconds (0: any age), at least @min_bytes
  * long now (0: any; UZ_PAGE_SIZE: raw only), at most @max_pages (0: all). An object is replaced only
- * when the new one is smaller. Returns pages replaced, or -errno. (control)
+ * when the new one is smaller. Returns pages replaced, or -errno.
  */
 struct uz_recompress {
 	unsigned int codec; /* entry */
@@ -108,7 +117,7 @@ int64_t uz_dev_recompress(struct uz_dev *d, const struct uz_recompress *r);
 int uz_dev_set_recompress(struct uz_dev *d, int codec, uint32_t idle_s, uint32_t min_bytes,
 			  uint32_t cpu_percent);
 
-/* (control) Marks pages not touched for @age_s seconds (0: all) as idle; how many. */
+/* Marks pages not touched for @age_s seconds (0: all) as idle; how many. */
 uint64_t uz_dev_idle(struct uz_dev *d, uint32_t age_s);
 
 /* Copies up to @nr pages of the disk, spread evenly, to @pages; how many. For training. */
@@ -121,7 +130,7 @@ uint32_t uz_dev_sample(struct uz_dev *d, struct uz_stream *st, void *pages, uint
  */
 bool uz_dev_background(struct uz_dev *d, uint64_t now_ns, uint64_t budget_ns);
 
-/* All counters at one time; names, units and help are in <uz/stats.h>. Any thread. */
+/* Counters now, without waiting for work on the disk; names, units, help: <uz/stats.h>. Any thread. */
 void uz_dev_stats(struct uz_dev *d, struct uz_dev_stats *out);
 void uz_dev_latency(struct uz_dev *d, enum uz_op op, struct uz_latency *out);
 

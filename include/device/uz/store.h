@@ -44,7 +44,7 @@ int uz_store_open(struct uz_plat *pl, const struct uz_store_config *c, struct uz
 		  struct uz_store_error *err);
 
 /*
- * For a process that is about to end: uz_dev_recompress, uz_dev_compact, uz_dev_writeback and
+ * For a process that is about to end: uz_dev_recompress, uz_dev_compact, uz_dev_idle, uz_dev_writeback and
  * uz_dev_drop_backing, also those that run, end soon from now on; the last with -EINTR, the others with what
  * they did. uz_dev_reset does all it promises, but no longer waits for requests. Any thread.
  */

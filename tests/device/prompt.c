@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Nobody waits long for work on a disk. Statistics wait for no lock that is held for long. Commands take
+ * turns, of a slice each, however long a page takes to compress. Neither the background lock nor the
+ * store's is held while a request is waited for that does not end, or a page that comes from a slow
+ * backing. A command ends when its disk is about to go.
+ */
+#include <pthread.h>
+
+#include "../../core/device/device_i.h"
+
+#include "dev_rig.h"
+#include "self_page.h"
+#include "test_backing.h"
+
+#define PAGES 1024u
+#define SIZE ((uint64_t)PAGES << UZ_PAGE_SHIFT)
+#define MS 1000000ull
+#define PAGE_NS (2 * MS) /* to compress one */
+#define SLICE_PAGES 4u /* in 5 ms, with the one that began in time */
+
+static struct dev_rig rig;
+static struct uz_codec_ops slow_codec;
+static uint64_t compressed; /* atomic */
+static bool done; /* atomic */
+
+static void nap(uint64_t ns)
+{
+	for (uint64_t end = dev_rig_in(&rig, ns); dev_rig_in(&rig, 0) < end;)
+		uz_nap(&rig.fault.plat, end);
+}
+
+static int slow_compress(const void *shared, void *state, const void *src, void *dst, uint32_t cap)
+{
+	nap(PAGE_NS);
+	uz_fetch_add(&compressed, 1);
+	return uz_codec_lz4.compress(shared, state, src, dst, cap);
+}
+
+static unsigned int slow_entry(void)
+{
+	struct uz_codec_params params = { .level = 2 };
+	int entry;
+
+	slow_codec = uz_codec_lz4;
+	slow_codec.compress = slow_compress;
+	entry = uz_store_codec(rig.store, &slow_codec, &params, false);
+	CHECK(entry >= 0);
+	return (unsigned int)entry;
+}
+
+static void open_disk(void)
+{
+	struct dev_rig_config c = { .size_bytes = SIZE, .limit_bytes = 64 << 20 };
+
+	dev_rig_open(&rig, &c);
+	for (uint32_t i = 0; i < PAGES; i++)
+		dev_rig_put(&rig, rig.dev, i, 1, SELF_EASY);
+	uz_store(&done, false);
+	uz_store(&compressed, 0);
+}
+
+static void close_disk(void)
+{
+	CHECK_EQ(uz_store_check(rig.store), 0);
+	dev_rig_close(&rig);
+}
+
+static void *recompress(void *arg)
+{
+	struct uz_recompress r = { .codec = *(unsigned int *)arg };
+
+	CHECK(uz_dev_recompress(rig.dev, &r) >= 0);
+	uz_store(&done, true);
+	return NULL;
+}
+
+/* Two commands that go on and on, and one that comes now and then. */
+static void turns(void)
+{
+	unsigned int entry;
+	pthread_t thread[2];
+	uint64_t most = 0;
+
+	open_disk();
+	entry = slow_entry();
+	for (int i = 0; i < 2; i++)
+		CHECK_EQ(pthread_create(&thread[i], NULL, recompress, &entry), 0);
+	while (!uz_load(&compressed))
+		nap(MS);
+	for (int i = 0; i < 20; i++) {
+		uint64_t before = uz_load(&compressed);
+
+		uz__claim_background(rig.store);
+		most = UZ_MAX(most, uz_load(&compressed) - before);
+		uz_unlock(rig.store->plat, &rig.store->background);
+		nap(MS);
+	}
+	CHECK(!uz_load(&done));
+	test_count("pages", most);
+	CHECK_MSG(most <= 2 * SLICE_PAGES, "waited for %llu pages", (unsigned long long)most);
+	uz_dev_stop(rig.dev);
+	most = uz_load(&compressed);
+	for (int i = 0; i < 2; i++)
+		CHECK_EQ(pthread_join(thread[i], NULL), 0);
+	most = uz_load(&compressed) - most;
+	CHECK_MSG(most <= 2 * SLICE_PAGES, "%llu pages after the stop", (unsigned long long)most);
+	close_disk();
+}
+
+static void *look(void *arg)
+{
+	struct uz_codec_info info;
+	struct uz_latency l;
+
+	(void)arg;
+	CHECK_EQ(dev_rig_stats(&rig).orig_data_size, SIZE);
+	CHECK_EQ(uz_store_codec_info(rig.store, uz_dev_codec(rig.dev), &info), 0);
+	uz_dev_latency(rig.dev, UZ_OP_WRITE, &l);
+	CHECK(l.count >= PAGES);
+	uz_store(&done, true);
+	return NULL;
+}
+
+static void stats(void)
+{
+	struct uz_lock *lock[6];
+	struct uz_plat *pl = &rig.fault.plat;
+	pthread_t thread;
+	uint64_t end;
+
+	open_disk();
+	lock[0] = &rig.dev->control;
+	lock[1] = &rig.store->control;
+	lock[2] = &rig.store->background;
+	lock[3] = &rig.dev->root_lock;
+	lock[4] = &rig.store->wb.lock;
+	lock[5] = &rig.store->squeeze.lock;
+	for (int i = 0; i < 6; i++)
+		uz_lock(pl, lock[i]);
+	CHECK_EQ(pthread_create(&thread, NULL, look, NULL), 0);
+	for (end = dev_rig_in(&rig, 10000 * MS); !uz_load(&done); nap(MS))
+		CHECK(dev_rig_in(&rig, 0) < end);
+	for (int i = 0; i < 6; i++)
+		uz_unlock(pl, lock[i]);
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	close_disk();
+}
+
+/* As others do it, who would wait for as long as the lock is held. */
+static void take_both(void)
+{
+	uint64_t start;
+
+	nap(20 * MS);
+	start = dev_rig_in(&rig, 0);
+	uz__claim_background(rig.store);
+	uz_unlock(rig.store->plat, &rig.store->background);
+	uz_lock(rig.store->plat, &rig.store->control);
+	uz_unlock(rig.store->plat, &rig.store->control);
+	CHECK(dev_rig_in(&rig, 0) < start + 2000 * MS);
+}
+
+static void *other_pool(void *arg)
+{
+	CHECK_EQ(uz_dev_set_pool(rig.dev, arg), 0);
+	uz_store(&done, true);
+	return NULL;
+}
+
+static void *destroy(void *arg)
+{
+	uz_dev_destroy(arg);
+	uz_store(&done, true);
+	return NULL;
+}
+
+static void *grow(void *arg)
+{
+	(void)arg;
+	CHECK_EQ(uz_dev_resize(rig.dev, 16ull << 30), 0);
+	uz_store(&done, true);
+	return NULL;
+}
+
+/* While a request does not end. */
+static void beside_request(void *(*command)(void *), void *arg)
+{
+	pthread_t thread;
+
+	uz_store(&done, false);
+	uz__enter(rig.st);
+	CHECK_EQ(pthread_create(&thread, NULL, command, arg), 0);
+	for (int i = 0; i < 3; i++)
+		take_both();
+	CHECK(!uz_load(&done));
+	uz__leave(rig.st);
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+}
+
+static void work(void)
+{
+	for (int i = 0; i < 20; i++)
+		uz_dev_background(rig.dev, dev_rig_in(&rig, 0), 50 * MS);
+}
+
+static void *pool(unsigned int i)
+{
+	return (void *)(uintptr_t)uz_pools[i];
+}
+
+static void requests(void)
+{
+	struct uz_dev_config c = { .name = "d1", .size_bytes = SIZE, .pool = uz_pools[0] };
+	struct uz_dev *d;
+
+	open_disk();
+	c.codec = uz_dev_codec(rig.dev);
+	CHECK_EQ(uz_dev_create(rig.store, &c, &d), 0);
+	dev_rig_put(&rig, d, 1, 1, SELF_EASY);
+	beside_request(destroy, d);
+	CHECK_EQ(uz_dev_create(rig.store, &c, &d), 0);
+	uz_dev_destroy(d);
+	beside_request(grow, NULL);
+
+	beside_request(other_pool, pool(1));
+	uz__enter(rig.st);
+	work();
+	CHECK_EQ(dev_rig_stats(&rig).migrate_left, 0);
+	CHECK_EQ(rig.dev->leaving.nr, 1);
+	uz__leave(rig.st);
+	beside_request(other_pool, pool(0)); /* while the old instance of it still leaves */
+	CHECK_EQ(rig.dev->leaving.nr, 0);
+	work();
+	CHECK_EQ(dev_rig_stats(&rig).migrate_left, 0);
+	CHECK_EQ(rig.dev->leaving.nr, 0);
+	CHECK(rig.dev->only_pool == rig.dev->pool);
+	CHECK_EQ(dev_rig_stats(&rig).orig_data_size, SIZE);
+	close_disk();
+}
+
+static struct test_backing b;
+static struct uz_backing_ops slow;
+static const struct uz_backing_ops *fast;
+static void (*meanwhile)(void);
+
+static int slow_read(struct uz_backing_dev *dev, uint64_t off, void *buf, size_t len)
+{
+	void (*call)(void) = meanwhile;
+
+	meanwhile = NULL;
+	if (call)
+		call();
+	return fast->read(dev, off, buf, len);
+}
+
+static pthread_t cutter;
+
+static void *cut(void *arg)
+{
+	(void)arg;
+	CHECK_EQ(uz_dev_reset(rig.dev), 0);
+	uz_store(&done, true);
+	return NULL;
+}
+
+static void reset_meanwhile(void)
+{
+	CHECK_EQ(pthread_create(&cutter, NULL, cut, NULL), 0);
+	for (int i = 0; i < 3; i++)
+		take_both();
+	CHECK(!uz_load(&done));
+}
+
+/* By the thread that holds the slot, so that it would never end if it waited for that. */
+static void migrate_meanwhile(void)
+{
+	CHECK_EQ(uz_dev_set_codec(rig.dev, dev_rig_codec(&rig, "lz4hc", 3, false)), 0);
+	work();
+}
+
+static void fetch(void (*call)(void))
+{
+	unsigned char buf[UZ_PAGE_SIZE];
+	uint32_t seq;
+
+	open_disk();
+	test_backing_open(&b, SIZE + UZ_PAGE_SIZE);
+	fast = b.dev.ops;
+	slow = *fast;
+	slow.read = slow_read;
+	CHECK_EQ(uz_dev_set_backing(rig.dev, &b.dev, "m", 0), 0);
+	CHECK_EQ(uz_dev_writeback(rig.dev, UZ_WRITEBACK_ALL, PAGES / 2), PAGES / 2);
+	b.dev.ops = &slow;
+	meanwhile = call;
+	CHECK_EQ(uz_dev_read(rig.dev, rig.st, 0, buf, sizeof(buf), 0), 0);
+	CHECK(!meanwhile);
+	CHECK_EQ(self_page_read(buf, 0, test_seed(), SELF_EASY, &seq), SELF_OK);
+}
+
+static void fetches(void)
+{
+	fetch(reset_meanwhile);
+	CHECK_EQ(pthread_join(cutter, NULL), 0);
+	CHECK_EQ(dev_rig_stats(&rig).orig_data_size, 0);
+	close_disk();
+	test_backing_close(&b);
+
+	fetch(migrate_meanwhile);
+	CHECK_EQ(dev_rig_stats(&rig).bd_count, PAGES / 2);
+	work();
+	CHECK_EQ(dev_rig_stats(&rig).migrate_left, 0);
+	close_disk();
+	test_backing_close(&b);
+}
+
+int main(void)
+{
+	test_start();
+	turns();
+	stats();
+	requests();
+	fetches();
+	return 0;
+}
