@@ -152,7 +152,9 @@ const char *kmsan__options_parse(struct kmsan__options *o, const char *text, cha
 void kmsan__report(struct kmsan_report *r, struct kmsan_caller at);
 void kmsan__warn_value(struct kmsan_caller at, uint32_t origin);
 bool kmsan__check(struct kmsan_caller at, const void *p, size_t n, struct kmsan_boundary *b);
-void kmsan__init(void);
+/* No other thread reports or changes tables until kmsan__after_fork. */
+void kmsan__before_fork(void);
+void kmsan__after_fork(void);
 
 /* print.c and json.c: a report as text and as one line of JSON */
 struct kmsan__out {

@@ -83,18 +83,48 @@ static void deliver(const struct kmsan_report *r)
 		write_to(kmsan__options.json, r, kmsan__json);
 }
 
+static void lock_reports(void)
+{
+	while (kmsan__swap(&report_lock, 1))
+		kmsan__sys_yield();
+}
+
 static void deliver_alone(const struct kmsan_report *r)
 {
 	uint64_t signals;
 
 	kmsan__sys_block_signals(&signals);
 	kmsan__self.in_runtime++;
-	while (kmsan__swap(&report_lock, 1))
-		kmsan__sys_yield();
+	lock_reports();
 	deliver(r);
 	kmsan__store_release(&report_lock, 0);
 	kmsan__self.in_runtime--;
 	kmsan__sys_restore_signals(&signals);
+}
+
+static uint64_t fork_signals;
+
+/* A report's own function may fork: then the lock is held already. */
+void kmsan__before_fork(void)
+{
+	uint64_t signals, blocked;
+
+	if (kmsan__self.in_runtime)
+		return;
+	kmsan__sys_block_signals(&signals);
+	lock_reports();
+	kmsan__shadow_lock(&blocked);
+	fork_signals = signals;
+}
+
+void kmsan__after_fork(void)
+{
+	uint64_t signals = fork_signals;
+
+	if (kmsan__self.in_runtime)
+		return;
+	kmsan__store_release(&report_lock, 0);
+	kmsan__shadow_unlock(&signals);
 }
 
 static bool wanted(const struct kmsan_report *r)

@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Start and end of a hosted program. All of the runtime works before kmsan__init has run
- * (stacks then have one pc, origins are unknown), so the order of constructors is no matter.
+ * Start of a hosted program. All of the runtime works before it (stacks then have one pc,
+ * origins are unknown), so the order of constructors is no matter. glibc gives constructors
+ * what main gets; on the stack that lies above every frame.
  */
 #include "kmsan_i.h"
 
-static char text[32768];
+/* More than this of the main thread's stack is not looked through. */
+#define STACK_MOST (64ul << 20)
 
-static const char *environment(const char *name)
+static const char *value_of(char **environment, const char *name)
 {
-	size_t n = kmsan__sys_read_file("/proc/self/environ", text, sizeof(text));
 	size_t length = kmsan__strlen(name);
-	const char *s;
 
-	for (s = text; s < text + n; s += kmsan__strlen(s) + 1)
-		if (!kmsan__memcmp(s, name, length) && s[length] == '=')
-			return s + length + 1;
+	for (; *environment; environment++)
+		if (!kmsan__memcmp(*environment, name, length) && (*environment)[length] == '=')
+			return *environment + length + 1;
 	return "";
 }
 
 /* Defined by the link of a program that kmsan-cc --no-origins builds. */
 extern const char kmsan__no_origins[] __attribute__((weak, visibility("hidden")));
 
-static void read_options(void)
+static void read_options(const char *text)
 {
 	static struct kmsan__out o = { .fd = 2 };
 	char buf[512];
@@ -30,8 +30,7 @@ static void read_options(void)
 
 	if (kmsan__no_origins)
 		kmsan__options.origins = 0;
-	error = kmsan__options_parse(&kmsan__options, environment("KMSAN_OPTIONS"), buf,
-				     sizeof(buf));
+	error = kmsan__options_parse(&kmsan__options, text, buf, sizeof(buf));
 	if (!error)
 		return;
 	kmsan__print(&o, "kmsan: %s\n", error);
@@ -39,44 +38,10 @@ static void read_options(void)
 	kmsan__sys_exit(2);
 }
 
-static uintptr_t hex(const char **s)
+__attribute__((constructor(101))) static void start(int argc, char **argv, char **environment)
 {
-	uintptr_t v = 0;
-	char c;
-
-	for (; (c = **s) && c != '-' && c != ' '; (*s)++)
-		v = v * 16 + (uintptr_t)(c <= '9' ? c - '0' : c - 'a' + 10);
-	return v;
-}
-
-/* The line of /proc/self/maps that holds a; its bounds. The stack may grow down by 8 MiB. */
-static void find_stack(uintptr_t a)
-{
-	uintptr_t low, high;
-	const char *s = text;
-
-	kmsan__sys_read_file("/proc/self/maps", text, sizeof(text));
-	while (*s) {
-		low = hex(&s);
-		s += *s == '-';
-		high = hex(&s);
-		if (a >= low && a < high) {
-			kmsan__thread_start(high - (64ul << 20) < low ? high - (64ul << 20) : low,
-					    high);
-			return;
-		}
-		while (*s && *s++ != '\n')
-			;
-	}
-}
-
-__attribute__((constructor(101))) void kmsan__init(void)
-{
-	static uint32_t done;
-
-	if (kmsan__swap(&done, 1))
-		return;
-	read_options();
+	(void)argc;
+	read_options(value_of(environment, "KMSAN_OPTIONS"));
 	kmsan__depot_init((size_t)kmsan__options.depot_mib << 20);
-	find_stack((uintptr_t)__builtin_frame_address(0));
+	kmsan__thread_start((uintptr_t)argv - STACK_MOST, (uintptr_t)argv);
 }

@@ -32,6 +32,8 @@ expect_text "the end"
 run 0 1 exit_code=0 once
 run 7 1 exit_code=7 once
 expect_text "the end"
+# A large environment, as that of a job of a build farm.
+BIG=$(printf '%060000d' 0) run 7 1 exit_code=7 once
 run 7 1 on_error=exit:exit_code=7 five_times
 [[ $output != *"the end"* ]] || fail "on_error=exit went on: $output"
 run 134 1 on_error=abort five_times

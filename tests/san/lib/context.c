@@ -2,9 +2,13 @@
 /* Contexts: what runs in between, on another stack, or never comes back. */
 #include "cases.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <ucontext.h>
+#include <unistd.h>
 
 #define MUST(x) \
 	do { \
@@ -203,9 +207,61 @@ static void jumps(void)
 		jump(HIDE(5));
 }
 
+static char *edge;
+static volatile int stop;
+
+/* Stores over the edge of a chunk of metadata take a lock of the runtime. */
+static NOINLINE void cross(void)
+{
+	++*(volatile long *)(void *)(edge - 4);
+}
+
+static void *keep_crossing(void *arg)
+{
+	while (!stop)
+		cross();
+	return arg;
+}
+
+static bool ends_well(pid_t pid)
+{
+	int i, status;
+
+	for (i = 0; i < 1000; i++) {
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return !status;
+		usleep(1000 + 20 * i);
+	}
+	kill(pid, SIGKILL);
+	return false;
+}
+
+/* What another thread held when the process forked, the child can still have. */
+static void forks(void)
+{
+	pthread_t t;
+	pid_t pid;
+	int i;
+
+	edge = mmap(NULL, 32 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	edge = (char *)(((unsigned long)edge + (16 << 20)) & ~((16ul << 20) - 1));
+	MUST(!pthread_create(&t, NULL, keep_crossing, NULL));
+	for (i = 0; i < 100; i++) {
+		pid = fork();
+		if (!pid) {
+			cross();
+			_exit(0);
+		}
+		MUST(ends_well(pid));
+	}
+	stop = 1;
+	MUST(!pthread_join(t, NULL));
+}
+
 static const struct test_case cases[] = {
 	CASE(inside_a_handler), CASE(coroutines), CASE(nested_contexts), CASE(context_of_the_heap),
-	CASE(linked_coroutine), CASE(own_switch), CASE(jumps),		 { NULL, NULL },
+	CASE(linked_coroutine), CASE(own_switch), CASE(jumps),		 CASE(forks),
+	{ NULL, NULL },
 };
 
 int main(int argc, char **argv)
