@@ -18,28 +18,8 @@ void kmsan__context_saved(ucontext_t *c)
 	K_OUT(c, sizeof(*c));
 }
 
-/* It returns a second time, when a frame of ours would be gone: the real one is jumped to. */
-#if defined(__x86_64__)
-__asm__(".text\n"
-	".globl __wrap_getcontext\n"
-	".type __wrap_getcontext, @function\n"
-	"__wrap_getcontext:\n"
-	"	push %rdi\n"
-	"	call kmsan__context_saved\n"
-	"	pop %rdi\n"
-	"	jmp getcontext@PLT\n"
-	".size __wrap_getcontext, . - __wrap_getcontext\n");
-#else
-__asm__(".text\n"
-	".globl __wrap_getcontext\n"
-	".type __wrap_getcontext, %function\n"
-	"__wrap_getcontext:\n"
-	"	stp x0, x30, [sp, -16]!\n"
-	"	bl kmsan__context_saved\n"
-	"	ldp x0, x30, [sp], 16\n"
-	"	b getcontext\n"
-	".size __wrap_getcontext, . - __wrap_getcontext\n");
-#endif
+/* It returns a second time, when a frame of ours would be gone. */
+K_MARK_AND_JUMP(getcontext, kmsan__context_saved, x0);
 
 /* As a longjmp: it may leave signal handlers. */
 int __wrap_setcontext(const ucontext_t *c)

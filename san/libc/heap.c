@@ -13,6 +13,8 @@
 #include <malloc.h>
 #include <stdlib.h>
 
+void kmsan__figures_written(struct mallinfo *m) __attribute__((visibility("hidden")));
+void kmsan__figures2_written(struct mallinfo2 *m) __attribute__((visibility("hidden")));
 void *__wrap_malloc(size_t n);
 void __wrap_free(void *p);
 void *__wrap_calloc(size_t nr, size_t n);
@@ -69,8 +71,11 @@ static void *reallocate(struct kmsan_caller at, void *p, size_t n)
 		free(p);
 		return NULL;
 	}
-	if (n <= old && n >= old / 2)
+	if (n <= old && n >= old / 2) {
+		if (kmsan__options.poison_heap && !kmsan__self.in_runtime)
+			kmsan__set((char *)p + n, old - n, 0xff, kmsan__origin_heap(at, false));
 		return p;
+	}
 	q = allocated(at, malloc(n));
 	if (!q)
 		return NULL;
@@ -129,3 +134,16 @@ void *__wrap_pvalloc(size_t n)
 {
 	return allocated(KMSAN_CALLER, pvalloc(n));
 }
+
+void kmsan__figures_written(struct mallinfo *m)
+{
+	K_OUT(m, sizeof(*m));
+}
+
+void kmsan__figures2_written(struct mallinfo2 *m)
+{
+	K_OUT(m, sizeof(*m));
+}
+
+K_MARK_AND_JUMP(mallinfo, kmsan__figures_written, x8);
+K_MARK_AND_JUMP(mallinfo2, kmsan__figures2_written, x8);

@@ -5,6 +5,7 @@
  */
 #include "wrap.h"
 
+#include <ctype.h>
 #include <poll.h>
 #include <stdlib.h>
 
@@ -25,6 +26,34 @@ size_t kmsan__same_string(const char *a, const char *b, size_t n)
 	while (i < n && a[i] == b[i] && a[i])
 		i++;
 	return i < n ? i + 1 : n;
+}
+
+size_t kmsan__same_letters(const char *a, const char *b, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && tolower((unsigned char)a[i]) == tolower((unsigned char)b[i]) && a[i])
+		i++;
+	return i < n ? i + 1 : n;
+}
+
+/* Letters are digits, or names (inf, nan); a sign is the first, or that of an exponent. */
+static bool is_in_number(const char *s, bool is_first)
+{
+	if (*s == '+' || *s == '-')
+		return is_first || (s[-1] && strchr("eEpP", s[-1]));
+	return *s == '.' || isalnum((unsigned char)*s);
+}
+
+size_t kmsan__number_size(const char *s)
+{
+	const char *start = s, *p;
+
+	while (isspace((unsigned char)*s))
+		s++;
+	for (p = s; is_in_number(p, p == s); p++)
+		;
+	return (size_t)(p - start) + 1;
 }
 
 size_t kmsan__until(const void *p, int c, size_t n)
@@ -57,6 +86,14 @@ void kmsan__wrap_in_iov(struct kmsan_caller at, const struct iovec *v, int nr, s
 		kmsan__wrap_in(at, v[i].iov_base, part, b);
 		n -= part;
 	}
+}
+
+void kmsan__wrap_in_events(struct kmsan_caller at, const struct pollfd *fds, unsigned long nr)
+{
+	unsigned long i;
+
+	for (i = 0; i < nr; i++)
+		kmsan__wrap_in(at, &fds[i], offsetof(struct pollfd, revents), NULL);
 }
 
 void kmsan__wrap_out_revents(struct pollfd *fds, unsigned long nr)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * scanf: after the call, what the first `ret` conversions wrote, by following the format.
- * Both names of each function are wrapped: headers choose the C99 one.
+ * All names of each function are wrapped: headers choose that of C99, newer ones that of C23.
  */
 #include "wrap.h"
 
@@ -63,7 +63,7 @@ static void mark(const char *format, void *const *pointers, int last, int nr)
 void kmsan__scanf_arguments(const char *format, va_list ap, int nr)
 {
 	void *pointers[KMSAN__POSITIONS + 1];
-	int i, last = nr > 0 ? last_position(format) : 0;
+	int i, last = nr >= 0 ? last_position(format) : 0;
 	va_list from;
 
 	va_copy(from, ap);
@@ -98,4 +98,8 @@ K_VARIADIC(sscanf, vsscanf, from_string(at, s, format, ap), const char *s, const
 K_VARIADIC(__isoc99_scanf, __isoc99_vscanf, from_file(stdin, format, ap), const char *format)
 K_VARIADIC(__isoc99_fscanf, __isoc99_vfscanf, from_file(f, format, ap), FILE *f, const char *format)
 K_VARIADIC(__isoc99_sscanf, __isoc99_vsscanf, from_string(at, s, format, ap), const char *s,
+	   const char *format)
+K_VARIADIC(__isoc23_scanf, __isoc23_vscanf, from_file(stdin, format, ap), const char *format)
+K_VARIADIC(__isoc23_fscanf, __isoc23_vfscanf, from_file(f, format, ap), FILE *f, const char *format)
+K_VARIADIC(__isoc23_sscanf, __isoc23_vsscanf, from_string(at, s, format, ap), const char *s,
 	   const char *format)

@@ -24,6 +24,8 @@ static struct sigaction actions[NSIG]; /* as the program gave them */
 
 int __wrap_sigaction(int sig, const struct sigaction *act, struct sigaction *old);
 sighandler_t __wrap_signal(int sig, sighandler_t fn);
+sighandler_t __wrap_bsd_signal(int sig, sighandler_t fn);
+sighandler_t __wrap_ssignal(int sig, sighandler_t fn);
 sighandler_t __wrap_sysv_signal(int sig, sighandler_t fn);
 sighandler_t __wrap___sysv_signal(int sig, sighandler_t fn);
 _Noreturn void __wrap_longjmp(jmp_buf b, int v);
@@ -76,6 +78,8 @@ int __wrap_sigaction(int sig, const struct sigaction *act, struct sigaction *old
 		ret = sigaction(sig, act, old);
 	} else {
 		K_IN(&act->sa_handler, sizeof(act->sa_handler));
+		K_IN(&act->sa_mask, 8);
+		K_IN(&act->sa_flags, sizeof(act->sa_flags));
 		real = *act;
 		before = actions[sig];
 		if (is_function(act)) {
@@ -109,6 +113,16 @@ static sighandler_t install(int sig, sighandler_t fn, int flags)
 }
 
 sighandler_t __wrap_signal(int sig, sighandler_t fn)
+{
+	return install(sig, fn, SA_RESTART);
+}
+
+sighandler_t __wrap_bsd_signal(int sig, sighandler_t fn)
+{
+	return install(sig, fn, SA_RESTART);
+}
+
+sighandler_t __wrap_ssignal(int sig, sighandler_t fn)
 {
 	return install(sig, fn, SA_RESTART);
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ftw and nftw call back with a struct stat that lies on libc's own stack, where the program's
+ * Functions that call back with something that lies on libc's own stack, where the program's
  * earlier frames may have left their marks: it is marked as written before the program sees it.
- * As libc has it, a walk inside a walk of the same thread takes the inner function only until
+ * As ftw and nftw have it, a walk inside a walk of the same thread takes the inner function only until
  * that walk ends.
  */
 #include "wrap.h"
 
+#include <argp.h>
 #include <ftw.h>
+#include <link.h>
 
 struct walk_functions {
 	__ftw_func_t plain;
@@ -20,6 +22,9 @@ int __wrap_ftw(const char *path, __ftw_func_t fn, int most);
 int __wrap_nftw(const char *path, __nftw_func_t fn, int most, int flags);
 int __wrap_ftw64(const char *path, __ftw64_func_t fn, int most);
 int __wrap_nftw64(const char *path, __nftw64_func_t fn, int most, int flags);
+int __wrap_dl_iterate_phdr(int (*fn)(struct dl_phdr_info *, size_t, void *), void *arg);
+error_t __wrap_argp_parse(const struct argp *a, int argc, char **argv, unsigned int flags,
+			  int *index, void *input);
 
 static void arrived(const char *path, const struct stat *st, const struct FTW *where)
 {
@@ -75,4 +80,38 @@ int __wrap_ftw64(const char *path, __ftw64_func_t fn, int most)
 int __wrap_nftw64(const char *path, __nftw64_func_t fn, int most, int flags)
 {
 	return __wrap_nftw(path, (__nftw_func_t)(void *)fn, most, flags);
+}
+
+struct object_function {
+	int (*fn)(struct dl_phdr_info *info, size_t size, void *arg);
+	void *arg;
+};
+
+static int call_object(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	const struct object_function *f = arg;
+
+	K_OUT(info, size);
+	return f->fn(info, size, f->arg);
+}
+
+int __wrap_dl_iterate_phdr(int (*fn)(struct dl_phdr_info *, size_t, void *), void *arg)
+{
+	struct object_function f = { fn, arg };
+
+	return dl_iterate_phdr(call_object, &f);
+}
+
+/* Its parsers are named in a tree of the program's, and get what lies in libc's first frame. */
+#define ARGP_FRAME 16384
+
+error_t __wrap_argp_parse(const struct argp *a, int argc, char **argv, unsigned int flags,
+			  int *index, void *input)
+{
+	error_t err;
+
+	K_OUT((char *)__builtin_frame_address(0) - ARGP_FRAME, ARGP_FRAME);
+	err = argp_parse(a, argc, argv, flags, index, input);
+	K_OUT(index, sizeof(*index));
+	return err;
 }

@@ -7,7 +7,10 @@
 
 wchar_t *__wrap_wcscpy(wchar_t *to, const wchar_t *s);
 wchar_t *__wrap_wcsncpy(wchar_t *to, const wchar_t *s, size_t n);
+wchar_t *__wrap_wcpcpy(wchar_t *to, const wchar_t *s);
 wchar_t *__wrap_wcscat(wchar_t *to, const wchar_t *s);
+wchar_t *__wrap_wcsncat(wchar_t *to, const wchar_t *s, size_t n);
+wchar_t *__wrap_wmempcpy(wchar_t *to, const wchar_t *s, size_t n);
 wchar_t *__wrap_wcsdup(const wchar_t *s);
 wchar_t *__wrap_wmemcpy(wchar_t *to, const wchar_t *s, size_t n);
 wchar_t *__wrap_wmemmove(wchar_t *to, const wchar_t *s, size_t n);
@@ -76,6 +79,29 @@ wchar_t *__wrap_wcscat(wchar_t *to, const wchar_t *s)
 	return to;
 }
 
+wchar_t *__wrap_wcpcpy(wchar_t *to, const wchar_t *s)
+{
+	copy(KMSAN_CALLER, to, s, kmsan__wide_size(s));
+	return to + kmsan__wide_length(s);
+}
+
+wchar_t *__wrap_wcsncat(wchar_t *to, const wchar_t *s, size_t n)
+{
+	size_t used = kmsan__wide_until(s, 0, n);
+	wchar_t *end;
+
+	K_ENTER;
+	K_IN(to, kmsan__wide_size(to));
+	end = to + kmsan__wide_length(to);
+	copy(at, end, s, used);
+	end += used / sizeof(*end);
+	if (used && !end[-1])
+		return to;
+	*end = 0;
+	K_OUT(end, sizeof(*end));
+	return to;
+}
+
 wchar_t *__wrap_wcsdup(const wchar_t *s)
 {
 	wchar_t *to = malloc(kmsan__wide_size(s));
@@ -87,6 +113,12 @@ wchar_t *__wrap_wmemcpy(wchar_t *to, const wchar_t *s, size_t n)
 {
 	kmsan__copy(KMSAN_CALLER, to, s, n * sizeof(*s));
 	return memcpy(to, s, n * sizeof(*s));
+}
+
+wchar_t *__wrap_wmempcpy(wchar_t *to, const wchar_t *s, size_t n)
+{
+	kmsan__copy(KMSAN_CALLER, to, s, n * sizeof(*s));
+	return mempcpy(to, s, n * sizeof(*s));
 }
 
 wchar_t *__wrap_wmemmove(wchar_t *to, const wchar_t *s, size_t n)

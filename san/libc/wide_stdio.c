@@ -72,3 +72,8 @@ K_VARIADIC(__isoc99_fwscanf, __isoc99_vfwscanf, from_file(f, format, ap), FILE *
 	   const wchar_t *format)
 K_VARIADIC(__isoc99_swscanf, __isoc99_vswscanf, from_string(at, s, format, ap), const wchar_t *s,
 	   const wchar_t *format)
+K_VARIADIC(__isoc23_wscanf, __isoc23_vwscanf, from_file(stdin, format, ap), const wchar_t *format)
+K_VARIADIC(__isoc23_fwscanf, __isoc23_vfwscanf, from_file(f, format, ap), FILE *f,
+	   const wchar_t *format)
+K_VARIADIC(__isoc23_swscanf, __isoc23_vswscanf, from_string(at, s, format, ap), const wchar_t *s,
+	   const wchar_t *format)

@@ -3,12 +3,16 @@
 #ifndef KMSAN_WRAP_TYPES_H
 #define KMSAN_WRAP_TYPES_H
 
+#include <aio.h>
+#include <argz.h>
 #include <arpa/inet.h>
 #include <arpa/nameser.h>
 #include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
+#include <fenv.h>
 #include <fnmatch.h>
 #include <glob.h>
 #include <grp.h>
@@ -19,6 +23,7 @@
 #include <locale.h>
 #include <math.h>
 #include <mntent.h>
+#include <mqueue.h>
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/ether.h>
@@ -30,6 +35,7 @@
 #include <regex.h>
 #include <resolv.h>
 #include <sched.h>
+#include <search.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <spawn.h>
@@ -38,6 +44,8 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/fanotify.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
 #include <sys/resource.h>
@@ -54,17 +62,21 @@
 #include <sys/timerfd.h>
 #include <sys/times.h>
 #include <sys/timex.h>
+#include <sys/uio.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <termios.h>
+#include <threads.h>
 #include <time.h>
+#include <uchar.h>
 #include <unistd.h>
 #include <utime.h>
 #include <utmp.h>
 #include <utmpx.h>
 #include <wchar.h>
 #include <wctype.h>
+#include <wordexp.h>
 
 #endif

@@ -24,6 +24,7 @@
 #include <unistd.h>
 #include <utime.h>
 #include <utmpx.h>
+#include <wchar.h>
 
 extern int pivot_root(const char *root, const char *old);
 
@@ -87,6 +88,13 @@ static int keep(const struct dirent *e)
 {
 	return e->d_name[0] != '.' && e->d_type < 99;
 }
+#define SCAN(name, type, sort, ...) \
+	ROW(name, struct type **list; \
+	    int n = name(__VA_ARGS__ S("/"), O(struct type **), NULL, sort); \
+	    EXPECT(n > 0 && name(__VA_ARGS__ "/", &list, NULL, NULL) == n && list[0]->d_name[0]))
+SCAN(scandir64, dirent64, alphasort64);
+SCAN(scandirat, dirent, alphasort, AT_FDCWD, );
+SCAN(scandirat64, dirent64, alphasort64, AT_FDCWD, );
 ROW(scandir, struct dirent **list; int n = scandir(S("/"), O(struct dirent **), keep, alphasort);
     EXPECT(n > 0 && scandir("/", &list, keep, NULL) == n && list[0]->d_name[0]));
 static int saw(const char *path, const struct stat *st, int type)
@@ -106,6 +114,9 @@ ROW(nftw64, EXPECT(nftw64(S("/proc/self"), (__nftw64_func_t)saw_deep, 4, 0) == 7
 ROW(mkstemp, char *p = S("fileXXXXXX"); EXPECT(mkstemp(p) > 0 && !unlink(p)));
 ROW(mkstemp64, char *p = S("fileXXXXXX"); EXPECT(mkstemp64(p) > 0 && !unlink(p)));
 ROW(mkstemps, char *p = S("fileXXXXXX.c"); EXPECT(mkstemps(p, 2) > 0 && !unlink(p)));
+ROW(mkstemps64, char *p = S("fileXXXXXX.c"); EXPECT(mkstemps64(p, 2) > 0 && !unlink(p)));
+ROW(mkostemps, char *p = S("fileXXXXXX.c"); EXPECT(mkostemps(p, 2, 0) > 0 && !unlink(p)));
+ROW(canonicalize_file_name, char *p = canonicalize_file_name(S("/")); EXPECT(p && p[1] == 0));
 ROW(mkostemp, char *p = S("fileXXXXXX"); EXPECT(mkostemp(p, 0) > 0 && !unlink(p)));
 ROW(mkostemp64, char *p = S("fileXXXXXX"); EXPECT(mkostemp64(p, 0) > 0 && !unlink(p)));
 ROW(mktemp, EXPECT(mktemp(S("fileXXXXXX"))[0] == 'f'));
@@ -116,6 +127,7 @@ ROW(utimensat,
 ROW(futimens, EXPECT(!futimens(a_file(""), IN_N(struct timespec, 2, { { 1, 1 } }))));
 ROW(utimes, EXPECT(!utimes(a_checked_path("x"), IN_N(struct timeval, 2, { { 1, 1 } }))));
 ROW(futimes, EXPECT(!futimes(a_file(""), IN_N(struct timeval, 2, { { 1, 1 } }))));
+ROW(lutimes, lutimes(S("no such file"), IN_N(struct timeval, 2, { { 1, 1 }, { 1, 1 } })));
 ROW(futimesat,
     EXPECT(!futimesat(AT_FDCWD, a_checked_path("x"), IN_N(struct timeval, 2, { { 1, 1 } }))));
 ROW(utime, EXPECT(!utime(a_checked_path("x"), IN(struct utimbuf, { 1, 1 }))));
@@ -182,6 +194,14 @@ ROW(remove, EXPECT(!remove(a_checked_path("x"))));
 /* Written when the stream is flushed. */
 ROW(open_memstream, FILE *f = open_memstream(LOOSE(char *), LOOSE(size_t)); EXPECT(f != NULL));
 ROW(fmemopen, FILE *f = fmemopen(S_PLAIN("hello"), 5, S("r")); EXPECT(f != NULL); fclose(f));
+ROW(fgetpos64, FILE *f = a_stream("hello"); EXPECT(!fgetpos64(f, LOOSE(fpos64_t))); fclose(f));
+ROW(fsetpos, FILE *f = a_stream("hello"); EXPECT(!fsetpos(f, (fpos_t *)IN(long, { 0 })));
+    fclose(f));
+ROW(fsetpos64, FILE *f = a_stream("hello"); EXPECT(!fsetpos64(f, (fpos64_t *)IN(long, { 0 })));
+    fclose(f));
+ROW(psignal, int fd = dup(2); dup2(open("/dev/null", O_WRONLY), 2); psignal(1, S("a"));
+    dup2(fd, 2));
+ROW(open_wmemstream, FILE *f = open_wmemstream(O(wchar_t *), O(size_t)); EXPECT(f); fclose(f));
 ROW(fgetpos, FILE *f = a_stream("hello"); EXPECT(!fgetpos(f, LOOSE(fpos_t))); fclose(f));
 ROW(rpmatch, EXPECT(rpmatch(S("yes")) == 1));
 static void check_line(ssize_t (*get)(char **, size_t *, int, FILE *))
@@ -250,6 +270,12 @@ extern int __isoc99_sscanf(const char *s, const char *format, ...);
 extern int __isoc99_vscanf(const char *format, va_list ap);
 extern int __isoc99_vfscanf(FILE *f, const char *format, va_list ap);
 extern int __isoc99_vsscanf(const char *s, const char *format, va_list ap);
+extern int __isoc23_scanf(const char *format, ...),
+	__isoc23_fscanf(FILE *f, const char *format, ...);
+extern int __isoc23_sscanf(const char *s, const char *format, ...);
+extern int __isoc23_vscanf(const char *format, va_list ap);
+extern int __isoc23_vfscanf(FILE *f, const char *format, va_list ap);
+extern int __isoc23_vsscanf(const char *s, const char *format, va_list ap);
 extern int old_scanf(const char *format, ...) __asm__("scanf");
 extern int old_fscanf(FILE *f, const char *format, ...) __asm__("fscanf");
 extern int old_sscanf(const char *s, const char *format, ...) __asm__("sscanf");
@@ -267,13 +293,17 @@ static int from_v(int which, void *from, const char *format, ...)
 	      : which == 2 ? old_vsscanf(from, format, ap)
 	      : which == 3 ? __isoc99_vscanf(format, ap)
 	      : which == 4 ? __isoc99_vfscanf(from, format, ap)
-			   : __isoc99_vsscanf(from, format, ap);
+	      : which == 5 ? __isoc99_vsscanf(from, format, ap)
+	      : which == 6 ? __isoc23_vscanf(format, ap)
+	      : which == 7 ? __isoc23_vfscanf(from, format, ap)
+			   : __isoc23_vsscanf(from, format, ap);
 	va_end(ap);
 	return ret;
 }
 ROW(scanf, input(TEXT); EXPECT(old_scanf(FORMAT, TARGETS) == 4));
 ROW(fscanf, FILE *f = a_stream(TEXT); EXPECT(old_fscanf(f, FORMAT, TARGETS) == 4); fclose(f));
-ROW(sscanf, EXPECT(old_sscanf(S(TEXT), FORMAT, TARGETS) == 4));
+ROW(sscanf, EXPECT(sscanf(S("foo 1"), "foo%n", O(int)) == 0);
+    EXPECT(old_sscanf(S(TEXT), FORMAT, TARGETS) == 4));
 ROW(vscanf, input(TEXT); EXPECT(from_v(0, NULL, FORMAT, TARGETS) == 4));
 ROW(vfscanf, FILE *f = a_stream(TEXT); EXPECT(from_v(1, f, FORMAT, TARGETS) == 4); fclose(f));
 ROW(vsscanf, EXPECT(from_v(2, S(TEXT), FORMAT, TARGETS) == 4));
@@ -286,3 +316,12 @@ ROW(__isoc99_vscanf, input(TEXT); EXPECT(from_v(3, NULL, FORMAT, TARGETS) == 4))
 ROW(__isoc99_vfscanf, FILE *f = a_stream(TEXT); EXPECT(from_v(4, f, FORMAT, TARGETS) == 4);
     fclose(f));
 ROW(__isoc99_vsscanf, EXPECT(from_v(5, S(TEXT), FORMAT, TARGETS) == 4));
+ROW(__isoc23_scanf, input(TEXT); EXPECT(__isoc23_scanf(FORMAT, TARGETS) == 4));
+ROW(__isoc23_fscanf, FILE *f = a_stream(TEXT); EXPECT(__isoc23_fscanf(f, FORMAT, TARGETS) == 4);
+    fclose(f));
+ROW(__isoc23_sscanf, EXPECT(__isoc23_sscanf(S("ab 12 x"), "%2c %[0-9] %*s%n", O_N(char, 2),
+					    O_N(char, 8), O(int)) == 2));
+ROW(__isoc23_vscanf, input(TEXT); EXPECT(from_v(6, NULL, FORMAT, TARGETS) == 4));
+ROW(__isoc23_vfscanf, FILE *f = a_stream(TEXT); EXPECT(from_v(7, f, FORMAT, TARGETS) == 4);
+    fclose(f));
+ROW(__isoc23_vsscanf, EXPECT(from_v(8, S(TEXT), FORMAT, TARGETS) == 4));

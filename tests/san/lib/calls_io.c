@@ -113,11 +113,12 @@ ROW(pread64, EXPECT(pread64(a_file("hello"), O_N(char, 8), 8, 1) == 4));
 ROW(write, EXPECT(write(null_fd(), S("hello"), 6) == 6));
 ROW(pwrite, EXPECT(pwrite(a_file(""), S("hello"), 6, 1) == 6));
 ROW(pwrite64, EXPECT(pwrite64(a_file(""), S("hello"), 6, 1) == 6));
-ROW(readv, EXPECT(readv(a_file("hello"), VECTOR(O_N(char, 8), 8), 1) == 5));
-ROW(preadv, EXPECT(preadv(a_file("hello"), VECTOR(O_N(char, 8), 8), 1, 1) == 4));
-ROW(preadv64, EXPECT(preadv64(a_file("hello"), VECTOR(O_N(char, 8), 8), 1, 1) == 4));
-ROW(preadv2, EXPECT(preadv2(a_file("hello"), VECTOR(O_N(char, 8), 8), 1, 1, 0) == 4));
-ROW(preadv64v2, EXPECT(preadv64v2(a_file("hello"), VECTOR(O_N(char, 8), 8), 1, 1, 0) == 4));
+ROW(readv, EXPECT(readv(a_file("hello"), IN(struct iovec, { O_N(char, 8), 8 }), 1) == 5));
+ROW(preadv, EXPECT(preadv(a_file("hello"), IN(struct iovec, { O_N(char, 8), 8 }), 1, 1) == 4));
+ROW(preadv64, EXPECT(preadv64(a_file("hello"), IN(struct iovec, { O_N(char, 8), 8 }), 1, 1) == 4));
+ROW(preadv2, EXPECT(preadv2(a_file("hello"), IN(struct iovec, { O_N(char, 8), 8 }), 1, 1, 0) == 4));
+ROW(preadv64v2,
+    EXPECT(preadv64v2(a_file("hello"), IN(struct iovec, { O_N(char, 8), 8 }), 1, 1, 0) == 4));
 ROW(writev, EXPECT(writev(null_fd(), IN(struct iovec, { S("hello"), 6 }), 1) == 6));
 ROW(pwritev, EXPECT(pwritev(a_file(""), IN(struct iovec, { S("hello"), 6 }), 1, 0) == 6));
 ROW(pwritev64, EXPECT(pwritev64(a_file(""), IN(struct iovec, { S("hello"), 6 }), 1, 0) == 6));
@@ -131,29 +132,32 @@ ROW(copy_file_range, EXPECT(copy_file_range(a_file("hello"), IN(off64_t, { 1 }),
 ROW(splice, int fds[2]; EXPECT(pipe(fds) == 0);
     EXPECT(splice(a_file("hello"), IN(off64_t, { 1 }), fds[1], NULL, 9, 0) == 4));
 ROW(recv, EXPECT(recv(filled(), O_N(char, 8), 8, 0) == 5));
-ROW(recvfrom, int c, fd = connected(&c); EXPECT(fd > 0); socklen_t *n = V(socklen_t, { 128 });
+ROW(recvfrom, int c, fd = connected(&c); EXPECT(fd > 0); socklen_t *n = IN(socklen_t, { 128 });
     EXPECT(recvfrom(filled(), O_N(char, 8), 8, 0, (struct sockaddr *)LOOSE_N(char, 128), n) == 5));
-ROW(recvmsg, struct msghdr m = { .msg_iov = VECTOR(O_N(char, 8), 8), .msg_iovlen = 1 };
-    EXPECT(recvmsg(filled(), &m, 0) == 5));
+#define HEADER(...) \
+	struct msghdr m = { __VA_ARGS__ }, \
+		      *h = slot(SLOT_IN, &m, offsetof(struct msghdr, msg_flags))
+ROW(recvmsg, struct iovec *v = IN(struct iovec, { O_N(char, 8), 8 });
+    struct msghdr m = { .msg_iov = v, .msg_iovlen = 1 }; EXPECT(recvmsg(filled(), &m, 0) == 5));
 ROW(send, EXPECT(send(pair(SOCK_DGRAM)[0], S("hello"), 6, 0) == 6));
 ROW(sendto, struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(9) };
     sendto(socket(AF_INET, SOCK_DGRAM, 0), S("hello"), 6, 0, slot(SLOT_IN, &a, sizeof(a)),
 	   sizeof(a)));
-ROW(sendmsg, struct msghdr m = { .msg_iov = VECTOR(S("hello"), 6), .msg_iovlen = 1 };
-    EXPECT(sendmsg(pair(SOCK_DGRAM)[0], &m, 0) == 6));
+ROW(sendmsg, HEADER(.msg_iov = IN(struct iovec, { S("hello"), 6 }), .msg_iovlen = 1);
+    EXPECT(sendmsg(pair(SOCK_DGRAM)[0], h, 0) == 6));
 ROW(connect, struct sockaddr_in a = { .sin_family = AF_INET };
     connect(socket(AF_INET, SOCK_DGRAM, 0), slot(SLOT_IN, &a, sizeof(a)), sizeof(a)));
 ROW(bind, struct sockaddr_in a = { .sin_family = AF_INET };
     EXPECT(!bind(socket(AF_INET, SOCK_DGRAM, 0), slot(SLOT_IN, &a, sizeof(a)), sizeof(a))));
-ROW(accept, int fd; connected(&fd); socklen_t *n = V(socklen_t, { 16 });
+ROW(accept, int fd; connected(&fd); socklen_t *n = IN(socklen_t, { 16 });
     EXPECT(accept(fd, (struct sockaddr *)O_N(char, 16), n) > 0 && *n == 16));
-ROW(accept4, int fd; connected(&fd); socklen_t *n = V(socklen_t, { 16 });
+ROW(accept4, int fd; connected(&fd); socklen_t *n = IN(socklen_t, { 16 });
     EXPECT(accept4(fd, (struct sockaddr *)O_N(char, 16), n, 0) > 0 && *n == 16));
-ROW(getsockname, socklen_t *n = V(socklen_t, { 16 });
+ROW(getsockname, socklen_t *n = IN(socklen_t, { 16 });
     EXPECT(!getsockname(bound(), (struct sockaddr *)O_N(char, 16), n)));
-ROW(getpeername, socklen_t *n = V(socklen_t, { 16 }); int fd;
+ROW(getpeername, socklen_t *n = IN(socklen_t, { 16 }); int fd;
     EXPECT(!getpeername(connected(&fd), (struct sockaddr *)O_N(char, 16), n)));
-ROW(getsockopt, socklen_t *n = V(socklen_t, { 8 });
+ROW(getsockopt, socklen_t *n = IN(socklen_t, { 8 });
     EXPECT(!getsockopt(bound(), SOL_SOCKET, SO_TYPE, O_N(char, 8), n) && *n == 4));
 ROW(setsockopt,
     EXPECT(!setsockopt(bound(), SOL_SOCKET, SO_REUSEADDR, IN(int, { 1 }), sizeof(int))));
@@ -166,10 +170,10 @@ ROW(poll, struct pollfd *p = V(struct pollfd, { .fd = null_fd(), .events = POLLO
 ROW(ppoll, struct pollfd *p = V(struct pollfd, { .fd = null_fd(), .events = POLLOUT });
     if (is_checking()) kmsan_poison(&p->revents, 2);
     EXPECT(ppoll(p, 1, IN(struct timespec, { 0, 0 }), NULL) == 1 && p->revents == POLLOUT));
-ROW(select, fd_set *f = V(fd_set, { { 0 } }); FD_SET(0, f);
-    EXPECT(select(1, f, NULL, NULL, V(struct timeval, { 0, 0 })) >= 0));
-ROW(pselect, fd_set *f = V(fd_set, { { 0 } }); FD_SET(0, f);
-    EXPECT(pselect(1, f, NULL, NULL, IN(struct timespec, { 0, 0 }), NULL) >= 0));
+ROW(select, fd_set *f = (fd_set *)IN_N(char, 8, { 1 });
+    EXPECT(select(64, f, NULL, NULL, IN(struct timeval, { 0, 0 })) >= 0));
+ROW(pselect, fd_set *f = (fd_set *)IN_N(char, 8, { 1 });
+    EXPECT(pselect(64, f, NULL, NULL, IN(struct timespec, { 0, 0 }), NULL) >= 0));
 static int watching(void)
 {
 	int fd = epoll_create1(0);
@@ -190,6 +194,9 @@ ROW(signalfd, sigset_t s; sigemptyset(&s); EXPECT(signalfd(-1, slot(SLOT_IN, &s,
 ROW(klogctl, klogctl(3, LOOSE_N(char, 64), 64));
 ROW(semop, int id = semget(IPC_PRIVATE, 2, 0600);
     EXPECT(!semop(id, IN(struct sembuf, { 0, 1, 0 }), 1)); semctl(id, 0, IPC_RMID));
+ROW(semtimedop, int id = semget(IPC_PRIVATE, 2, 0600);
+    EXPECT(!semtimedop(id, IN(struct sembuf, { 0, 1, 0 }), 1, IN(struct timespec, { 1, 0 })));
+    semctl(id, 0, IPC_RMID));
 ROW(semctl, int id = semget(IPC_PRIVATE, 3, 0600);
     EXPECT(semctl(id, 0, GETALL, O_N(short, 3)) >= 0);
     EXPECT(!semctl(id, 0, IPC_STAT, LOOSE(struct semid_ds))); semctl(id, 0, IPC_RMID));

@@ -14,6 +14,13 @@
 #include <utmp.h>
 #include <wchar.h>
 
+static FILE *wide_stream(const char *text)
+{
+	FILE *f = a_stream(text);
+
+	fwide(f, 1);
+	return f;
+}
 #define ENTRY(type) LOOSE(struct type), LOOSE_N(char, 16384), 16384, LOOSE(struct type *)
 
 ROW(getpwent_r, setpwent(); EXPECT(!getpwent_r(ENTRY(passwd))); endpwent());
@@ -63,6 +70,13 @@ ROW(ptsname_r, int fd = open("/dev/ptmx", O_RDWR);
 ROW(readdir_r, DIR *d = opendir("/");
     EXPECT(!readdir_r(d, LOOSE(struct dirent), O(struct dirent *))); closedir(d));
 
+ROW(readdir64_r, DIR *d = opendir("/");
+    EXPECT(!readdir64_r(d, LOOSE(struct dirent64), O(struct dirent64 *))); closedir(d));
+ROW(fgetws_unlocked, FILE *f = wide_stream("ab\nc");
+    EXPECT(fgetws_unlocked(O_N(wchar_t, 8), 8, f) != NULL); fclose(f));
+ROW(fputws_unlocked, FILE *f = wide_stream(""); EXPECT(fputws_unlocked(W(L"ab"), f) >= 0);
+    fclose(f));
+
 ROW(mincore, static char pages[3 * 4096] __attribute__((aligned(4096)));
     EXPECT(!mincore(pages, 2 * 4096 + 1, O_N(unsigned char, 3))));
 
@@ -89,18 +103,14 @@ ROW(drand48_r, seed(); EXPECT(!drand48_r(STATE48, O(double))));
 ROW(lrand48_r, seed(); EXPECT(!lrand48_r(STATE48, O(long))));
 ROW(mrand48_r, seed(); EXPECT(!mrand48_r(STATE48, O(long))));
 ROW(erand48_r, seed(); EXPECT(!erand48_r(IN_N(unsigned short, 3, { 1 }), STATE48, O(double))));
+ROW(erand48, EXPECT(erand48(IN_N(unsigned short, 3, { 1 })) >= 0));
+ROW(nrand48, EXPECT(nrand48(IN_N(unsigned short, 3, { 1 })) >= 0));
+ROW(jrand48, jrand48(IN_N(unsigned short, 3, { 1 })));
 ROW(nrand48_r, seed(); EXPECT(!nrand48_r(IN_N(unsigned short, 3, { 1 }), STATE48, O(long))));
 ROW(jrand48_r, seed(); EXPECT(!jrand48_r(IN_N(unsigned short, 3, { 1 }), STATE48, O(long))));
 ROW(ecvt_r, EXPECT(!ecvt_r(12.5, 3, O(int), O(int), LOOSE_N(char, 16), 16)));
 ROW(fcvt_r, EXPECT(!fcvt_r(12.5, 1, O(int), O(int), LOOSE_N(char, 16), 16)));
 
-static FILE *wide_stream(const char *text)
-{
-	FILE *f = a_stream(text);
-
-	fwide(f, 1);
-	return f;
-}
 /* Standard output has one width for good: on a stream of its own for a moment. */
 static int with_stdout(int (*call)(void))
 {
@@ -166,6 +176,12 @@ extern int __isoc99_swscanf(const wchar_t *s, const wchar_t *format, ...);
 extern int __isoc99_vwscanf(const wchar_t *format, va_list ap);
 extern int __isoc99_vfwscanf(FILE *f, const wchar_t *format, va_list ap);
 extern int __isoc99_vswscanf(const wchar_t *s, const wchar_t *format, va_list ap);
+extern int __isoc23_wscanf(const wchar_t *format, ...),
+	__isoc23_fwscanf(FILE *f, const wchar_t *format, ...);
+extern int __isoc23_swscanf(const wchar_t *s, const wchar_t *format, ...);
+extern int __isoc23_vwscanf(const wchar_t *format, va_list ap);
+extern int __isoc23_vfwscanf(FILE *f, const wchar_t *format, va_list ap);
+extern int __isoc23_vswscanf(const wchar_t *s, const wchar_t *format, va_list ap);
 extern int old_wscanf(const wchar_t *format, ...) __asm__("wscanf");
 extern int old_fwscanf(FILE *f, const wchar_t *format, ...) __asm__("fwscanf");
 extern int old_swscanf(const wchar_t *s, const wchar_t *format, ...) __asm__("swscanf");
@@ -183,7 +199,10 @@ static int from_v(int which, const void *from, const wchar_t *format, ...)
 	      : which == 2 ? old_vswscanf(from, format, ap)
 	      : which == 3 ? __isoc99_vwscanf(format, ap)
 	      : which == 4 ? __isoc99_vfwscanf((FILE *)from, format, ap)
-			   : __isoc99_vswscanf(from, format, ap);
+	      : which == 5 ? __isoc99_vswscanf(from, format, ap)
+	      : which == 6 ? __isoc23_vwscanf(format, ap)
+	      : which == 7 ? __isoc23_vfwscanf((FILE *)from, format, ap)
+			   : __isoc23_vswscanf(from, format, ap);
 	va_end(ap);
 	return ret;
 }
@@ -203,20 +222,34 @@ static int scan_v_99(void)
 {
 	return from_v(3, NULL, SCANNED);
 }
+static int scan_23(void)
+{
+	return __isoc23_wscanf(SCANNED);
+}
+static int scan_v_23(void)
+{
+	return from_v(6, NULL, SCANNED);
+}
 #define FROM_STREAM(call) \
 	FILE *f = wide_stream(TEXT); \
 	EXPECT((call) == 4); \
 	fclose(f)
 ROW(wscanf, EXPECT(with_stdin(TEXT, scan) == 4));
 ROW(__isoc99_wscanf, EXPECT(with_stdin(TEXT, scan_99) == 4));
+ROW(__isoc23_wscanf, EXPECT(with_stdin(TEXT, scan_23) == 4));
 ROW(vwscanf, EXPECT(with_stdin(TEXT, scan_v) == 4));
 ROW(__isoc99_vwscanf, EXPECT(with_stdin(TEXT, scan_v_99) == 4));
+ROW(__isoc23_vwscanf, EXPECT(with_stdin(TEXT, scan_v_23) == 4));
 ROW(fwscanf, FROM_STREAM(old_fwscanf(f, SCANNED)));
 ROW(__isoc99_fwscanf, FROM_STREAM(__isoc99_fwscanf(f, SCANNED)));
+ROW(__isoc23_fwscanf, FROM_STREAM(__isoc23_fwscanf(f, SCANNED)));
 ROW(vfwscanf, FROM_STREAM(from_v(1, f, SCANNED)));
 ROW(__isoc99_vfwscanf, FROM_STREAM(from_v(4, f, SCANNED)));
+ROW(__isoc23_vfwscanf, FROM_STREAM(from_v(7, f, SCANNED)));
 ROW(swscanf, EXPECT(old_swscanf(W(L"1 word w xy"), SCANNED) == 4));
 ROW(__isoc99_swscanf,
     EXPECT(__isoc99_swscanf(W(L"b a"), L"%2$ls %1$s", NARROW, O_N(wchar_t, 4)) == 2));
 ROW(vswscanf, EXPECT(from_v(2, W(L"1 word w xy"), SCANNED) == 4));
 ROW(__isoc99_vswscanf, EXPECT(from_v(5, W(L"1 word w xy"), SCANNED) == 4));
+ROW(__isoc23_swscanf, EXPECT(__isoc23_swscanf(W(L"1 word w xy"), SCANNED) == 4));
+ROW(__isoc23_vswscanf, EXPECT(from_v(8, W(L"1 word w xy"), SCANNED) == 4));

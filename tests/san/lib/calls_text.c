@@ -2,6 +2,8 @@
 /* Memory, strings, wide strings, patterns, numbers in text. */
 #include "calls.h"
 
+#include <argz.h>
+#include <arpa/inet.h>
 #include <errno.h>
 #include <iconv.h>
 #include <inttypes.h>
@@ -11,6 +13,7 @@
 #include <resolv.h>
 #include <strings.h>
 #include <time.h>
+#include <uchar.h>
 #include <wchar.h>
 #include <wctype.h>
 
@@ -30,12 +33,19 @@ extern void plain_bcopy(const void *from, void *to, size_t n) __asm__("bcopy");
 extern void plain_bzero(void *p, size_t n) __asm__("bzero");
 extern char *plain_index(const char *s, int c) __asm__("index");
 extern char *plain_rindex(const char *s, int c) __asm__("rindex");
+extern char *gnu_basename(const char *path) __asm__("basename");
 extern char *gnu_strerror_r(int e, char *buf, size_t n) __asm__("strerror_r");
 extern int __xpg_strerror_r(int e, char *buf, size_t n);
 extern long __isoc23_strtol(const char *s, char **end, int base) __attribute__((weak));
 extern long __isoc23_strtoll(const char *s, char **end, int base) __attribute__((weak));
 extern long __isoc23_strtoul(const char *s, char **end, int base) __attribute__((weak));
 extern long __isoc23_strtoull(const char *s, char **end, int base) __attribute__((weak));
+extern intmax_t __isoc23_strtoimax(const char *s, char **end, int base) __attribute__((weak));
+extern uintmax_t __isoc23_strtoumax(const char *s, char **end, int base) __attribute__((weak));
+extern long __isoc23_wcstol(const wchar_t *s, wchar_t **end, int base);
+extern unsigned long __isoc23_wcstoul(const wchar_t *s, wchar_t **end, int base);
+extern long long __isoc23_wcstoll(const wchar_t *s, wchar_t **end, int base);
+extern unsigned long long __isoc23_wcstoull(const wchar_t *s, wchar_t **end, int base);
 extern size_t plain_mbrlen(const char *s, size_t n, mbstate_t *state) __asm__("mbrlen");
 extern size_t __mbrlen(const char *s, size_t n, mbstate_t *state);
 
@@ -62,17 +72,20 @@ ROW(strndup, char *p = (strndup)(S("12345"), 9); EXPECT(kmsan_test(p, 6) == -1);
 ROW(memcmp, EXPECT((memcmp)(S("123"), S("123"), 4) == 0));
 ROW(bcmp, EXPECT(plain_bcmp(S("123"), S("123"), 4) == 0));
 ROW(memchr, EXPECT((memchr)(B("123"), '3', 3) != NULL));
-ROW(memrchr, EXPECT((memrchr)(B("123"), '3', 3) != NULL));
+ROW(memrchr, EXPECT((memrchr)(B("123"), '1', 3) != NULL));
 ROW(rawmemchr, EXPECT((rawmemchr)(B("123"), '3') != NULL));
-ROW(memmem, EXPECT((memmem)(B("123"), 3, B("23"), 2) != NULL));
+ROW(memmem, EXPECT((memmem)(B("123"), 9, B("23"), 2) != NULL));
 ROW(strlen, EXPECT((strlen)(S("123")) == 3));
 ROW(strnlen, EXPECT((strnlen)(S("123"), 9) == 3));
 ROW(strcmp, EXPECT((strcmp)(S("123"), S("123")) == 0));
 ROW(strncmp, EXPECT((strncmp)(B("123"), B("123"), 3) == 0));
-ROW(strcasecmp, EXPECT((strcasecmp)(S("a"), S("A")) == 0));
+ROW(strcasecmp, EXPECT((strcasecmp)(S("a"), S("A")) == 0);
+    EXPECT((strcasecmp)(B("abc"), B("Abd")) < 0));
 ROW(strcasecmp_l, locale_t l = newlocale(LC_ALL_MASK, "C", 0);
     EXPECT((strcasecmp_l)(S("a"), S("A"), l) == 0); freelocale(l));
 ROW(strncasecmp, EXPECT((strncasecmp)(B("abc"), B("aBc"), 3) == 0));
+ROW(strncasecmp_l, locale_t l = newlocale(LC_ALL_MASK, "C", 0);
+    EXPECT((strncasecmp_l)(B("abc"), B("aBc"), 3, l) == 0); freelocale(l));
 ROW(strcoll, EXPECT((strcoll)(S("a"), S("a")) == 0));
 ROW(strcoll_l, locale_t l = newlocale(LC_ALL_MASK, "C", 0);
     EXPECT((strcoll_l)(S("a"), S("a"), l) == 0); freelocale(l));
@@ -83,15 +96,17 @@ ROW(strchrnul, EXPECT(*(strchrnul)(S("123"), 'x') == 0));
 ROW(strrchr, EXPECT((strrchr)(S("123"), '2') != NULL));
 ROW(index, EXPECT(plain_index(B("123"), '3') != NULL));
 ROW(rindex, EXPECT(plain_rindex(S("123"), '2') != NULL));
-ROW(strstr, EXPECT((strstr)(S("123"), S("2")) != NULL));
-ROW(strcasestr, EXPECT((strcasestr)(S("abc"), S("B")) != NULL));
-ROW(strpbrk, EXPECT((strpbrk)(S("abc"), S("b")) != NULL));
-ROW(strspn, EXPECT((strspn)(S("aab"), S("a")) == 2));
-ROW(strcspn, EXPECT((strcspn)(S("aab"), S("b")) == 2));
+ROW(strstr, EXPECT((strstr)(B("123"), S("23")) != NULL);
+    EXPECT((strstr)(S("123"), S("4")) == NULL));
+ROW(strcasestr, EXPECT((strcasestr)(B("abc"), S("BC")) != NULL));
+ROW(strpbrk, EXPECT((strpbrk)(B("abc"), S("c")) != NULL);
+    EXPECT((strpbrk)(S("abc"), S("d")) == NULL));
+ROW(strspn, EXPECT((strspn)(B("aab"), S("a")) == 2));
+ROW(strcspn, EXPECT((strcspn)(B("aab"), S("b")) == 2));
 ROW(strtok, EXPECT((strtok)(S("a b"), S(" ")) != NULL));
 ROW(strtok_r, EXPECT((strtok_r)(S("a b"), S(" "), END) != NULL));
 ROW(strsep, EXPECT((strsep)(V(char *, { S("a b") }), S(" ")) != NULL));
-ROW(strtol, EXPECT(strtol(S("42x"), END, 0) == 42));
+ROW(strtol, EXPECT(strtol(S("42x"), END, 0) == 42); EXPECT(strtol(B(" -42\n"), END, 0) == -42));
 ROW(strtoll, EXPECT(strtoll(S("42x"), END, 0) == 42));
 ROW(strtoul, EXPECT(strtoul(S("42x"), END, 0) == 42));
 ROW(strtoull, EXPECT(strtoull(S("42x"), END, 0) == 42));
@@ -99,14 +114,41 @@ ROW(__isoc23_strtol, if (HAVE_C23) EXPECT(__isoc23_strtol(S("42x"), END, 0) == 4
 ROW(__isoc23_strtoll, if (HAVE_C23) EXPECT(__isoc23_strtoll(S("42x"), END, 0) == 42));
 ROW(__isoc23_strtoul, if (HAVE_C23) EXPECT(__isoc23_strtoul(S("42x"), END, 0) == 42));
 ROW(__isoc23_strtoull, if (HAVE_C23) EXPECT(__isoc23_strtoull(S("42x"), END, 0) == 42));
+ROW(__isoc23_strtoimax, if (HAVE_C23) EXPECT(__isoc23_strtoimax(S("42x"), END, 0) == 42));
+ROW(__isoc23_strtoumax, if (HAVE_C23) EXPECT(__isoc23_strtoumax(S("42x"), END, 0) == 42));
+#define OF_LOCALE(name, ...) \
+	ROW(name, locale_t l = newlocale(LC_ALL_MASK, "C", 0); \
+	    EXPECT(name(S("42x"), END, ##__VA_ARGS__, l) == 42); freelocale(l))
+OF_LOCALE(strtol_l, 0);
+OF_LOCALE(strtoll_l, 0);
+OF_LOCALE(strtoul_l, 0);
+OF_LOCALE(strtoull_l, 0);
+OF_LOCALE(strtof_l);
+OF_LOCALE(strtold_l);
+ROW(strxfrm_l, locale_t l = newlocale(LC_ALL_MASK, "C", 0);
+    EXPECT(strxfrm_l(TO(9), S("abc"), 9, l) == 3); freelocale(l));
+ROW(strfromd, EXPECT(strfromd(TO(8), 8, S("%.1f"), 4.5) == 3));
+ROW(strfromf, EXPECT(strfromf(TO(8), 8, S("%.1f"), 4.5f) == 3));
+ROW(strfroml, EXPECT(strfroml(TO(8), 8, S("%.1f"), 4.5L) == 3));
+ROW(gcvt, EXPECT(gcvt(4.5, 3, TO(8)) != NULL));
+ROW(a64l, EXPECT(a64l(S("../")) == 4096));
+ROW(inet_network, EXPECT(inet_network(S("10")) == 10));
+ROW(getsubopt, char *names[] = { "a", NULL };
+    EXPECT(getsubopt(V(char *, { S("a=1") }), names, O(char *)) == 0));
+ROW(strtoq, EXPECT(strtoq(S("42x"), END, 0) == 42));
+ROW(strtouq, EXPECT(strtouq(S("42x"), END, 0) == 42));
+ROW(basename, EXPECT(gnu_basename(S("a/b")) != NULL));
+ROW(argz_create, char *argv[] = { "a", NULL }; EXPECT(!argz_create(argv, O(char *), O(size_t))));
+ROW(argz_create_sep, EXPECT(!argz_create_sep(S("a:b"), ':', O(char *), O(size_t))));
 ROW(strtoimax, EXPECT(strtoimax(S("42x"), END, 0) == 42));
 ROW(strtoumax, EXPECT(strtoumax(S("42x"), END, 0) == 42));
-ROW(strtod, EXPECT(strtod(S("4.5x"), END) == 4.5));
+ROW(strtod, EXPECT(strtod(S("4.5x"), END) == 4.5); EXPECT(strtod(B("-4.5e-1 "), END) == -.45);
+    EXPECT(strtod(B("+1-"), END) == 1));
 ROW(strtod_l, locale_t l = newlocale(LC_ALL_MASK, "C", 0);
     EXPECT(strtod_l(S("4.5x"), END, l) == 4.5); freelocale(l));
 ROW(strtof, EXPECT(strtof(S("4.5x"), END) == 4.5f));
 ROW(strtold, EXPECT(strtold(S("4.5x"), END) == 4.5L));
-ROW(atoi, EXPECT(atoi(S("42")) == 42));
+ROW(atoi, EXPECT(atoi(S("42")) == 42); EXPECT(atoi(B("42\n")) == 42));
 ROW(atol, EXPECT(atol(S("42")) == 42));
 ROW(atoll, EXPECT(atoll(S("42")) == 42));
 ROW(atof, EXPECT(atof(S("4.5")) == 4.5));
@@ -123,6 +165,11 @@ ROW(wcslen, EXPECT(wcslen(W(L"123")) == 3));
 ROW(wcsnlen, EXPECT(wcsnlen(W(L"123"), 9) == 3));
 ROW(wcscpy, wcscpy(WIDE_TO(6), W(L"1234")));
 ROW(wcsncpy, wcsncpy(WIDE_TO(6), W(L"123"), 6));
+ROW(wcpcpy, wcpcpy(WIDE_TO(6), W(L"1234")));
+ROW(wcsncat, wcsncat(IN(wchar_t, { 0 }), W(L""), 1); wchar_t to[8] = L"a";
+    EXPECT(wcsncat(to, WB(L"123"), 3)[4] == 0 && kmsan_test(to, 20) == -1);
+    EXPECT(wcsncat(to, W(L"4"), 3)[5] == 0));
+ROW(wmempcpy, wmempcpy(WIDE_TO(4), L"123", 4));
 ROW(wcscat, wcscat(IN(wchar_t, { 0 }), W(L"")));
 ROW(wcsdup, wchar_t *p = wcsdup(W(L"123")); EXPECT(kmsan_test(p, 16) == -1); free(p));
 ROW(wmemcpy, wmemcpy(WIDE_TO(4), L"123", 4));
@@ -143,6 +190,26 @@ ROW(wcscoll, EXPECT(wcscoll(W(L"123"), W(L"123")) == 0));
 ROW(wcsxfrm, EXPECT(wcsxfrm(WIDE_TO(8), W(L"123"), 8) == 3));
 ROW(wcstol, EXPECT(wcstol(W(L"42x"), O(wchar_t *), 0) == 42));
 ROW(wcstoul, EXPECT(wcstoul(W(L"42x"), O(wchar_t *), 0) == 42));
+ROW(wcstof, EXPECT(wcstof(W(L"4.5x"), O(wchar_t *)) == 4.5f));
+ROW(wcstold, EXPECT(wcstold(W(L"4.5x"), O(wchar_t *)) == 4.5L));
+ROW(wcstoll, EXPECT(wcstoll(W(L"42x"), O(wchar_t *), 0) == 42));
+ROW(wcstoull, EXPECT(wcstoull(W(L"42x"), O(wchar_t *), 0) == 42));
+ROW(wcstoimax, EXPECT(wcstoimax(W(L"42x"), O(wchar_t *), 0) == 42));
+ROW(wcstoumax, EXPECT(wcstoumax(W(L"42x"), O(wchar_t *), 0) == 42));
+#define WIDE_C23(name) ROW(name, if (HAVE_C23) EXPECT(name(W(L"42x"), O(wchar_t *), 0) == 42))
+WIDE_C23(__isoc23_wcstol);
+WIDE_C23(__isoc23_wcstoul);
+WIDE_C23(__isoc23_wcstoll);
+WIDE_C23(__isoc23_wcstoull);
+ROW(wcscasecmp, EXPECT(wcscasecmp(W(L"123"), W(L"123")) == 0));
+ROW(wcsncasecmp, EXPECT(wcsncasecmp(WB(L"123"), WB(L"123"), 3) == 0));
+ROW(wcschrnul, EXPECT(wcschrnul(W(L"123"), L'3') != NULL));
+ROW(wctrans, EXPECT(wctrans(S("tolower")) != 0));
+ROW(mbrtoc16, EXPECT(mbrtoc16(O(char16_t), B("1"), 1, STATE) == 1));
+ROW(mbrtoc32, EXPECT(mbrtoc32(O(char32_t), B("1"), 1, STATE) == 1));
+ROW(c16rtomb, EXPECT(c16rtomb(TO(8), u'1', STATE) == 1));
+ROW(c32rtomb, EXPECT(c32rtomb(TO(8), U'1', STATE) == 1));
+ROW(wcsnrtombs, EXPECT(wcsnrtombs(TO(8), IN(const wchar_t *, { W(L"123") }), 4, 8, STATE) == 3));
 ROW(wcstod, EXPECT(wcstod(W(L"4.5x"), O(wchar_t *)) == 4.5));
 ROW(wcswidth, EXPECT(wcswidth(W(L"123"), 9) == 3));
 ROW(wctype, EXPECT(wctype(S("alpha")) != 0));
