@@ -161,9 +161,9 @@ int uz__mask_decommit(struct uz__arena *a, uint32_t ablock, uint32_t mask)
 	int r;
 
 	uz__free_frames_add(a, -(int64_t)uz__mask_frames(mask));
-	ab->busy = mask;
+	ab->busy |= mask;
 	r = pass(a, ablock, mask, a->pub.plat->ops->decommit, &spent);
-	ab->busy = 0;
+	ab->busy &= ~mask;
 	if (r < 0) {
 		uz__free_frames_add(a, (int64_t)uz__mask_frames(mask));
 	} else {
