@@ -3,6 +3,7 @@
  * Opening, closing and the account of an arena.
  */
 #include "arena_i.h"
+#include "promise_i.h"
 
 #define WORTH_PIECES 4 /* pieces above the reserve that are worth the work of moving */
 
@@ -123,7 +124,13 @@ void uz_arena_set_emergency(struct uz_arena *pub, uint32_t nr_frames, uint32_t n
 
 void uz_arena_set_limit(struct uz_arena *pub, uint64_t limit_bytes)
 {
-	uz_store(&uz__arena(pub)->limit_bytes, limit_bytes);
+	struct uz__arena *a = uz__arena(pub);
+
+	uz_lock(pub->plat, &a->lock);
+	uz_store(&a->limit_bytes, limit_bytes);
+	if (a->nr_lent)
+		uz__regions_prepare(a, 0);
+	uz_unlock(pub->plat, &a->lock);
 }
 
 bool uz_arena_tight(struct uz_arena *pub, uint64_t slack_bytes)

@@ -16,6 +16,12 @@ bool uz__promise_ok(const struct uz__arena *a, uint64_t bytes);
 uint64_t uz__promised(const struct uz__arena *a);
 uint64_t uz__promise_frames(const struct uz__arena *a);
 
+/*
+ * Bookkeeping for all that the limit allows, with a region of @nr more arena blocks, so that no grant needs
+ * memory for its targets.
+ */
+int uz__regions_prepare(struct uz__arena *a, uint32_t nr);
+
 int uz__check_regions(const struct uz__arena *a);
 
 #endif

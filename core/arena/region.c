@@ -168,8 +168,7 @@ static int mark_place(struct uz__arena *a, struct uz_region *r)
 	return rc;
 }
 
-/* Bookkeeping for all that the limit allows, so that no grant needs memory for its targets. */
-static int prepare(struct uz__arena *a, uint32_t nr)
+int uz__regions_prepare(struct uz__arena *a, uint32_t nr)
 {
 	uint64_t most = uz_load(&a->limit_bytes) / ABLOCK_BYTES + a->nr_lent + nr + 1;
 
@@ -190,7 +189,7 @@ static int join(struct uz__arena *a, struct uz_region *r)
 		else if (uz_name_equal(a->region[i]->name, r->name))
 			return -UZ_EEXIST;
 	}
-	rc = prepare(a, r->nr);
+	rc = uz__regions_prepare(a, r->nr);
 	if (rc < 0)
 		return rc;
 	r->first = find_place(r);

@@ -2,7 +2,8 @@
 /*
  * What is promised stays within the limit when two things happen at once: somebody takes scratch memory
  * while a region is made, or begins the last arena block while another waits for memory that the system
- * then does not have.
+ * then does not have. A limit that is raised comes with the bookkeeping for what may be stored then, so
+ * that grants find places when there is no room for bookkeeping any more.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -145,10 +146,32 @@ static void test_last(void)
 	close_arena(region);
 }
 
+/* All arena blocks that the limit allows can be begun, with nothing left of the limit. */
+static void test_raise(void)
+{
+	struct uz_arena_config c = { .capacity_bytes = 1024 * MIB, .limit_bytes = 16 * MIB };
+	const uint64_t limit = 512 * MIB;
+	struct uz_region *region;
+	uint32_t fresh;
+
+	mem_plat_open(&m);
+	CHECK_EQ(uz_arena_open(&m.pl, &c, false, &a), 0);
+	CHECK_EQ(make(4 * MIB, &region), 0);
+	uz_arena_set_limit(a, limit);
+	for (int64_t bytes = 512 * MIB; bytes; bytes /= 2)
+		while (uz_arena_charge(a, bytes) == 0)
+			;
+	while (uz__arena(a)->nr_ablocks < limit >> UZ_ABLOCK_SHIFT)
+		CHECK_EQ(uz__ablock_fresh(uz__arena(a), &fresh), 0);
+	check_promise(region);
+	close_arena(region);
+}
+
 int main(void)
 {
 	test_start();
 	test_scratch();
 	test_last();
+	test_raise();
 	return 0;
 }
