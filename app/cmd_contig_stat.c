@@ -117,6 +117,26 @@ static void print_grant(const struct uz_view *v, unsigned int i)
 	       waiting[0] == 'y' ? " (waiting)" : "");
 }
 
+/* Where the time of the slowest grant of each region went. */
+static void print_slowest(const struct uz_view *v)
+{
+	static const char *const keys[] = { "grant_max_ns",	 "slowest_wait_ns",
+					    "slowest_search_ns", "slowest_drop_ns",
+					    "slowest_move_ns",	 "slowest_pin_ns",
+					    "slowest_return_ns" };
+	char name[UZ_REGION_NAME_MAX];
+
+	printf("\n%-10s %9s %9s %9s %9s %9s %9s %9s\n", "SLOWEST", "MS", "WAIT", "SEARCH", "DROP",
+	       "MOVE", "PIN", "RETURN");
+	for (unsigned int i = 0; i < v->nr; i++) {
+		uz__view_text(v, i, "name", name, sizeof(name));
+		printf("%-10s", name);
+		for (size_t k = 0; k < sizeof(keys) / sizeof(*keys); k++)
+			printf(" %9.3f", (double)uz__view_number(v, i, keys[k]) / 1e6);
+		printf("\n");
+	}
+}
+
 static void print_tables(struct uz_view *v)
 {
 	if (v->nr)
@@ -130,6 +150,9 @@ static void print_tables(struct uz_view *v)
 	uz__view_list(v, "grants");
 	for (unsigned int i = 0; i < v->nr; i++)
 		print_grant(v, i);
+	uz__view_list(v, "regions");
+	if (sum(v, "cma_alloc_success"))
+		print_slowest(v);
 }
 
 int uz__contig_stat(const struct uz_command_line *cl, struct uz_error *e)

@@ -6,9 +6,8 @@
 #define ROW(name, unit, kind, help) \
 	{ #name, help, offsetof(struct uz_region_stats, name), UZ_UNIT_##unit, UZ_STAT_##kind },
 
-#define STAGE_ROW(name, stage, unit, kind, help) \
-	{ #name, help, offsetof(struct uz_region_stats, stage_ns[UZ_STAGE_##stage]), \
-	  UZ_UNIT_##unit, UZ_STAT_##kind },
+#define STAGE_ROW(name, member, unit, kind, help) \
+	{ #name, help, offsetof(struct uz_region_stats, member), UZ_UNIT_##unit, UZ_STAT_##kind },
 
 const struct uz_stat uz__region_stats[] = { UZ_REGION_STATS(ROW, STAGE_ROW){ .name = NULL } };
 

@@ -6,8 +6,8 @@
 #include "report.h"
 
 /*
- * X(name, unit, kind, help) for struct uz_region_stats, STAGE(name, stage, unit, kind, help) for
- * one of its stage_ns. Names are the kernel's where it has it.
+ * X(name, unit, kind, help) for struct uz_region_stats, STAGE(name, member, unit, kind, help) for
+ * a member of its arrays. Names are the kernel's where it has it.
  */
 #define UZ_REGION_STATS(X, STAGE) \
 	X(count, PAGES, GAUGE, "size of the region") \
@@ -27,16 +27,32 @@
 	  "pieces of memory not lent to disks, to keep what all regions are promised") \
 	X(evac_avail, PAGES, GAUGE, "free and resident outside of all regions, to move to") \
 	X(evac_min, PAGES, GAUGE, "of evac_avail: what is kept for that, for all regions") \
-	STAGE(stage_wait_ns, WAIT, NS, COUNTER, \
+	STAGE(stage_wait_ns, stage_ns[UZ_STAGE_WAIT], NS, COUNTER, \
 	      "grants waited for background work or another grant") \
-	STAGE(stage_drop_ns, DROP, NS, COUNTER, "grants dropped copies of what is on a backing") \
-	STAGE(stage_move_ns, MOVE, NS, COUNTER, "grants moved data") \
-	STAGE(stage_pin_ns, PIN, NS, COUNTER, "grants waited for pages in use") \
-	STAGE(stage_return_ns, RETURN, NS, COUNTER, "grants gave memory back to the system") \
+	STAGE(stage_search_ns, stage_ns[UZ_STAGE_SEARCH], NS, COUNTER, \
+	      "grants looked for a window") \
+	STAGE(stage_drop_ns, stage_ns[UZ_STAGE_DROP], NS, COUNTER, \
+	      "grants dropped copies of what is on a backing") \
+	STAGE(stage_move_ns, stage_ns[UZ_STAGE_MOVE], NS, COUNTER, "grants moved data") \
+	STAGE(stage_pin_ns, stage_ns[UZ_STAGE_PIN], NS, COUNTER, "grants waited for pages in use") \
+	STAGE(stage_return_ns, stage_ns[UZ_STAGE_RETURN], NS, COUNTER, \
+	      "grants gave memory back to the system") \
 	X(grant_p50_ns, NS, GAUGE, "time to empty a window, half of the grants were faster") \
 	X(grant_p99_ns, NS, GAUGE, "99% of the grants were faster") \
 	X(grant_p999_ns, NS, GAUGE, "99.9% of the grants were faster") \
-	X(grant_max_ns, NS, GAUGE, "the slowest grant")
+	X(grant_max_ns, NS, GAUGE, "the slowest grant") \
+	STAGE(slowest_wait_ns, slowest_ns[UZ_STAGE_WAIT], NS, GAUGE, \
+	      "of grant_max_ns: it waited for background work or another grant") \
+	STAGE(slowest_search_ns, slowest_ns[UZ_STAGE_SEARCH], NS, GAUGE, \
+	      "of grant_max_ns: it looked for a window") \
+	STAGE(slowest_drop_ns, slowest_ns[UZ_STAGE_DROP], NS, GAUGE, \
+	      "of grant_max_ns: it dropped copies of what is on a backing") \
+	STAGE(slowest_move_ns, slowest_ns[UZ_STAGE_MOVE], NS, GAUGE, \
+	      "of grant_max_ns: it moved data") \
+	STAGE(slowest_pin_ns, slowest_ns[UZ_STAGE_PIN], NS, GAUGE, \
+	      "of grant_max_ns: it waited for pages in use") \
+	STAGE(slowest_return_ns, slowest_ns[UZ_STAGE_RETURN], NS, GAUGE, \
+	      "of grant_max_ns: it gave memory back to the system")
 
 /* A row without a name ends; offsets are in struct uz_region_stats. */
 extern const struct uz_stat uz__region_stats[];

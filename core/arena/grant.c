@@ -371,15 +371,18 @@ static void count_grant(struct uz_region *r, uint64_t pages, bool made, uint64_t
 		uz_hist_add(&r->hist, ns);
 }
 
-static void count(struct uz_region *r, const struct uz_window *w, uint64_t pages, bool made,
-		  uint64_t ns)
+/* Lock held. */
+static void count(struct uz_region *r, struct uz_window *w, uint64_t pages, bool made, uint64_t ns)
 {
-	count_grant(r, pages, made, ns + r->waited_ns);
+	w->stage_ns[UZ_STAGE_WAIT] = r->waited_ns;
+	ns += r->waited_ns;
+	if (made && ns > r->hist.max_ns)
+		memcpy(r->slowest_ns, w->stage_ns, sizeof(r->slowest_ns));
+	count_grant(r, pages, made, ns);
 	r->moved += w->moved;
 	r->failed += w->failed;
 	for (unsigned int i = 0; i < UZ_STAGE_NR; i++)
 		r->stage_ns[i] += w->stage_ns[i];
-	r->stage_ns[UZ_STAGE_WAIT] += r->waited_ns;
 	r->waited_ns = 0;
 }
 

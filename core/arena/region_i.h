@@ -30,6 +30,7 @@ struct uz_region {
 	uint64_t success, fail, pages_success, pages_fail, moved, failed;
 	uint64_t waited_ns; /* by the next grant, before it began */
 	uint64_t stage_ns[UZ_STAGE_NR];
+	uint64_t slowest_ns[UZ_STAGE_NR]; /* of the one that took hist.max_ns */
 	struct uz_hist hist;
 };
 

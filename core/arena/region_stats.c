@@ -67,6 +67,7 @@ void uz_region_stats(struct uz_region *r, struct uz_region_stats *out)
 		.evac_min = (uint64_t)a->nr_evac * UZ_ABLOCK_FRAMES,
 	};
 	memcpy(out->stage_ns, r->stage_ns, sizeof(out->stage_ns));
+	memcpy(out->slowest_ns, r->slowest_ns, sizeof(out->slowest_ns));
 	latency(r, out);
 	lent(r, out);
 	uz_unlock(a->pub.plat, &a->lock);

@@ -111,17 +111,20 @@ static void isolate(struct uz_region *r, const struct uz_window *w)
 int uz__window_open(struct uz_region *r, struct uz_window *w, uint32_t from)
 {
 	struct uz__arena *a = r->a;
+	struct uz_plat *pl = a->pub.plat;
+	uint64_t start = pl->ops->now(pl);
 	enum outcome o;
 
 	do {
-		uz_lock(a->pub.plat, &a->lock);
+		uz_lock(pl, &a->lock);
 		uz__lazy_force_all(a); /* as in region.c, for what went meanwhile */
 		o = r->policy == UZ_CONTIG_CMA ? first_fit(r, w, from) : cheapest(r, w);
 		if (o == FOUND && !affordable(r, w->nr))
 			o = NONE;
 		if (o == FOUND)
 			isolate(r, w);
-		uz_unlock(a->pub.plat, &a->lock);
+		uz_unlock(pl, &a->lock);
 	} while (o == LATER && uz__nap(a, w->deadline_ns));
+	w->stage_ns[UZ_STAGE_SEARCH] += pl->ops->now(pl) - start;
 	return o == FOUND ? 0 : o == NONE ? -UZ_ENOMEM : -UZ_EBUSY;
 }

@@ -125,7 +125,7 @@ static int begin(struct carriage *c)
 
 	do
 		r = uz_window_carry_begin(ev->w, c->from, &c->to);
-	while (r == -UZ_ENOMEM && uz__clean_shrink(ev->s, UZ_ABLOCK_FRAMES << UZ_FRAME_SHIFT));
+	while (r == -UZ_ENOMEM && uz__window_room(ev));
 	ev->cannot = r == -UZ_ENOTSUP;
 	return r;
 }

@@ -147,6 +147,16 @@ void uz__block_free(struct evacuation *ev, uint32_t block, struct uz_block_id id
 	p->ops->undo(p, block);
 }
 
+bool uz__window_room(struct evacuation *ev)
+{
+	struct uz_plat *pl = ev->s->plat;
+	uint64_t start = pl->ops->now(pl);
+	bool won = uz__clean_shrink(ev->s, UZ_ABLOCK_FRAMES << UZ_FRAME_SHIFT) != 0;
+
+	ev->w->stage_ns[UZ_STAGE_DROP] += pl->ops->now(pl) - start;
+	return won;
+}
+
 /* Copies of what is on a backing are in nobody's way. */
 static int find_target(struct evacuation *ev, struct uz_block_id id, uint32_t *to)
 {
@@ -158,7 +168,7 @@ static int find_target(struct evacuation *ev, struct uz_block_id id, uint32_t *t
 		r = ev->w->policy == UZ_CONTIG_CMA
 			    ? uz_run_alloc(ev->s->arena, id.nr_frames, 0, to)
 			    : uz_window_target(ev->w, id.start, id.nr_frames, to);
-	while (r < 0 && uz__clean_shrink(ev->s, UZ_ABLOCK_FRAMES << UZ_FRAME_SHIFT));
+	while (r < 0 && uz__window_room(ev));
 	ev->no_place |= r < 0;
 	return r;
 }

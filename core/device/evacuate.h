@@ -28,6 +28,9 @@ bool uz__block_move(struct evacuation *ev, uint32_t block, struct uz_block_id id
 void uz__block_free(struct evacuation *ev, uint32_t block, struct uz_block_id id);
 void uz__release_all(struct evacuation *ev);
 
+/* Drops copies of what is on a backing, for a place to move to; false: there are none. */
+bool uz__window_room(struct evacuation *ev);
+
 /*
  * carry.c: arena block @i of the window as a whole, whose blocks @map has by their frames; false: it is as
  * it was. ev->cannot: nor will others be.

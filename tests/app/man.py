@@ -63,7 +63,7 @@ def main():
     listed = set(re.findall(r"^\.TP\n\.B (\w+)$", section(man, "STATISTICS"), re.M))
     same("statistics", stats, "stats.h", listed, "uzram.1")
 
-    stats = set(re.findall(r"(?:X|STAGE)\((\w+), (?:[A-Z]+, )?(?:PAGES|COUNT|NS), ", read("app/region_report.h")))
+    stats = set(re.findall(r"(?:X|STAGE)\((\w+), (?:\S+, )?(?:PAGES|COUNT|NS), ", read("app/region_report.h")))
     listed = set(re.findall(r"^\.TP\n\.B (\w+)$", section(man, "REGION STATISTICS"), re.M))
     same("region statistics", stats, "region_report.h", listed, "uzram.1")
 

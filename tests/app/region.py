@@ -25,6 +25,7 @@ from uzgrant import *  # noqa: E402,F403
 ROUNDS = uznbd.scale(1, 2, 40)
 PAGE = uznbd.PAGE
 DISK = 40 * MIB
+STAGES = ("wait", "search", "drop", "move", "pin", "return")
 HELD = os.path.join(BUILD, "tests/app/plugin/codec-held.so")
 
 
@@ -208,7 +209,8 @@ def check_stat():
     bits = int(files["cma/cam0/bitmap"].split()[0])
     assert files["cma/cam0/bitmap"].split()[1:] == ["0"] and bits < 1 << 12, files
     assert bin(bits)[2:].strip("0") == "11111" and files["cma/b/bitmap"] == "0 0", files
-    assert sum(cam0[f"stage_{s}_ns"] for s in ("wait", "drop", "move", "pin", "return")) > 0, cam0
+    assert sum(cam0[f"stage_{s}_ns"] for s in STAGES) > 0, cam0
+    assert sum(cam0[f"slowest_{s}_ns"] for s in STAGES) <= cam0["grant_max_ns"], cam0
     assert 0 < cam0["grant_p50_ns"] <= cam0["grant_p99_ns"] <= cam0["grant_p999_ns"] <= cam0["grant_max_ns"]
     assert cam0["evac_min"] == b["evac_min"] == 1024, (cam0, b)
     metrics = cli("metrics")
@@ -218,6 +220,7 @@ def check_stat():
     rows = [line.split() for line in cli("contig", "stat").splitlines()]
     assert rows[1][:3] == ["cam0", "24M", "10M"] and rows[1][-1] == "guaranteed", rows
     assert rows[2][:3] == ["b", "4M", "0B"] and rows[5][1] == "10M" and rows[5][4] == "cam0", rows
+    assert rows[-2][0] == "cam0" and len(rows[-2]) == 2 + len(STAGES), rows
     c.s.close()
     wait_for("no grant is left", lambda: not grants())
 

@@ -403,6 +403,7 @@ static void figures(void)
 	struct uz_region_stats st;
 	struct uz_grant g[2];
 	uint64_t bits[2], nr = REGION >> UZ_ABLOCK_SHIFT, pages = REGION >> UZ_FRAME_SHIFT;
+	uint64_t slowest_ns = 0;
 
 	open_disk(LIMIT, false);
 	region = make(UZ_CONTIG_GUARANTEED, true);
@@ -427,6 +428,10 @@ static void figures(void)
 	CHECK(st.grant_p99_ns <= st.grant_p999_ns && st.grant_p999_ns <= st.grant_max_ns);
 	CHECK(st.grant_max_ns <= st.stage_ns[UZ_STAGE_DROP] + st.stage_ns[UZ_STAGE_MOVE] +
 					 st.stage_ns[UZ_STAGE_RETURN] + 1000 * MS);
+	CHECK(st.slowest_ns[UZ_STAGE_MOVE] > 0 && st.slowest_ns[UZ_STAGE_WAIT] < 5 * MS);
+	for (unsigned int i = 0; i < UZ_STAGE_NR; i++)
+		slowest_ns += st.slowest_ns[i];
+	CHECK(slowest_ns <= st.grant_max_ns);
 	CHECK_EQ(uz_store_check(rig.store), 0);
 	CHECK_EQ(uz_contig_free(region, g[0].id), 0);
 	uz_region_bitmap(region, bits, 2);

@@ -13,6 +13,7 @@ struct uz_region;
 
 enum uz_contig_stage {
 	UZ_STAGE_WAIT, /* for background work, or another grant, to end */
+	UZ_STAGE_SEARCH, /* for a window, with waiting for memory of the region that is on its way */
 	UZ_STAGE_DROP, /* copies of what is elsewhere, in the window and for room */
 	UZ_STAGE_MOVE, /* data out of the window, with the memory that it moves to */
 	UZ_STAGE_PIN, /* of that: waiting for pages that somebody uses, not counted in MOVE */
@@ -35,6 +36,7 @@ struct uz_region_stats {
 	uint64_t stage_ns[UZ_STAGE_NR];
 	/* Time to empty a window, of the grants that succeeded. */
 	uint64_t grant_p50_ns, grant_p99_ns, grant_p999_ns, grant_max_ns;
+	uint64_t slowest_ns[UZ_STAGE_NR]; /* where grant_max_ns went */
 };
 
 /* Any thread, as uz_region_bitmap. */
