@@ -9,22 +9,25 @@
  *		each grant: a copy of as many bytes, from and to memory that was touched before
  *
  *	contig what=trace [mib=1024] [grants=100] [policy=guaranteed] [pinners=8] [seed=1] [memfd=0]
- *		[deadline_ms=1000] [retry=0]
+ *		[deadline_ms=1000] [retry=0] [rest_us=0]
  *		grants of a quarter of all memory, beside requests and held pages (grant_trace.h)
  *
  *	contig what=io [mib=1024] [rounds=20] [ms=1000] [memfd=0]
  *		4 KiB requests of one thread, 7 reads to 3 writes, for so long, with one grant of a quarter of
- *		all memory in the midst of it and without one, in turn
+ *		all memory in the midst of it and without one, in turn. own_ms: the longest request but for
+ *		the time in which it could have run and did not, which is the system's
  *	contig what=lending [mib=512] [rounds=15] [memfd=0]
  *		4 KiB writes of the same pages to a store with a region of a quarter of it and to one without,
  *		in turn
  *
  * A line for each grant. discard, move: pages of both kinds in the region before it, pages moved; back_ms:
  * until what it still owed the system had gone back, given back by the caller himself.
- * trace: and one with all counts at the end.
+ * trace: where its time went (uz_contig_stage), CPU time of its thread, and time in which that was ready to
+ * run and something else did; and a line with all counts at the end.
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sys/resource.h>
 
 #include "bench.h"
 #include "grant_trace.h"
@@ -141,16 +144,30 @@ static enum uz_contig_policy policy(void)
 	bench_die("policy=guaranteed, gcma or cma");
 }
 
+static void emit_time(const struct grant_time *t)
+{
+	static const char *const names[UZ_STAGE_NR] = {
+		[UZ_STAGE_WAIT] = "wait_ms", [UZ_STAGE_SEARCH] = "search_ms",
+		[UZ_STAGE_DROP] = "drop_ms", [UZ_STAGE_MOVE] = "move_ms",
+		[UZ_STAGE_PIN] = "pin_ms",   [UZ_STAGE_RETURN] = "return_ms",
+	};
+
+	bench_emit("grant");
+	bench_emit_number("ms", (double)t->ns / 1e6);
+	bench_emit_number("cpu_ms", (double)t->cpu_ns / 1e6);
+	bench_emit_number("ready_ms", (double)t->ready_ns / 1e6);
+	for (unsigned int i = 0; i < UZ_STAGE_NR; i++)
+		bench_emit_number(names[i], (double)t->stage_ns[i] / 1e6);
+	bench_emit_end();
+}
+
 static void emit_trace(const struct grant_trace_config *c, const struct grant_trace *t)
 {
-	for (uint64_t i = 0; i < t->grants; i++) {
-		bench_emit("grant");
-		bench_emit_number("ms", (double)t->ns[i] / 1e6);
-		bench_emit_end();
-	}
+	for (uint64_t i = 0; i < t->grants; i++)
+		emit_time(&t->time[i]);
 	bench_emit("trace");
 	bench_emit_text("policy", bench_text("policy", "guaranteed"));
-	bench_emit_number("mib", (double)(c->limit_bytes / MIB));
+	bench_emit_number("mib", (double)(c->bytes / MIB));
 	bench_emit_number("seed", (double)c->seed);
 	bench_emit_number("grants", (double)t->grants);
 	bench_emit_number("given_up", (double)t->given_up);
@@ -168,12 +185,13 @@ static void emit_trace(const struct grant_trace_config *c, const struct grant_tr
 
 static void trace(void)
 {
-	struct grant_trace_config c = { .limit_bytes = bench_number("mib", 1024) * MIB,
+	struct grant_trace_config c = { .bytes = bench_number("mib", 1024) * MIB,
 					.grants = bench_number("grants", 100),
 					.deadline_ms = bench_number("deadline_ms", 1000),
 					.seed = bench_number("seed", 1),
 					.retry = bench_number("retry", 0),
 					.pinners = (uint32_t)bench_number("pinners", 8),
+					.rest_us = (uint32_t)bench_number("rest_us", 0),
 					.private_memory = !bench_number("memfd", 0),
 					.policy = policy() };
 	struct grant_trace t;
@@ -186,24 +204,48 @@ static void trace(void)
 struct load_io {
 	struct grant_load *l;
 	struct test_rng rng;
-	uint64_t end_ns, requests, worst_ns;
+	uint64_t end_ns, requests, worst_ns, own_ns;
 };
+
+/* A moment of a thread: the time, its CPU time, and how often it went to sleep by itself. */
+struct moment {
+	uint64_t ns, cpu_ns, slept;
+};
+
+static struct moment moment(void)
+{
+	struct rusage ru;
+
+	BENCH_CHECK(!getrusage(RUSAGE_THREAD, &ru), "no account of the thread");
+	return (struct moment){ bench_now_ns(), bench_clock_ns(CLOCK_THREAD_CPUTIME_ID),
+				(uint64_t)ru.ru_nvcsw };
+}
+
+/* Who slept had to wait for somebody, and all of it counts; of another what it ran. */
+static void note_request(struct load_io *io, const struct moment *from, const struct moment *to)
+{
+	uint64_t ns = to->ns - from->ns;
+
+	io->requests++;
+	io->worst_ns = UZ_MAX(io->worst_ns, ns);
+	io->own_ns = UZ_MAX(io->own_ns, to->slept != from->slept ? ns : to->cpu_ns - from->cpu_ns);
+}
 
 static void *io_main(void *arg)
 {
 	struct load_io *io = arg;
 	struct grant_disk *d = &io->l->disk[0];
-	uint64_t last = bench_now_ns(), now;
+	struct moment last = moment(), now;
 
-	for (; last < io->end_ns; last = now, io->requests++) {
+	for (; last.ns < io->end_ns; last = now) {
 		uint32_t page = (uint32_t)test_below(&io->rng, d->nr);
 
 		if (test_below(&io->rng, 10) < 7)
 			grant_load_check(d, io->l->st[0], page);
 		else
 			grant_load_write(d, io->l->st[0], page);
-		now = bench_now_ns();
-		io->worst_ns = UZ_MAX(io->worst_ns, now - last);
+		now = moment();
+		note_request(io, &last, &now);
 	}
 	return NULL;
 }
@@ -235,6 +277,7 @@ static void io_round(struct grant_load *l, bool recall)
 	bench_emit(recall ? "recall" : "quiet");
 	bench_emit_number("kiops", (double)io.requests / (double)ms);
 	bench_emit_number("worst_ms", (double)io.worst_ns / 1e6);
+	bench_emit_number("own_ms", (double)io.own_ns / 1e6);
 	bench_emit_number("grant_ms", (double)ns / 1e6);
 	bench_emit_number("lent_move", (double)rs.lent_move);
 	bench_emit_end();

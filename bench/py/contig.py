@@ -44,10 +44,16 @@ def move(c, grants, memory):
                   median(copy) / 1e6, "memcpy, warm", paired(rate, copy), 0.6, "GB/s")
 
 
+STAGES = ("wait", "search", "drop", "move", "pin", "return")
+
+
 def trace(policy, grants, **more):
+    """The grants, all counts, and where the time of the slowest went."""
     found = tools.lines("contig", what="trace", policy=policy, grants=grants, **more)
     (total,) = tools.pick(found, case="trace")
-    return [x["ms"] for x in tools.pick(found, case="grant")], total
+    given = tools.pick(found, case="grant")
+    slowest = max(given, key=lambda x: x["ms"])
+    return given, total, {f"slowest_{s}_ms": slowest[f"{s}_ms"] for s in STAGES + ("cpu", "ready")}
 
 
 KEPT = ("given_up", "enomem", "ebusy", "move_percent", "discard_percent", "moved", "held", "requests",
@@ -67,19 +73,22 @@ def failures(c, case, total):
 
 def policies(c, grants):
     """256 MiB out of 1 GiB; a caller of the kernel's way tries again until it has its memory."""
-    ours, total = trace("guaranteed", grants)
-    q = quantiles(ours)
+    ours, total, slowest = trace("guaranteed", grants)
+    q = quantiles([x["ms"] for x in ours])
     failures(c, "256 MiB of 1 GiB, requests, held pages", total)
-    c.results.limit("contig", "256 MiB of 1 GiB, p99", None, q["p99_ms"], 40, "ms", **q, **tools.control(256))
+    c.results.limit("contig", "256 MiB of 1 GiB, p99", None, q["p99_ms"], 40, "ms", **q, **slowest,
+                    **tools.control(256))
+    q2 = quantiles([x["ms"] - x["ready_ms"] for x in ours])
+    c.results.limit("contig", "the same, but for being preempted, p99", None, q2["p99_ms"], 40, "ms", **q2)
     share = total["move_percent"] + total["discard_percent"]
     c.results.add("contig", "region in use before a grant", None, share, 90, "limit", share / 90, 1.0, "%")
-    cma, total = trace("cma", grants, retry=1, deadline_ms=10000)
+    cma, total, _ = trace("cma", grants, retry=1, deadline_ms=10000)
     failures(c, "the same, policy cma", total)
-    peer = quantiles(cma)
+    peer = quantiles([x["ms"] for x in cma])
     c.results.add("contig", "the same, p99 until it is there", None, q["p99_ms"], peer["p99_ms"],
                   "policy cma", peer["p99_ms"] / q["p99_ms"], 15.0, "ms",
                   **{"cma_" + k: v for k, v in peer.items()})
-    _, total = trace("gcma", max(grants // 10, 5))
+    _, total, _ = trace("gcma", max(grants // 10, 5))
     failures(c, "the same, policy gcma", total)
 
 
@@ -96,6 +105,11 @@ def beside(c, rounds):
                     median_of_rounds_ms=median(x["worst_ms"] for x in recall),
                     longest_without_a_grant_ms=max(x["worst_ms"] for x in quiet),
                     median_without_a_grant_ms=median(x["worst_ms"] for x in quiet), **tools.control(256))
+    c.results.limit("contig", "the same, but for being preempted", None,
+                    max(x["own_ms"] for x in recall), 1, "ms",
+                    median_of_rounds_ms=median(x["own_ms"] for x in recall),
+                    longest_without_a_grant_ms=max(x["own_ms"] for x in quiet),
+                    median_without_a_grant_ms=median(x["own_ms"] for x in quiet))
 
 
 def lending(c, rounds):
@@ -105,27 +119,47 @@ def lending(c, rounds):
                   paired(on, off), 0.97, "kIOPS of CPU time")
 
 
-PIECE = 50  # grants between two lines of the log
+REST_US = 100  # after a request: the run shall not take a CPU by itself
+
+
+def piece(mib):
+    """Grants between two lines of the log: about half a minute's."""
+    return max(25, 12800 // mib)
 
 
 def grants(c):
-    """The long run, to be broken off and gone on with: UZ_GRANTS grants, each piece with its own seed."""
+    """
+    The long run, to be broken off and gone on with: UZ_GRANTS grants of a quarter of UZ_GRANTS_MIB, on memory
+    that moves as a whole and on a memfd in turn. Each piece has its own seed.
+    """
     path = os.path.join(tools.BUILD, "long", "grants.jsonl")
     want, mib = int(os.environ.get("UZ_GRANTS", 100000)), int(os.environ.get("UZ_GRANTS_MIB", 1024))
     os.makedirs(os.path.dirname(path), exist_ok=True)
     rows = logged(path, mib)
     while sum(r["grants"] for r in rows) < want:
-        seed = random.getrandbits(31)
-        ms, total = trace("guaranteed", PIECE, seed=seed, mib=mib)
-        rows.append({**total, "seed": seed, "ms": ms})
+        seed, memfd = random.getrandbits(31), len(rows) % 2
+        given, total, slowest = trace("guaranteed", piece(mib), seed=seed, mib=mib, memfd=memfd,
+                                   rest_us=REST_US, deadline_ms=10000)
+        rows.append({**total, **slowest, "memfd": memfd, "ms": [x["ms"] for x in given]})
         with open(path, "a") as f:
             f.write(json.dumps(rows[-1]) + "\n")
         print(f"grants: {sum(r['grants'] for r in rows)} of {want}, seed {seed}, failed "
               f"{total['enomem'] + total['ebusy']}", flush=True)
-    total = {"policy": "guaranteed", **{k: sum(r[k] for r in rows) for k in ("grants",) + KEPT}}
-    failures(c, f"long run, {mib} MiB", total)
-    q = quantiles([x for r in rows for x in r["ms"]])
-    c.results.add("contig", f"long run, {mib} MiB, p99", None, q["p99_ms"], unit="ms", **q)
+    summary(c, rows, mib)
+
+
+def summary(c, rows, mib):
+    for memfd in (0, 1):
+        of = [r for r in rows if r["memfd"] == memfd]
+        if not of:
+            continue
+        name = f"long run, {'memfd' if memfd else 'private'}, {mib} MiB"
+        total = {k: sum(r[k] for r in of) for k in ("grants",) + KEPT}
+        for k in ("move_percent", "discard_percent"):
+            total[k] = mean(of, k)
+        failures(c, name, {"policy": "guaranteed", **total})
+        q = quantiles([x for r in of for x in r["ms"]])
+        c.results.add("contig", f"{name}, p99", None, q["p99_ms"], unit="ms", **q)
 
 
 def logged(path, mib):

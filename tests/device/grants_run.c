@@ -18,7 +18,7 @@
 
 static void run(bool private_memory, struct grant_trace *sum)
 {
-	struct grant_trace_config c = { .limit_bytes = 128 << 20,
+	struct grant_trace_config c = { .bytes = 128 << 20,
 					.deadline_ms = 10000,
 					.private_memory = private_memory,
 					.pinners = 4 };

@@ -12,6 +12,7 @@
 #define EMPTY (1u << 31) /* in a sequence: discarded since */
 #define STORED_MIN 2800u /* a page takes at least so much memory on average */
 #define COLD_INDEX 255u
+#define OTHER_BYTES (9ull << 20) /* streams, tables, reserves */
 
 _Thread_local uint64_t grant_load_pin_ns;
 
@@ -198,12 +199,14 @@ static void make_region(struct grant_load *l, const struct grant_load_config *c)
 	CHECK_EQ(uz_store_region_create(l->rig.store, &rc, &l->region), 0);
 }
 
-struct grant_load_config grant_load_nearly_full(uint64_t limit_bytes)
+struct grant_load_config grant_load_nearly_full(uint64_t bytes)
 {
-	return (struct grant_load_config){ .limit_bytes = limit_bytes,
-					   .region_bytes = limit_bytes / 4,
-					   .move_bytes = limit_bytes / 1024 * 700,
-					   .discard_bytes = limit_bytes / 1024 * 250,
+	uint64_t data = bytes / 1024 * 950;
+
+	return (struct grant_load_config){ .limit_bytes = UZ_MAX(bytes, data + OTHER_BYTES),
+					   .region_bytes = bytes / 4,
+					   .move_bytes = bytes / 1024 * 700,
+					   .discard_bytes = bytes / 1024 * 250,
 					   .spread = true };
 }
 

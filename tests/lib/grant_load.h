@@ -46,10 +46,10 @@ struct grant_load {
 };
 
 /*
- * Nearly full: of 1024 parts of the budget the region has 256, data that has to be moved 700,
- * spread evenly, and copies 250.
+ * Nearly full: of 1024 parts the region has 256, data that has to be moved 700, spread evenly, and copies
+ * 250. The budget is all of them, or if they are small some more, since not all else gets smaller with them.
  */
-struct grant_load_config grant_load_nearly_full(uint64_t limit_bytes);
+struct grant_load_config grant_load_nearly_full(uint64_t bytes);
 
 /* The region is made first, then the copies, then what has to be moved. */
 void grant_load_open(struct grant_load *l, const struct grant_load_config *c);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -27,6 +28,7 @@ struct trace {
 	uint32_t nr_pinners;
 	bool stop, rewrite; /* atomic */
 	pthread_barrier_t step; /* of the two threads that write */
+	uint32_t rest_us;
 	struct test_rng rng;
 	struct grant_trace *out;
 };
@@ -64,6 +66,8 @@ static void *io_main(void *arg)
 			pthread_barrier_wait(&t->step);
 		} else {
 			io_request(w);
+			if (t->rest_us)
+				nanosleep(&(struct timespec){ 0, (long)t->rest_us * 1000 }, NULL);
 		}
 	}
 	return NULL;
@@ -123,13 +127,34 @@ static void check_some(struct trace *t)
 	t->out->verified += SAMPLE;
 }
 
+/* What the thread was ready to run, 0 where the kernel does not say. */
+static uint64_t ready_ns(void)
+{
+	FILE *f = fopen("/proc/thread-self/schedstat", "re");
+	unsigned long long ns = 0;
+
+	if (f && fscanf(f, "%*u %llu", &ns) != 1)
+		ns = 0;
+	if (f)
+		fclose(f);
+	return ns;
+}
+
+static uint64_t cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
 static int try_grant(struct trace *t, const struct grant_trace_config *c, struct uz_grant *g,
 		     uint64_t *ns)
 {
 	struct grant_trace *out = t->out;
 	struct uz_contig_failure why;
 	uint64_t once;
-	int r = grant_load_grant(&t->l, c->limit_bytes / 4, c->deadline_ms, g, &why, &once);
+	int r = grant_load_grant(&t->l, c->bytes / 4, c->deadline_ms, g, &why, &once);
 
 	CHECK_MSG(r == 0 || r == -ENOMEM || r == -EBUSY, "grant: %d", r);
 	*ns += once;
@@ -141,19 +166,25 @@ static int try_grant(struct trace *t, const struct grant_trace_config *c, struct
 static void one_grant(struct trace *t, const struct grant_trace_config *c)
 {
 	struct grant_trace *out = t->out;
-	struct uz_region_stats rs;
+	struct grant_time *time = &out->time[out->grants];
+	struct uz_region_stats rs, after;
 	struct uz_grant g;
-	uint64_t ns = 0;
 	int r;
 
 	uz_region_stats(t->l.region, &rs);
 	out->lent_move += rs.lent_move;
 	out->lent_discard += rs.lent_discard;
 	out->count += rs.count;
+	*time = (struct grant_time){ .cpu_ns = cpu_ns(), .ready_ns = ready_ns() };
 	do
-		r = try_grant(t, c, &g, &ns);
-	while (r < 0 && c->retry && ns < c->deadline_ms * 1000000);
-	out->ns[out->grants++] = ns;
+		r = try_grant(t, c, &g, &time->ns);
+	while (r < 0 && c->retry && time->ns < c->deadline_ms * 1000000);
+	time->cpu_ns = cpu_ns() - time->cpu_ns;
+	time->ready_ns = ready_ns() - time->ready_ns;
+	uz_region_stats(t->l.region, &after);
+	for (unsigned int i = 0; i < UZ_STAGE_NR; i++)
+		time->stage_ns[i] = after.stage_ns[i] - rs.stage_ns[i];
+	out->grants++;
 	out->given_up += r < 0;
 	check_some(t);
 	if (r == 0)
@@ -162,7 +193,7 @@ static void one_grant(struct trace *t, const struct grant_trace_config *c)
 
 static void load_open(struct trace *t, const struct grant_trace_config *c)
 {
-	struct grant_load_config lc = grant_load_nearly_full(c->limit_bytes);
+	struct grant_load_config lc = grant_load_nearly_full(c->bytes);
 
 	lc.nr_disks = 2;
 	lc.nr_streams = 1 + c->pinners;
@@ -207,10 +238,11 @@ void grant_trace_run(const struct grant_trace_config *c, struct grant_trace *out
 {
 	struct trace *t = calloc(1, sizeof(*t));
 
-	*out = (struct grant_trace){ .ns = calloc(c->grants, sizeof(*out->ns)) };
-	CHECK(t && out->ns && c->pinners <= PINNERS_MAX);
+	*out = (struct grant_trace){ .time = calloc(c->grants, sizeof(*out->time)) };
+	CHECK(t && out->time && c->pinners <= PINNERS_MAX);
 	t->out = out;
 	t->nr_pinners = c->pinners;
+	t->rest_us = c->rest_us;
 	t->rng = test_rng_of(c->seed);
 	CHECK_EQ(pthread_barrier_init(&t->step, NULL, 2), 0);
 	load_open(t, c);
@@ -229,5 +261,5 @@ void grant_trace_run(const struct grant_trace_config *c, struct grant_trace *out
 
 void grant_trace_free(struct grant_trace *t)
 {
-	free(t->ns);
+	free(t->time);
 }

@@ -12,17 +12,23 @@
 #include "grant_load.h"
 
 struct grant_trace_config {
-	uint64_t limit_bytes; /* multiple of 8 MiB */
+	uint64_t bytes; /* grant_load_nearly_full; multiple of 8 MiB */
 	uint64_t grants, deadline_ms;
 	uint64_t seed;
 	uint32_t pinners; /* threads that hold pages */
+	uint32_t rest_us; /* after each request */
 	bool retry; /* a grant that failed is tried again at once, within the deadline */
 	bool private_memory;
 	enum uz_contig_policy policy;
 };
 
+struct grant_time {
+	uint64_t ns, stage_ns[UZ_STAGE_NR];
+	uint64_t cpu_ns, ready_ns; /* its thread ran; could have run, while the CPUs ran others */
+};
+
 struct grant_trace {
-	uint64_t *ns; /* of each grant, with all tries */
+	struct grant_time *time; /* of each grant, with all tries */
 	uint64_t grants, enomem, ebusy; /* the latter two: failed tries */
 	uint64_t given_up; /* without the memory in the end */
 	uint64_t lent_move, lent_discard, count; /* pages, sums over what was before each grant */
