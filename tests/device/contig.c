@@ -139,7 +139,8 @@ static void run_late(const char *pool, bool busy)
 	writers_fill(0, PAGES);
 	if (busy)
 		writers_start();
-	while (dev_rig_grant(&rig, region, REGION, (late += 1 + late / 16) * MS / 4, &g, &why) < 0) {
+	while (dev_rig_grant(&rig, region, REGION, (late += 1 + late / 16) * MS / 4, &g, &why) <
+	       0) {
 		CHECK_EQ(why.error, -EBUSY);
 		check_promise(&why);
 		if (busy)
