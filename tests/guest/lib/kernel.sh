@@ -25,7 +25,7 @@ done
 
 mkdir -p "$(dirname "$folder")"
 exec 9>"$folder.lock"
-flock -w 120 9 || skip "no kernel for a guest: another test has been fetching it for 120 s"
+flock -w 300 9 || skip "no kernel for a guest: another test has been fetching it for 300 s"
 
 complete() {
 	local module
