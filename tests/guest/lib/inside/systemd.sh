@@ -36,7 +36,7 @@ same() {
 program() {
 	systemctl start uzram@t.socket
 	[ "$(stat -c %a /run/uzram-t.sock)" = 600 ]
-	! systemctl -q is-active uzram@t
+	if systemctl -q is-active uzram@t; then exit 1; fi
 
 	# The first client starts it.
 	[ "$(nbdinfo --size "$uri")" = 8388608 ]
