@@ -73,6 +73,19 @@ static int store_error(struct uz_server *s, const char *path, int err,
 			 strerror(-err), why->what[0] ? ": " : "", why->what);
 }
 
+void uz__server_warn_ram(uint64_t budget_bytes)
+{
+	uint64_t has = uz_host_ram_bytes();
+	char want[UZ_SIZE_TEXT], most[UZ_SIZE_TEXT];
+
+	if (budget_bytes > has)
+		fprintf(stderr,
+			"uzram: the RAM budget of %s is more than the %s that this process may have (RAM, or "
+			"the limit of its control group): the system may kill it before the budget is used "
+			"up\n",
+			uz__size_human(budget_bytes, want), uz__size_human(has, most));
+}
+
 static int open_store(struct uz_server *s, const struct uz_config *c, struct uz_error *e)
 {
 	struct uz_plat *pl = uz_host_plat(s->host);
@@ -89,6 +102,7 @@ static int open_store(struct uz_server *s, const struct uz_config *c, struct uz_
 	err = uz_store_open(pl, &sc, &s->store, &why);
 	if (err)
 		return store_error(s, c->server.value[OPT_MEMORY], err, &why, e);
+	uz__server_warn_ram(s->ram_bytes);
 	uz_arena_set_return(uz_store_arena(s->store),
 			    uz__option_return(uz__option_value(NULL, &c->server, OPT_RETURN)));
 	return 0;

@@ -66,6 +66,9 @@ int uz__server_stuck(const char *disk, const char *pool, struct uz_error *e);
 struct uz_server_region *uz__server_region(struct uz_server *s, const char *name,
 					   struct uz_error *e);
 
+/* On stderr, if a budget is more than the system lets us have. */
+void uz__server_warn_ram(uint64_t budget_bytes);
+
 /* What @v says of the server itself: ram, return. */
 int uz__server_set_own(struct uz_server *s, const struct uz_section *v, struct uz_error *e);
 

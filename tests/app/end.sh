@@ -41,6 +41,12 @@ start_server "$dir/c" 30 "$uzram" "${serve[@]}" --nbd unix:n --pid-file pid
 wait_for 10 grep -qvx "$running" pid
 stop_server "$server_pid" || fail "exit $?"
 
+# A RAM budget that the machine does not have is said; one that it has is not.
+start_server "$dir/c" 30 "$uzram" "${serve[@]}" --nbd unix:n --ram 9000T
+wait_for 10 grep -q '^uzram: the RAM budget of 8.8P is more than the [0-9.]*[MGT] that this process may have' server.log
+stop_server "$server_pid" || fail "exit $?"
+[ "$(grep -c 'is more than' server.log)" = 1 ] || fail "a warning without a reason: $(cat server.log)"
+
 # A socket's name with letters that mean something in a URI: the one that is printed works.
 start_server "$dir/c" 30 "$uzram" "${serve[@]}" --nbd 'unix:a b&c%20?#+é'
 wait_for 10 grep -q '^  nbd+unix:///d0?socket=a%20b' server.log
