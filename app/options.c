@@ -248,8 +248,9 @@ static int set_mode(struct uz_section *s, enum uz_option_id id, const char *wher
 		    struct uz_error *e)
 {
 	size_t n = strspn(text, "01234567");
+	unsigned long mode = strtoul(text, NULL, 8);
 
-	if (n == 0 || n > 4 || text[n] || strtoul(text, NULL, 8) > 0777)
+	if (n == 0 || n > 4 || text[n] || !mode || mode > 0777)
 		return uz__error(e, EINVAL, "%s: '%s' is not an octal mode such as 0660", where,
 				 text);
 	return keep(s, id, text, e);

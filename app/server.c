@@ -45,6 +45,8 @@ static int open_host(struct uz_server *s, const struct uz_section *v, struct uz_
 		return uz__error(e, EBUSY,
 				 "--memory %s: another process has this store open: end it first",
 				 c.path);
+	if (err == -EINVAL && c.path)
+		return uz__error(e, EINVAL, "--memory %s: it is not a regular file", c.path);
 	if (err)
 		return uz__error(e, -err, "%s%s: %s", c.path ? "--memory " : "memory for the store",
 				 c.path ? c.path : "", strerror(-err));

@@ -91,6 +91,8 @@ check_table <<'END'
 1|region cam0 of 8192T has no room: the RAM budget is 64M, |serve --config empty --ram 64M --region cam0:8P
 1|as no --ram was given|serve --config empty --region cam0:100T
 1|disk d0: pool solo cannot move what it holds, and this server's regions need that|serve --config empty --region cam0:4M --pool $solo
+2|--socket-mode: '0' is not an octal mode such as 0660|serve --socket-mode 0
+2|--memory /dev/null: it is not a regular file|serve --config empty --memory /dev/null
 2|--socket-mode: '9' is not an octal mode such as 0660|serve --socket-mode 9
 2|--memory, --memfd and --private exclude each other|serve --memory f --private
 2|--memory, --memfd and --private exclude each other|serve --memfd --private
