@@ -77,6 +77,17 @@ void uz__disks_show(struct uz_disks *t, struct uz_disk *d)
 {
 	pthread_mutex_lock(&t->lock);
 	d->hidden = false;
+	pthread_cond_broadcast(&t->changed);
+	pthread_mutex_unlock(&t->lock);
+}
+
+void uz__disks_wait_settled(struct uz_disks *t, const char *name)
+{
+	struct uz_disk *d;
+
+	pthread_mutex_lock(&t->lock);
+	while ((d = find(t, name)) && d->hidden)
+		pthread_cond_wait(&t->changed, &t->lock);
 	pthread_mutex_unlock(&t->lock);
 }
 
@@ -169,6 +180,7 @@ void uz__disks_forget(struct uz_disks *t, struct uz_disk *d)
 		i++;
 	memmove(&t->disk[i], &t->disk[i + 1], (t->nr - i - 1) * sizeof(t->disk[0]));
 	t->nr--;
+	pthread_cond_broadcast(&t->changed);
 	pthread_mutex_unlock(&t->lock);
 	free_disk(d);
 }

@@ -41,6 +41,9 @@ int uz__disks_add(struct uz_disks *t, struct uz_dev *dev, bool read_only, struct
 
 void uz__disks_show(struct uz_disks *t, struct uz_disk *d);
 
+/* Returns when no disk of that name is on its way in or out. */
+void uz__disks_wait_settled(struct uz_disks *t, const char *name);
+
 /* A reference; "" is the only disk. NULL: there is none of that name. */
 struct uz_disk *uz__disks_get(struct uz_disks *t, const char *name);
 void uz__disks_put(struct uz_disks *t, struct uz_disk *d);

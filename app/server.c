@@ -297,6 +297,7 @@ int uz__server_add(struct uz_server *s, const struct uz_section *disk, int dict_
 	int err;
 
 	uz__disk_config(s->defaults, disk, &dc);
+	uz__disks_wait_settled(&s->disks, dc.name);
 	pthread_mutex_lock(&s->admin);
 	err = create(s, &dc, dict_fd, &dev, e);
 	if (!err)
@@ -325,10 +326,8 @@ int uz__server_remove(struct uz_server *s, struct uz_disk *d, struct uz_error *e
 	}
 	uz_dev_stop(d->dev);
 	evict(s, d);
-	pthread_mutex_lock(&s->admin);
 	uz_dev_destroy(d->dev);
 	uz__server_free_backing(d);
 	uz__disks_forget(&s->disks, d);
-	pthread_mutex_unlock(&s->admin);
 	return 0;
 }

@@ -27,7 +27,7 @@ struct uz_server {
 	struct uz_server_region region[UZ_REGION_MAX]; /* the same while it serves */
 	unsigned int nr_regions;
 	const struct uz_section *defaults; /* the configuration's, valid as long as the server */
-	pthread_mutex_t admin; /* adding and removing disks */
+	pthread_mutex_t admin; /* adding disks; the RAM budget */
 	uint64_t ram_bytes, capacity_bytes;
 	bool adopted, started;
 };
