@@ -4,13 +4,13 @@
  * Each kind keeps its own cursor, so that a budget may end anywhere.
  *
  * Who has the background lock, a command or background work, lets it go after a slice of time and gets
- * in line again: the lock alone is not fair, and whoever works in a loop would have it again before a
- * sleeper has woken up. Only the first in line tries to take it. A grant does not wait in line.
+ * in line again. A grant does not wait in line.
  */
 #include "device_i.h"
 
 #define SLICE_NS 5000000ull /* of a command */
 #define TIDY_OBJECTS 64
+#define PUT_OFF_NS 1000000000ull
 #define NAP_NS 100000ull
 #define NAPS 100
 
@@ -55,14 +55,11 @@ static void behind_grants(struct uz_store *s)
 
 void uz__claim_background(struct uz_store *s)
 {
-	uint32_t mine = uz_fetch_add(&s->turns, 1), turn;
+	uint32_t mine = uz_line_wait(s->plat, &s->line);
 
-	while ((turn = uz_load_acquire(&s->turn)) != mine)
-		s->plat->ops->wait(s->plat, &s->turn, turn, UZ_FOREVER);
 	behind_grants(s);
 	uz_lock(s->plat, &s->background);
-	uz_store_release(&s->turn, mine + 1);
-	s->plat->ops->wake(s->plat, &s->turn);
+	uz_line_next(s->plat, &s->line, mine);
 }
 
 uint64_t uz__claim_slice(struct uz_store *s)
@@ -91,8 +88,7 @@ static bool step(struct uz_dev *d, uint64_t now_ns, uint64_t end)
 	more |= uz__tables_step(d, end);
 	more |= uz__migrate_step(d, s->bg, end);
 	more |= uz__recompress_step(d, s->bg, now_ns, end);
-	if (d->recompress.active)
-		uz_store(&s->due_ns, UZ_MIN(s->due_ns, d->recompress_next_ns));
+	uz_store(&s->due_ns, UZ_MIN(uz_load(&s->due_ns), uz__recompress_due(d)));
 	more |= uz__age_step(d, now_ns, end);
 	return more;
 }
@@ -110,12 +106,16 @@ static bool evacuate(struct uz_store *s)
 
 /*
  * Pages that leave for a backing free their objects. A thread of low priority that is put aside with
- * a pool's lock would keep a grant waiting, with slots held that clients wait for.
+ * a pool's lock would keep a grant waiting, with slots held that clients wait for. Grants one after the
+ * other do not put it off for ever.
  */
 static bool leave_for_backing(struct uz_store *s, uint64_t now_ns, uint64_t end)
 {
-	if (s->plat->ops->now(s->plat) < uz_load(&s->calm_until_ns))
+	uint64_t now = s->plat->ops->now(s->plat);
+
+	if (now < uz_load(&s->calm_until_ns) && now - uz_load(&s->left_ns) < PUT_OFF_NS)
 		return false;
+	uz_store(&s->left_ns, now);
 	return uz__wb_step(s, now_ns, end);
 }
 

@@ -191,7 +191,7 @@ int uz_dev_set_backing(struct uz_dev *d, struct uz_backing_dev *b, const char *h
 		if (r == 0)
 			r = uz__clean_init(d);
 		if (r == 0) {
-			uz_lock(s->plat, &s->wb.lock);
+			uz__wb_lock(s);
 			r = take(d, b, hint, flags);
 			uz_unlock(s->plat, &s->wb.lock);
 		}
@@ -208,7 +208,7 @@ void uz__backing_release(struct uz_dev *d)
 {
 	struct uz_store *s = d->store;
 
-	uz_lock(s->plat, &s->wb.lock);
+	uz__wb_lock(s);
 	uz_backing_free(d->backing, s->wb.buf);
 	uz_unlock(s->plat, &s->wb.lock);
 }
@@ -218,7 +218,7 @@ void uz__backing_leave(struct uz_dev *d)
 {
 	struct uz_store *s = d->store;
 
-	uz_lock(s->plat, &s->wb.lock);
+	uz__wb_lock(s);
 	if (d->backing) {
 		uz_fetch_sub(&s->wb.nr_backed, 1);
 		uz_store_release(&d->backing, NULL);

@@ -45,6 +45,7 @@ struct uz__wb_item {
 
 /* The engine of write-back, one for the store: writeback.c. */
 struct uz__wb {
+	struct uz_line line; /* for the lock */
 	struct uz_lock lock; /* all below; below background, above slots; no grace period inside */
 	struct uz_stream *st; /* NULL: no disk ever had a backing */
 	unsigned char *buf;
@@ -73,6 +74,7 @@ void uz__backing_release(struct uz_dev *d);
 void uz__backing_leave(struct uz_dev *d); /* the disk is being destroyed */
 int uz__indirect_load(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64_t page, void *dst);
 int uz__wb_init(struct uz_store *s);
+void uz__wb_lock(struct uz_store *s);
 void uz__wb_close(struct uz_store *s);
 uint64_t uz__wb_slack(struct uz_store *s);
 bool uz__wb_relief(struct uz_store *s, struct uz_dev *only);

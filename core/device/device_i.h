@@ -138,6 +138,7 @@ bool uz__evacuate_step(struct uz_store *s, bool *trim); /* *trim: in pieces, wit
 void uz__migrate_start(struct uz_dev *d);
 uint64_t uz__migrate_left(struct uz_dev *d);
 bool uz__recompress_step(struct uz_dev *d, struct uz_stream *st, uint64_t now_ns, uint64_t end_ns);
+uint64_t uz__recompress_due(const struct uz_dev *d);
 bool uz__age_step(struct uz_dev *d, uint64_t now_ns, uint64_t end_ns);
 unsigned int uz__age_bucket(uint32_t idle_s);
 

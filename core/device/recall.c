@@ -67,7 +67,7 @@ static bool visit(void *ctx, uint64_t *slot, uint64_t page)
 /* From when this returns with @on nobody takes a page of the disk to the backing. */
 static void set_leaving(struct uz_dev *d, bool on)
 {
-	uz_lock(d->store->plat, &d->store->wb.lock);
+	uz__wb_lock(d->store);
 	d->wb_leaving = on;
 	uz_unlock(d->store->plat, &d->store->wb.lock);
 }

@@ -170,6 +170,13 @@ bool uz__recompress_step(struct uz_dev *d, struct uz_stream *st, uint64_t now_ns
 	return false;
 }
 
+/* When a pass that rests goes on. */
+uint64_t uz__recompress_due(const struct uz_dev *d)
+{
+	return d->recompress_codec >= 0 && d->recompress.active ? d->recompress_next_ns
+								: UZ_FOREVER;
+}
+
 static uint64_t written_bytes(struct uz_dev *d)
 {
 	struct uz__counters c;

@@ -89,10 +89,11 @@ struct uz_store {
 
 	struct uz_lock background; /* one background step at a time; owns the stream below */
 	struct uz_stream *bg;
-	uint32_t turns, turn; /* atomic: the line for it; who is the next to take it */
+	struct uz_line line; /* for it */
 	uint32_t grants; /* atomic: that wait for it, which every step gives way to */
 	uint64_t
 		calm_until_ns; /* atomic: a grant is at work, beside which nothing leaves for a backing */
+	uint64_t left_ns; /* atomic: when something last could */
 	struct uz__taken taken[UZ__TAKEN_MAX];
 	struct uz__carried carried[UZ_ABLOCK_FRAMES];
 	uint64_t evacuate_next_ns;

@@ -32,6 +32,15 @@ struct pick {
 static const unsigned int relief_age[] = { 4, 3, 2, 1, 0 };
 #define LEVELS (sizeof(relief_age) / sizeof(relief_age[0]))
 
+/* In turn: a command that writes all pages back has it again and again. */
+void uz__wb_lock(struct uz_store *s)
+{
+	uint32_t mine = uz_line_wait(s->plat, &s->wb.line);
+
+	uz_lock(s->plat, &s->wb.lock);
+	uz_line_next(s->plat, &s->wb.line, mine);
+}
+
 /* Of several disks that get a backing at the same time the first makes it for all. */
 int uz__wb_init(struct uz_store *s)
 {
@@ -52,7 +61,7 @@ int uz__wb_init(struct uz_store *s)
 	r = uz_stream_open(s, &st);
 	if (r < 0)
 		return r;
-	uz_lock(s->plat, &wb->lock);
+	uz__wb_lock(s);
 	if (!wb->st) {
 		uz_store_release(&wb->st, st);
 		st = NULL;
@@ -270,7 +279,7 @@ int64_t uz_dev_writeback(struct uz_dev *d, enum uz_writeback_what what, uint64_t
 		return -UZ_ENOENT;
 	while (p.page != UINT64_MAX && n >= 0 && done < left && !uz__stopping(d)) {
 		p.max = left - done;
-		uz_lock(s->plat, &s->wb.lock);
+		uz__wb_lock(s);
 		uz__enter(s->wb.st);
 		n = batch(d, &p);
 		uz__leave(s->wb.st);
@@ -343,7 +352,7 @@ bool uz__wb_relief(struct uz_store *s, struct uz_dev *only)
 
 	if (UZ_LIKELY(!uz_load(&s->wb.nr_backed)))
 		return false;
-	uz_lock(s->plat, &s->wb.lock);
+	uz__wb_lock(s);
 	won = uz_load(&s->wb.reliefs) != before;
 	if (!won) {
 		uz__enter(s->wb.st);
@@ -396,7 +405,7 @@ bool uz__wb_step(struct uz_store *s, uint64_t now_ns, uint64_t end_ns)
 {
 	if (UZ_LIKELY(!uz_load(&s->wb.nr_backed)))
 		return false;
-	uz_lock(s->plat, &s->wb.lock);
+	uz__wb_lock(s);
 	uz__enter(s->wb.st);
 	for (unsigned int i = 0; i < UZ_DISK_MAX; i++) {
 		struct uz_dev *d = uz_load_acquire(&s->disk[i]);
@@ -416,7 +425,7 @@ int uz_dev_set_writeback(struct uz_dev *d, uint32_t idle_s)
 	struct uz_store *s = d->store;
 	int r = -UZ_ENOENT;
 
-	uz_lock(s->plat, &s->wb.lock);
+	uz__wb_lock(s);
 	if (d->backing || !idle_s) {
 		d->wb_idle_s = idle_s;
 		d->wb_next_ns = d->wb_page = 0;
@@ -430,7 +439,7 @@ void uz_dev_set_writeback_limit(struct uz_dev *d, bool on, uint64_t pages)
 {
 	struct uz_store *s = d->store;
 
-	uz_lock(s->plat, &s->wb.lock);
+	uz__wb_lock(s);
 	uz_store(&d->wb_left, on ? pages : 0);
 	uz_store(&d->wb_limited, on);
 	uz_unlock(s->plat, &s->wb.lock);

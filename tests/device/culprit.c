@@ -107,10 +107,10 @@ static void change_beside(struct dev_rig *rig)
 	uint32_t turns;
 	void *r;
 
-	turns = uz_load(&s->turns);
+	turns = uz_load(&s->line.turns);
 	uz_lock(s->plat, &s->background);
 	CHECK_EQ(pthread_create(&thread, NULL, change_pool, rig->dev), 0);
-	while (uz_load(&s->turns) == turns)
+	while (uz_load(&s->line.turns) == turns)
 		uz_nap(&rig->fault.plat, dev_rig_in(rig, 100000));
 	uz_store(&s->nr_regions, 1);
 	uz_unlock(s->plat, &s->background);

@@ -3,7 +3,8 @@
  * Nobody waits long for work on a disk. Statistics wait for no lock that is held for long. Commands take
  * turns, of a slice each, however long a page takes to compress. Neither the background lock nor the
  * store's is held while a request is waited for that does not end, or a page that comes from a slow
- * backing. A command ends when its disk is about to go.
+ * backing. A command ends when its disk is about to go. Commands take turns at a slow backing too, and
+ * grants do not keep pages from leaving for one for ever.
  */
 #include <pthread.h>
 
@@ -254,6 +255,16 @@ static int slow_read(struct uz_backing_dev *dev, uint64_t off, void *buf, size_t
 	return fast->read(dev, off, buf, len);
 }
 
+static void open_backed(void)
+{
+	open_disk();
+	test_backing_open(&b, SIZE + UZ_PAGE_SIZE);
+	fast = b.dev.ops;
+	slow = *fast;
+	CHECK_EQ(uz_dev_set_backing(rig.dev, &b.dev, "m", 0), 0);
+	b.dev.ops = &slow;
+}
+
 static pthread_t cutter;
 
 static void *cut(void *arg)
@@ -284,14 +295,9 @@ static void fetch(void (*call)(void))
 	unsigned char buf[UZ_PAGE_SIZE];
 	uint32_t seq;
 
-	open_disk();
-	test_backing_open(&b, SIZE + UZ_PAGE_SIZE);
-	fast = b.dev.ops;
-	slow = *fast;
-	slow.read = slow_read;
-	CHECK_EQ(uz_dev_set_backing(rig.dev, &b.dev, "m", 0), 0);
+	open_backed();
 	CHECK_EQ(uz_dev_writeback(rig.dev, UZ_WRITEBACK_ALL, PAGES / 2), PAGES / 2);
-	b.dev.ops = &slow;
+	slow.read = slow_read;
 	meanwhile = call;
 	CHECK_EQ(uz_dev_read(rig.dev, rig.st, 0, buf, sizeof(buf), 0), 0);
 	CHECK(!meanwhile);
@@ -314,6 +320,108 @@ static void fetches(void)
 	test_backing_close(&b);
 }
 
+static uint64_t batches; /* atomic */
+
+static int slow_write(struct uz_backing_dev *dev, uint64_t off, const void *buf, size_t len)
+{
+	nap(5 * MS);
+	uz_fetch_add(&batches, 1);
+	return fast->write(dev, off, buf, len);
+}
+
+static void *write_back(void *arg)
+{
+	(void)arg;
+	CHECK_EQ(uz_dev_writeback(rig.dev, UZ_WRITEBACK_ALL, 0), PAGES);
+	uz_store(&done, true);
+	return NULL;
+}
+
+/* A batch of pages to a slow backing at a time: who wants to change a setting comes in between. */
+static void writes_back(void)
+{
+	uint64_t most = 0;
+	pthread_t thread;
+
+	open_backed();
+	slow.write = slow_write;
+	uz_store(&batches, 0);
+	CHECK_EQ(pthread_create(&thread, NULL, write_back, NULL), 0);
+	while (!uz_load(&batches))
+		nap(MS);
+	for (int i = 0; i < 5; i++) {
+		uint64_t before = uz_load(&batches);
+
+		CHECK_EQ(uz_dev_set_writeback(rig.dev, 3600), 0);
+		most = UZ_MAX(most, uz_load(&batches) - before);
+	}
+	CHECK(!uz_load(&done));
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	CHECK_MSG(most <= 2, "waited for %llu batches", (unsigned long long)most);
+	close_disk();
+	test_backing_close(&b);
+}
+
+static void *in_turn(void *arg)
+{
+	uint32_t *order = arg;
+
+	CHECK_EQ(uz_dev_set_writeback(rig.dev, 3600), 0);
+	*order = uz_load(&rig.store->wb.line.turn);
+	return NULL;
+}
+
+/* Who has just had the lock comes after all who wait for it. */
+static void line(void)
+{
+	struct uz_line *l;
+	uint32_t order[2], first;
+	pthread_t thread[2];
+
+	open_backed();
+	l = &rig.store->wb.line;
+	first = uz_load(&l->turns);
+	uz_lock(rig.store->plat, &rig.store->wb.lock);
+	for (uint32_t i = 0; i < 2; i++) {
+		CHECK_EQ(pthread_create(&thread[i], NULL, in_turn, &order[i]), 0);
+		for (uint64_t end = dev_rig_in(&rig, 10000 * MS);
+		     uz_load(&l->turns) == first + i;) {
+			CHECK(dev_rig_in(&rig, 0) < end);
+			nap(MS);
+		}
+	}
+	uz_unlock(rig.store->plat, &rig.store->wb.lock);
+	uz__wb_lock(rig.store);
+	CHECK_EQ(uz_load(&l->turn), first + 3);
+	uz_unlock(rig.store->plat, &rig.store->wb.lock);
+	for (int i = 0; i < 2; i++)
+		CHECK_EQ(pthread_join(thread[i], NULL), 0);
+	CHECK(order[0] - first >= 1 && order[1] - first >= 2);
+	close_disk();
+	test_backing_close(&b);
+}
+
+/* Grants one after the other put off what leaves by age, but not for ever. */
+static void leaves_at_last(void)
+{
+	uint64_t end;
+
+	open_backed();
+	CHECK(uz_dev_idle(rig.dev, 0) > 0);
+	work();
+	CHECK_EQ(uz_dev_set_writeback(rig.dev, 1), 0);
+	uz_store(&rig.store->calm_until_ns, UINT64_MAX);
+	work();
+	CHECK_EQ(dev_rig_stats(&rig).bd_writes, 0);
+	for (end = dev_rig_in(&rig, 20000 * MS); !dev_rig_stats(&rig).bd_writes; nap(50 * MS)) {
+		CHECK(dev_rig_in(&rig, 0) < end);
+		work();
+	}
+	uz_store(&rig.store->calm_until_ns, 0);
+	close_disk();
+	test_backing_close(&b);
+}
+
 int main(void)
 {
 	test_start();
@@ -321,5 +429,8 @@ int main(void)
 	stats();
 	requests();
 	fetches();
+	writes_back();
+	line();
+	leaves_at_last();
 	return 0;
 }

@@ -5,6 +5,8 @@
  */
 #include "host_i.h"
 
+#include <time.h>
+
 #include "pages.h"
 
 #define DISK_BYTES ((uint64_t)16 << 20)
@@ -124,6 +126,47 @@ static void test_stops_at_once(struct uz_store *s)
 	uz_background_stop(NULL);
 }
 
+static uint64_t cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+/* Recompression takes its share of a CPU, also when it rests often, and none when it is turned off. */
+static void test_share(struct test_rng *rng, struct uz_store *s)
+{
+	struct uz_codec_params p = { .level = 19 };
+	struct uz_dev *d = create(s, "one");
+	struct uz_background *b = NULL;
+	struct uz_stream *st = NULL;
+	struct uz_dev_stats stats;
+	uint64_t off_ns;
+	int entry;
+
+	CHECK_EQ(uz_stream_open(s, &st), 0);
+	fill(rng, d, st);
+	entry = uz_store_codec(s, &uz_codec_zstd, &p, false);
+	CHECK(entry >= 0);
+	CHECK_EQ(uz_dev_set_recompress(d, entry, 0, 0, 20), 0);
+	CHECK_EQ(uz_background_start(s, &b), 0);
+	do {
+		usleep(1000);
+		uz_dev_stats(d, &stats);
+	} while (!stats.recompressed);
+	CHECK_EQ(uz_dev_set_recompress(d, -1, 0, 0, 0), 0);
+	off_ns = cpu_ns();
+	usleep(500000);
+	off_ns = cpu_ns() - off_ns;
+	printf("%llu us of CPU in 500 ms after it was turned off\n",
+	       (unsigned long long)off_ns / 1000);
+	CHECK(off_ns < 50000000);
+	uz_background_stop(b);
+	uz_stream_close(st);
+	uz_dev_destroy(d);
+}
+
 int main(void)
 {
 	struct uz_host_config hc = { .backing = UZ_HOST_PRIVATE, .fd = -1 };
@@ -134,6 +177,7 @@ int main(void)
 	CHECK_EQ(uz_host_open(&hc, &h), 0);
 	s = open_store(h);
 	test_compacts(&rng, s);
+	test_share(&rng, s);
 	test_disks_come_and_go(s);
 	test_stops_at_once(s);
 	CHECK_EQ(uz_store_check(s), 0);

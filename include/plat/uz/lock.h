@@ -43,4 +43,29 @@ static inline void uz_unlock(struct uz_plat *pl, struct uz_lock *l)
 		pl->ops->wake(pl, &l->word);
 }
 
+/*
+ * A line in front of a lock that somebody takes again and again in a loop: the lock alone is not fair,
+ * and he would have it again before a sleeper has woken up. Only the first in line tries to take it, and
+ * lets the next come when he has it. Costs a system call a turn. Zeroed memory is an empty line.
+ */
+struct uz_line {
+	uint32_t turns, turn; /* that were given out; whose it is */
+};
+
+/* Returns when it is the caller's turn. */
+static inline uint32_t uz_line_wait(struct uz_plat *pl, struct uz_line *l)
+{
+	uint32_t mine = uz_fetch_add(&l->turns, 1), turn;
+
+	while ((turn = uz_load_acquire(&l->turn)) != mine)
+		pl->ops->wait(pl, &l->turn, turn, UZ_FOREVER);
+	return mine;
+}
+
+static inline void uz_line_next(struct uz_plat *pl, struct uz_line *l, uint32_t mine)
+{
+	uz_store_release(&l->turn, mine + 1);
+	pl->ops->wake(pl, &l->turn);
+}
+
 #endif
