@@ -354,7 +354,9 @@ static void switch_pool(struct uz_dev *d, unsigned int entry)
 	struct uz_store *s = d->store;
 
 	uz__grace_wait(s);
+	uz__claim_background(s);
 	uz_store_release(&d->pool, d->pools[entry]);
+	uz_unlock(s->plat, &s->background);
 	uz__grace_wait(s);
 	uz__claim_background(s);
 	d->switching = false;
