@@ -9,7 +9,7 @@ need clang
 [ -e "$UZ_BUILD/libkmsan/libkmsan.a" ] || skip "libkmsan.a is not built: make san"
 /usr/bin/python3 -c 'import elftools' 2>/dev/null || skip "python3-pyelftools is not installed"
 
-export KMSAN_LIB=$UZ_BUILD/libkmsan
+export KMSAN_LIB=$UZ_BUILD/libkmsan KMSAN_LTO=off
 unset KMSAN_OPTIONS
 cat >"$dir/a.c" <<'C'
 #include <fcntl.h>

@@ -28,7 +28,7 @@ if [ -e "${backtrace[0]}" ]; then
 	[ -z "$heap" ] || fail "libbacktrace calls $(paste -sd' ' <<<"$heap")"
 fi
 
-export KMSAN_LIB=$UZ_BUILD/libkmsan CLANG=clang
+export KMSAN_LIB=$UZ_BUILD/libkmsan KMSAN_LTO=off CLANG=clang
 "$UZ_ROOT/san/kmsan-cc" -std=gnu11 -D_GNU_SOURCE -O1 -pthread -I"$UZ_ROOT/tests/san/lib" \
 	"$UZ_ROOT/tests/san/lib/handlers.c" "$UZ_ROOT/tests/san/lib/cases.c" -o "$dir/handlers" -ldl
 expect 0 env KMSAN_OPTIONS="dedup=0:max_reports=1000000:exit_code=0:log=$dir/log" \

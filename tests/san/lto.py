@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # uz-test: timeout 120
 """kmsan-cc --lto with each clang that has its lld: the reports are the same, no lookup is a
-call any more, and members of an archive made by binutils' ar are found."""
+call any more, and members of an archive made by binutils' ar are found. By itself it is done
+where one command compiles and links, and undone where lld does not take the command."""
 
 import os
 import re
@@ -13,8 +14,8 @@ import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import cases  # noqa: E402
 
-FILES = ("kernel",) if os.environ.get("UZ_TEST_SIZE", "quick") == "quick" else \
-    ("kernel", "boundary", "behaviour", "context")
+QUICK = os.environ.get("UZ_TEST_SIZE", "quick") == "quick"
+FILES = ("kernel",) if QUICK else ("kernel", "boundary", "behaviour", "context")
 
 
 def has_lld(clang):
@@ -57,6 +58,33 @@ def check_archive(clang, folder):
     return 1
 
 
+def check_auto(clang, folder):
+    """Whether lookups are calls tells; the report comes with and without."""
+    source, failed = os.path.join(folder, f"{clang}-b.c"), 0
+    main, obj, other, exe = (os.path.join(folder, f"{clang}-auto{end}") for end in (".c", ".o", ".2.o", ""))
+    with open(main, "w", encoding="utf-8") as f:
+        f.write("int b(int *p);\nint main(void) { int x; b(&x); return 0; }\n")
+    checks = [(True, ["-O2", main, source], {}), (False, [main, source], {}), (False, ["-O2", other, obj], {}),
+              (False, ["-O2", main, source], {"KMSAN_LTO": "off"}), (True, ["-O2", other, obj], {"KMSAN_LTO": "on"}),
+              # An option of binutils' ld that lld does not have.
+              (False, ["-O2", main, source, "-Wl,--hash-size=1000"], {})]
+    if not QUICK:
+        checks += [(False, ["-O2", "-O0", main, source], {}), (False, ["-O2", "--no-lto", main, source], {}),
+                   (False, ["-O2", main, source, "-fuse-ld=bfd"], {}),
+                   (False, ["-O2", "--no-lto", main, source], {"KMSAN_LTO": "on"})]
+    for wanted, arguments, more in checks:
+        env = cases.environment(CLANG=clang, **{"KMSAN_LTO": "auto", **more})
+        if obj in arguments:
+            subprocess.run([cases.KMSAN_CC, "-O2", "-c", source, "-o", obj], check=True, env=env)
+            subprocess.run([cases.KMSAN_CC, "-O2", "-c", main, "-o", other], check=True, env=env)
+        done = subprocess.run([cases.KMSAN_CC, *arguments, "-o", exe], env=env, capture_output=True, text=True)
+        run = subprocess.run([exe], env=env, capture_output=True, text=True)
+        if done.returncode or done.stderr or "uninit-value in b" not in run.stderr or (lookups(exe) == 0) != wanted:
+            print(f"FAIL: {clang} {' '.join(arguments)} {more}: LTO is not {wanted}: {done.stderr}{run.stderr}")
+            failed += 1
+    return failed
+
+
 clangs = [c for c in cases.compilers() if has_lld(c)]
 if not clangs:
     cases.skip("no clang with an lld of its version is installed")
@@ -73,5 +101,7 @@ for clang in clangs:
             print(f"FAIL: {name} with {clang}: {left} lookups are calls")
             failed += 1
     failed += check_archive(clang, folder)
+    if clang == clangs[-1] or not QUICK:
+        failed += check_auto(clang, folder)
 print(f"COUNT comparisons={done} clangs={len(clangs)}")
 sys.exit(1 if failed or not done else 0)

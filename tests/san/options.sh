@@ -8,7 +8,7 @@
 need clang python3
 [ -e "$UZ_BUILD/libkmsan/libkmsan.a" ] || skip "libkmsan.a is not built: make san"
 
-export KMSAN_LIB=$UZ_BUILD/libkmsan CLANG=clang
+export KMSAN_LIB=$UZ_BUILD/libkmsan KMSAN_LTO=off CLANG=clang
 "$UZ_ROOT/san/kmsan-cc" -std=gnu11 -D_GNU_SOURCE -O1 -I"$UZ_ROOT/tests/san/lib" \
 	"$UZ_ROOT/tests/san/lib/options.c" "$UZ_ROOT/tests/san/lib/cases.c" -o "$dir/options"
 

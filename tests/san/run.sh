@@ -8,7 +8,7 @@
 need clang python3
 [ -e "$UZ_BUILD/libkmsan/libkmsan.a" ] || skip "libkmsan.a is not built: make san"
 
-export KMSAN_LIB=$UZ_BUILD/libkmsan CLANG=clang
+export KMSAN_LIB=$UZ_BUILD/libkmsan KMSAN_LTO=off CLANG=clang
 unset KMSAN_OPTIONS
 run=$UZ_ROOT/san/kmsan-run
 cat >"$dir/a.c" <<'C'

@@ -27,7 +27,7 @@ def skip(reason):
 
 
 def environment(**more):
-    env = dict(os.environ, KMSAN_LIB=LIBRARY, **more)
+    env = dict(os.environ, KMSAN_LIB=LIBRARY, **{"KMSAN_LTO": "off", **more})
     env.pop("KMSAN_OPTIONS", None)
     env.update(more)
     return env
