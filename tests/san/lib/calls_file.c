@@ -199,6 +199,29 @@ ROW(fsetpos, FILE *f = a_stream("hello"); EXPECT(!fsetpos(f, (fpos_t *)IN(long, 
     fclose(f));
 ROW(fsetpos64, FILE *f = a_stream("hello"); EXPECT(!fsetpos64(f, (fpos64_t *)IN(long, { 0 })));
     fclose(f));
+/* What reaches the functions of a stream is written, whatever lies on the stack below. */
+static ssize_t cookie_put(void *c, const char *s, size_t n)
+{
+	EXPECT(kmsan_test(s, n) == -1);
+	*(size_t *)c += n;
+	return (ssize_t)n;
+}
+static int cookie_move(void *c, off64_t *at, int whence)
+{
+	EXPECT(kmsan_test(at, sizeof(*at)) == -1);
+	*at = 0;
+	return 0;
+}
+static __attribute__((noinline)) void leave_marks(void)
+{
+	char junk[16384];
+
+	__asm__ volatile("" : : "r"(junk) : "memory");
+}
+ROW(fopencookie, size_t n = 0; cookie_io_functions_t io = { .write = cookie_put, .seek = cookie_move };
+    FILE *f = fopencookie(&n, S("w"), io); setvbuf(f, NULL, _IONBF, 0); leave_marks();
+    EXPECT(fprintf(f, "%d%s", 12, "ab") == 4 && n == 4); leave_marks();
+    EXPECT(!fseek(f, 0, SEEK_SET) && !fclose(f)));
 ROW(psignal, int fd = dup(2); dup2(open("/dev/null", O_WRONLY), 2); psignal(1, S("a"));
     dup2(fd, 2));
 ROW(open_wmemstream, FILE *f = open_wmemstream(O(wchar_t *), O(size_t)); EXPECT(f); fclose(f));

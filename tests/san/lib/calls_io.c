@@ -223,6 +223,9 @@ ROW(ioctl, int fd = terminal(); EXPECT(!ioctl(fd, TIOCGWINSZ, O(struct winsize))
     EXPECT(!ioctl(fd, TCGETS, O_N(char, 36))); EXPECT(!ioctl(filled(), FIONREAD, O(int)));
     EXPECT(!ioctl(fd, TIOCGPTPEER, O_RDWR) || errno);
     EXPECT(!ioctl(filled(), FIONBIO, IN(int, { 1 })));
+    struct ifconf *c = V(struct ifconf, { .ifc_len = 1024, .ifc_buf = LOOSE_N(char, 1024) });
+    kmsan_poison((char *)c + 4, 4); /* padding */
+    EXPECT(!ioctl(bound(), SIOCGIFCONF, c) && kmsan_test(c->ifc_buf, c->ifc_len) == -1);
     EXPECT(!ioctl(open("/dev/random", O_RDONLY), 0x80045200 /* RNDGETENTCNT */, O(int))));
 ROW(fcntl, int fd = a_file("hello");
     EXPECT(fcntl(fd, F_DUPFD, 10) >= 10 && fcntl(fd, F_GETFL) >= 0);
