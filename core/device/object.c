@@ -35,11 +35,11 @@ int uz__encode(struct uz_dev *d, struct uz_stream *st, unsigned int codec, const
 {
 	const struct uz__codec *c = &d->store->codec[codec];
 	uint32_t room = uz_load_acquire(&d->pool)->ops->max_object - CHECK_BYTES;
-	int n = c->ops->compress(c->shared, st->state[codec], src, out, UZ_MIN(room, RAW_ABOVE));
+	int n = c->ops->compress(c->shared, st->state[codec], src, out, OUT_BYTES);
 
 	if (n < 0 && n != -UZ_ENOSPC)
 		return n;
-	*size = n > 0 ? (uint32_t)n : UZ_PAGE_SIZE;
+	*size = n > 0 && (uint32_t)n <= UZ_MIN(room, RAW_ABOVE) ? (uint32_t)n : UZ_PAGE_SIZE;
 	return 0;
 }
 

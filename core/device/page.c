@@ -245,7 +245,7 @@ static int place(struct uz_dev *d, struct uz_stream *st, struct packed *p)
  * for its bytes, one to be published. The copy and the next locked instruction, which
  * would wait until the copy is out of the way, are a page apart.
  */
-#define LINE 4u
+#define LINE (OUTS + 1) /* the bytes of one that waits to be published are where they belong */
 
 struct line {
 	struct packed p[LINE];
@@ -343,7 +343,7 @@ static int store_line(struct uz_dev *d, struct uz_stream *st, uint64_t page, con
 
 		p->page = page + i;
 		p->src = (const char *)src + (i << UZ_PAGE_SHIFT);
-		p->out = st->out + i % LINE * UZ_PAGE_SIZE;
+		p->out = st->out + i % OUTS * OUT_BYTES;
 		if (UZ_UNLIKELY(same_filled(p->src, &fill))) {
 			r = drain(d, st, &l);
 			if (r == 0)

@@ -21,6 +21,12 @@
  * bytes: a raw read takes 85 ns, a decompression 544 ns, for an eighth of the memory.
  */
 #define RAW_ABOVE (UZ_PAGE_SIZE - UZ_PAGE_SIZE / 8)
+/*
+ * Room for a compressor's output: more than the longest, since liblz4 takes up to a quarter longer over
+ * pages of long literals when it has to look at the end; and apart in the cache from the next one's.
+ */
+#define OUTS 3u /* of pages on their way */
+#define OUT_BYTES (UZ_PAGE_SIZE + 21 * UZ_CACHE_LINE)
 #define NR_POOLS META_POOLS
 
 struct uz__codec {

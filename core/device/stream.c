@@ -122,6 +122,7 @@ static int stream_make(struct uz_store *s, unsigned int index, struct uz_stream 
 	st->page = (unsigned char *)mem + stream_bytes() - (size_t)BUFFERS * 2 * UZ_PAGE_SIZE;
 	st->out = st->page + (size_t)2 * UZ_PAGE_SIZE;
 	st->copy = st->out + (size_t)4 * UZ_PAGE_SIZE;
+	static_assert(OUTS * OUT_BYTES <= 4 * UZ_PAGE_SIZE, "a line's outputs");
 	r = fill_in(s, st);
 	uz_store_release(&s->stream[index], st);
 	set_emergency(s);
