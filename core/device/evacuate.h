@@ -13,7 +13,7 @@ struct evacuation {
 	uint64_t hold_ns, until_ns; /* how long a busy slot is waited for, and when no longer */
 	uint32_t busy_owner; /* of the slot that was waited for in vain */
 	uint32_t nr; /* slots taken, in s->taken */
-	bool no_place; /* to move to, for at least one run of the window */
+	bool no_place; /* to move to: for at least one run of the window; without one, for the last run */
 	bool cannot; /* arena blocks do not move as a whole here */
 };
 

@@ -23,7 +23,7 @@
 
 /* 0: moved, or nothing to move; otherwise there is no room, and going on is no use. */
 static int move_object(struct uz_pool *p, uint32_t block, const struct uz_resident *r,
-		       struct uz_mover *m)
+		       unsigned int flags, struct uz_mover *m)
 {
 	uint64_t from = uz_handle(block, r->index);
 	struct uz_object to;
@@ -33,7 +33,7 @@ static int move_object(struct uz_pool *p, uint32_t block, const struct uz_reside
 
 	if (!m->lock(m, r->owner, from, &size))
 		return 0;
-	err = uz_pool_alloc(p, size, r->owner, UZ_ALLOC_MOVE, block, &to);
+	err = uz_pool_alloc(p, size, r->owner, UZ_ALLOC_MOVE | flags, block, &to);
 	if (err)
 		goto out_unlock;
 	addr = p->ops->read_begin(p, from, size);
@@ -50,7 +50,7 @@ out_unlock:
 	return err;
 }
 
-static int move_residents(struct uz_pool *p, uint32_t block, struct uz_mover *m)
+static int move_residents(struct uz_pool *p, uint32_t block, unsigned int flags, struct uz_mover *m)
 {
 	struct uz_resident r[BATCH];
 	uint32_t from = 0, nr;
@@ -59,7 +59,7 @@ static int move_residents(struct uz_pool *p, uint32_t block, struct uz_mover *m)
 	while (!uz__mover_stops(m) && (nr = p->ops->residents(p, block, from, r, BATCH))) {
 		UZ_ASSERT(nr <= BATCH);
 		for (uint32_t i = 0; i < nr; i++) {
-			err = move_object(p, block, &r[i], m);
+			err = move_object(p, block, &r[i], flags, m);
 			if (err)
 				return err;
 		}
@@ -68,15 +68,24 @@ static int move_residents(struct uz_pool *p, uint32_t block, struct uz_mover *m)
 	return 0;
 }
 
-/* True if the victim is gone. */
-static bool ended(struct uz_pool *p, uint32_t block)
+/* True if the block is gone. */
+static bool ended(struct uz_pool *p, uint32_t block,
+		  void (*rejoin)(struct uz_pool *p, uint32_t block))
 {
 	struct uz_resident r;
 
 	if (!p->ops->residents(p, block, 0, &r, 1))
 		return true;
-	p->ops->spare(p, block);
+	rejoin(p, block);
 	return false;
+}
+
+bool uz_pool_empty(struct uz_pool *p, uint32_t block, unsigned int flags, struct uz_mover *m)
+{
+	if (!p->ops->residents || p->ops->isolate(p, block) < 0)
+		return false;
+	move_residents(p, block, flags, m);
+	return ended(p, block, p->ops->undo);
 }
 
 uint32_t uz_pool_compact(struct uz_pool *p, uint32_t nr_blocks, bool hard, struct uz_mover *m)
@@ -90,8 +99,8 @@ uint32_t uz_pool_compact(struct uz_pool *p, uint32_t nr_blocks, bool hard, struc
 	       (block = p->ops->victim(p, hard))) {
 		uint64_t frames = uz_load(&p->nr_frames);
 
-		err = move_residents(p, block, m);
-		emptied += ended(p, block);
+		err = move_residents(p, block, 0, m);
+		emptied += ended(p, block, p->ops->spare);
 		nr_blocks -= uz_load(&p->nr_frames) < frames;
 	}
 	return emptied;

@@ -38,6 +38,7 @@
 #define AHEAD_DROP (12u * UZ_CACHE_LINE)
 #define AHEAD (8u * UZ_CACHE_LINE) /* the hardware sees the rest coming; more delays the caller */
 #define MIXED_FRAMES 8u
+#define FILL_OBJECTS 4u /* at least, in a block that only fills a gap */
 #define FOOT_UNITS 32u /* more than the last words of a new block */
 #define REST_UNITS 11u /* of a full block of equal objects: foot, a hole, slack */
 #define DESC_UNITS ((sizeof(struct uz_desc) + sizeof(struct uz_block)) / UNIT_BYTES)
@@ -228,6 +229,14 @@ static int create_ready(struct zslot *z, uint32_t *nr, uint32_t len, uint32_t sh
 	return 0;
 }
 
+/* The next shorter block that will do; a move that is to fill what lies free takes any of them. */
+static uint32_t shorter(uint32_t nr, uint32_t len, unsigned int flags)
+{
+	if (flags & UZ_ALLOC_RESIDENT)
+		return (nr - 1) * UNITS_FRAME < FILL_OBJECTS * len ? 0 : nr - 1;
+	return halves(nr, len) ? nr / 2 : 0;
+}
+
 /* Frames that are free at the budget's end may lie far apart: a shorter block will do then. */
 static int take_new(struct zslot *z, struct zslot_shard *s, uint32_t len, uint32_t owner,
 		    unsigned int flags, uint64_t *handle)
@@ -235,9 +244,10 @@ static int take_new(struct zslot *z, struct zslot_shard *s, uint32_t len, uint32
 	uint32_t nr = block_frames(s, len), shard = (uint32_t)(s - z->shard), block;
 	int err = create_ready(z, &nr, len, shard, flags, &block);
 
-	while (err && (err = uz__pool_block_create(&z->pool, nr, shard, flags, &block)) &&
-	       halves(nr, len))
-		nr /= 2;
+	for (uint32_t n = nr; err && n; n = shorter(n, len, flags)) {
+		nr = n;
+		err = uz__pool_block_create(&z->pool, nr, shard, flags, &block);
+	}
 	if (err)
 		return err;
 	uz__zslot_format(zslot_foot(z->pool.tab, block), nr);

@@ -13,7 +13,7 @@
 struct model {
 	struct pool_rig rig;
 	struct test_rng rng;
-	uint64_t discards, compacted, isolated, reattached, refused;
+	uint64_t discards, compacted, isolated, emptied, reattached, refused;
 };
 
 /* Sizes change their style from time to time, so that classes grow and empty. */
@@ -79,6 +79,37 @@ static void isolate_one(struct model *m)
 	m->isolated++;
 }
 
+static uint64_t ram_total(struct pool_rig *r)
+{
+	struct uz_arena_stats a;
+
+	uz_arena_stats(r->arena, &a);
+	return a.ram_total_bytes;
+}
+
+/* A block's objects into others and into frames that lie free: none is left, or the block goes on. */
+static void empty_one(struct model *m)
+{
+	struct pool_rig *r = &m->rig;
+	uint64_t before = ram_total(r), moves = r->moves;
+	uint32_t page = random_page(m), block, left = 0;
+	bool gone;
+
+	if (!r->slot[page].size || !r->ops->isolate)
+		return;
+	block = uz_handle_block(r->slot[page].handle);
+	gone = uz_pool_empty(r->pool, block, UZ_ALLOC_RESIDENT, &r->mover);
+	CHECK(ram_total(r) <= before);
+	for (uint32_t i = 0; i < r->nr_slots; i++)
+		left += r->slot[i].size && uz_handle_block(r->slot[i].handle) == block;
+	CHECK(gone == !left && r->moves >= moves + gone);
+	if (!gone) {
+		CHECK_EQ(r->ops->isolate(r->pool, block), 0);
+		r->ops->undo(r->pool, block);
+	}
+	m->emptied += gone;
+}
+
 static void compact_some(struct model *m)
 {
 	struct pool_rig *r = &m->rig;
@@ -123,8 +154,10 @@ static void step(struct model *m)
 		rig_verify(&m->rig, page);
 	} else if (what < 980) {
 		compact_some(m);
-	} else if (what < 995) {
+	} else if (what < 990) {
 		isolate_one(m);
+	} else if (what < 995) {
+		empty_one(m);
 	} else if (what < 998) {
 		discard_many(m);
 	} else {
@@ -206,9 +239,11 @@ static void test_pool(const struct uz_pool_ops *ops)
 	limit(&m);
 	test_count("compacted", m.compacted);
 	test_count("isolated", m.isolated);
+	test_count("emptied", m.emptied);
 	test_count("reattached", m.reattached);
 	CHECK(m.compacted > 0 || !ops->victim);
-	CHECK(m.isolated > 0 && m.reattached > 0 && m.discards > 0);
+	CHECK((m.isolated > 0 && m.emptied > 0) || !ops->isolate);
+	CHECK(m.reattached > 0 && m.discards > 0);
 	rig_close(&m.rig);
 }
 
