@@ -105,7 +105,7 @@ uint32_t uz__fold_residents(struct uz_pool *p, uint32_t block, uint32_t from,
 
 		/* Not written yet by an allocation that goes on: lock() refuses it. */
 		uz_san_unpoison(&owner, sizeof(owner));
-		if (start >= from && owner < UZ_OWNER_MAX)
+		if (start >= from)
 			out[found++] = (struct uz_resident){ start, owner };
 	}
 	uz_unlock(f->plat, &sh->lock);

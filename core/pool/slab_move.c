@@ -134,9 +134,7 @@ uint32_t uz__slab_residents(struct uz_pool *p, uint32_t block, uint32_t from,
 
 		/* Not written yet by an allocation that goes on: lock() refuses it. */
 		uz_san_unpoison(&owner, sizeof(owner));
-
-		if (owner < UZ_OWNER_MAX)
-			out[found++] = (struct uz_resident){ .index = i, .owner = owner };
+		out[found++] = (struct uz_resident){ .index = i, .owner = owner };
 	}
 	uz_unlock(s->plat, &c->lock);
 	return found;
