@@ -39,7 +39,7 @@ static uint64_t region_bytes(void)
 	return UZ_ALIGN_UP(bench_number("pages", 32000) << UZ_FRAME_SHIFT, 2 * MIB);
 }
 
-static void emit_grant(struct grant_load *l, const char *name, uint64_t copy_ns)
+static void emit_grant(struct grant_load *l, const char *name, const struct bench_time *copy)
 {
 	struct uz_region_stats before, after;
 	struct uz_contig_failure why;
@@ -64,9 +64,10 @@ static void emit_grant(struct grant_load *l, const char *name, uint64_t copy_ns)
 	bench_emit_number("lent_discard", (double)before.lent_discard);
 	bench_emit_number("lent_move", (double)before.lent_move);
 	bench_emit_number("moved", (double)(after.pgmigrate_success - before.pgmigrate_success));
-	if (copy_ns) {
+	if (copy) {
 		bench_emit_number("copied", (double)before.count);
-		bench_emit_number("copy_ms", (double)copy_ns / 1e6);
+		bench_emit_number("copy_ms", (double)copy->wall_ns / 1e6);
+		bench_emit_number("copy_cpu_ms", (double)copy->cpu_ns / 1e6);
 	}
 	bench_emit_end();
 }
@@ -95,22 +96,23 @@ static void discard(void)
 	grant_load_open(&l, &c);
 	for (uint64_t i = bench_number("grants", 300); i; i--) {
 		refill(&l);
-		emit_grant(&l, "discard", 0);
+		emit_grant(&l, "discard", NULL);
 	}
 	grant_load_close(&l);
 }
 
-static uint64_t copy_ns(uint64_t bytes)
+static struct bench_time time_copy(uint64_t bytes)
 {
 	char *src = bench_memory(bytes), *dst = bench_memory(bytes);
-	uint64_t start = bench_now_ns(), ns;
+	struct bench_time t = { 0 };
 
+	bench_start(&t);
 	memcpy(dst, src, bytes);
-	ns = bench_now_ns() - start;
+	bench_stop(&t);
 	BENCH_CHECK(dst[bytes - 1] == src[bytes - 1], "the copy is wrong");
 	bench_memory_free(src, bytes);
 	bench_memory_free(dst, bytes);
-	return ns;
+	return t;
 }
 
 /* A store for each grant: what was moved out does not come back by itself. */
@@ -127,8 +129,10 @@ static void move(void)
 	c.reserve_bytes = c.capacity_bytes;
 	c.limit_bytes = 3 * c.region_bytes;
 	for (uint64_t i = bench_number("grants", 100); i; i--) {
+		struct bench_time copy = time_copy(c.region_bytes);
+
 		grant_load_open(&l, &c);
-		emit_grant(&l, "move", copy_ns(c.region_bytes));
+		emit_grant(&l, "move", &copy);
 		grant_load_close(&l);
 	}
 }

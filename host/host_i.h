@@ -73,6 +73,9 @@ static inline int uz__fallocate(int fd, int mode, off_t off, size_t len)
 #define UZ__CARRY_BYTES ((size_t)2 << 20)
 int uz__carry(struct uz_plat *pl, void *from, void *to);
 
+/* copy.c: a slot of uz_plat_ops */
+void uz__copy(struct uz_plat *pl, void *to, const void *from, size_t len);
+
 /* map_fd.c: slots of uz_plat_ops */
 int uz__map_fd(struct uz_plat *pl, void *p, size_t len, int fd, uint64_t off);
 int uz__unmap_fd(struct uz_plat *pl, void *p, size_t len);

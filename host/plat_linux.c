@@ -350,6 +350,7 @@ const struct uz_plat_ops uz__plat_linux_ops = {
 	.map_fd = uz__map_fd,
 	.unmap_fd = uz__unmap_fd,
 	.carry = uz__carry,
+	.copy = uz__copy,
 	.give_back = linux_give_back,
 	.held = linux_held,
 	.store_held = linux_store_held,

@@ -6,6 +6,7 @@
  * Both arrays grow by need, so an empty store pays for a page of each.
  */
 #include <uz/block.h>
+#include <uz/san.h>
 
 int uz_blocktab_init(struct uz_blocktab *t, struct uz_arena *a)
 {
@@ -88,13 +89,24 @@ int uz_block_create(struct uz_blocktab *t, struct uz_block_id id, unsigned int f
 	return 0;
 }
 
+/* A sanitizer sees what memcpy does. */
+static void copy(struct uz_arena *a, uint32_t to, uint32_t from, uint32_t nr)
+{
+	void *dst = uz_frame_addr(a, to), *src = uz_frame_addr(a, from);
+	size_t len = (size_t)nr << UZ_FRAME_SHIFT;
+
+	if (a->plat->ops->copy && !UZ_SAN)
+		a->plat->ops->copy(a->plat, dst, src, len);
+	else
+		memcpy(dst, src, len);
+}
+
 void uz_block_switch(struct uz_blocktab *t, uint32_t block, uint32_t to)
 {
 	struct uz_block_id id = uz_block_id(t, block);
 
 	if (!t->carried)
-		memcpy(uz_frame_addr(t->arena, to), uz_frame_addr(t->arena, id.start),
-		       (size_t)id.nr_frames << UZ_FRAME_SHIFT);
+		copy(t->arena, to, id.start, id.nr_frames);
 	id.start = to;
 	uz_store_release(&t->desc[block].word, uz_desc_pack(id));
 }

@@ -61,6 +61,16 @@ static int fault_give_back(struct uz_plat *pl, unsigned int method, const struct
 	return rc ? rc : below->ops->give_back(below, method, v, nr);
 }
 
+static void fault_copy(struct uz_plat *pl, void *to, const void *from, size_t len)
+{
+	struct uz_plat *below = to_fault(pl)->below;
+
+	if (below->ops->copy)
+		below->ops->copy(below, to, from, len);
+	else
+		memcpy(to, from, len);
+}
+
 static int fault_carry(struct uz_plat *pl, void *from, void *to)
 {
 	struct uz_plat *below = to_fault(pl)->below;
@@ -140,6 +150,7 @@ static const struct uz_plat_ops fault_ops = {
 	.adopt = fault_commit,
 	.decommit = fault_decommit,
 	.carry = fault_carry,
+	.copy = fault_copy,
 	.give_back = fault_give_back,
 	.held = fault_held,
 	.store_bytes = fault_store_bytes,

@@ -66,6 +66,11 @@ struct uz_plat_ops {
 	 */
 	int (*carry)(struct uz_plat *pl, void *from, void *to);
 	/*
+	 * Copies whole pages to where nobody looks soon; they do not overlap. NULL: as memcpy does it is
+	 * good enough.
+	 */
+	void (*copy)(struct uz_plat *pl, void *to, const void *from, size_t len);
+	/*
 	 * As decommit of @nr ranges, at most UZ_RANGE_MAX, of the STORE by methods[@method]; they lie in
 	 * aligned 2 MiB that nobody commits meanwhile. After a lazy one the memory is still charged
 	 * to us until decommit; before it is touched again, commit. An error means that the
