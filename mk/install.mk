@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 #
-# Headers are installed flat: <uz/x.h> whatever layer x belongs to.
+# Headers are installed flat: <uz/x.h> whatever layer x belongs to. Fronts are not in the library.
 
 BINDIR ?= $(PREFIX)/bin
 INCLUDEDIR ?= $(PREFIX)/include
 MANDIR ?= $(PREFIX)/share/man
 D := $(DESTDIR)
 
-UZ_HEADERS := $(wildcard include/*/uz/*.h port/user/uz/*.h)
+UZ_HEADERS := $(filter-out include/front/%,$(wildcard include/*/uz/*.h port/user/uz/*.h))
 TOP_HEADERS := $(wildcard include/lib/*.h)
 MAN_PAGES := $(wildcard docs/man/*.[1578])
 

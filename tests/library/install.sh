@@ -36,6 +36,17 @@ if grep -vE ' uz_[a-z]' names; then
 fi
 grep -q ' uz_ram_open@@UZRAM_0' names || fail "uz_ram_open has no version"
 
+# What an installed header declares can be linked; a plugin defines its own two.
+if cc -v 2>&1 | grep -q '^gcc version'; then
+	(cd usr/include && printf "#include <%s>\n" uzram*.h uz/*.h) |
+		cc -std=gnu11 -Iusr/include -aux-info declared -fsyntax-only -xc -
+	sed -n 's|^/\* usr/include/.* \*/ extern [^(]*\b\(uz_[a-z0-9_]*\) (.*|\1|p' declared | sort -u >want
+	[ "$(wc -l <want)" -gt 100 ] || fail "only $(wc -l <want) functions are declared"
+	sed -n 's|.* \(uz_[a-z0-9_]*\)@.*|\1|p' names | sort -u >have
+	missing=$(comm -23 want have | grep -v '_plugin_init$' || true)
+	[ -z "$missing" ] || fail "declared in installed headers and not in the library: $missing"
+fi
+
 # Every installed header compiles by itself, and the library is one for C++ too.
 for h in usr/include/uzram*.h usr/include/uz/*.h; do
 	echo "#include <${h#usr/include/}>" | cc -std=c11 -pedantic -Wall -Wextra -Werror -Iusr/include \
