@@ -3,7 +3,8 @@
 # uz-test: timeout 120
 """What is asked beside a command that takes long is answered at once: stat by anybody, and changes of
 that disk and of others. Prints what each took; fails at ten times of what a machine with nothing else
-to do shows."""
+to do shows. On one that has, an answer may take long without having waited for the command: what counts is
+for how long the server worked meanwhile, if that is less."""
 
 import json
 import os
@@ -22,13 +23,14 @@ DIR = os.environ.get("UZ_TEST_DIR") or tempfile.mkdtemp()
 SIZE = os.environ.get("UZ_TEST_SIZE") or "quick"
 MIB = {"quick": 64, "check": 64, "long": 512}[SIZE]
 SECONDS = {"quick": 1.2, "check": 2, "long": 10}[SIZE]
+TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
 MOST_MS = {"stat": 500, "change": 1000}  # p99; the aim is 50 for stat
 
 
 class Client:
     def __init__(self):
         self.s = socket.socket(socket.AF_UNIX)
-        self.s.settimeout(100)
+        self.s.settimeout(300)
         self.s.connect(os.path.join(DIR, "c"))
         self.f = self.s.makefile("rb")
 
@@ -41,7 +43,7 @@ class Client:
 
 def fill(disk):
     subprocess.run(["nbdcopy", os.path.join(DIR, "data"), f"nbd+unix:///{disk}?socket={DIR}/n"],
-                   check=True, timeout=60)
+                   check=True, timeout=300)
 
 
 def data():
@@ -52,6 +54,23 @@ def data():
         for i in range(MIB * 256):
             at = i * 997 % (len(text) - 5000)
             f.write((b"%08d" % i + text[at:at + (4088 if i % 2 else 500)]).ljust(4096, b"\0"))
+
+
+class Watch:
+    """Milliseconds since it was made: of time, or of the server's work if that is less."""
+
+    def __init__(self):
+        self.worked, self.start = worked_ms(), time.monotonic()
+
+    def ms(self):
+        return min((time.monotonic() - self.start) * 1000, worked_ms() - self.worked + TICK_MS)
+
+
+def worked_ms():
+    with open(f"{DIR}/pid", encoding="ascii") as f:
+        pid = int(f.read())
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        return sum(map(int, f.read().rpartition(")")[2].split()[11:13])) * TICK_MS
 
 
 def percentile(ms, p):
@@ -80,9 +99,9 @@ def asked(what, failures, ended, seconds=SECONDS):
     end = time.monotonic() + seconds
     while n < 14 or n % len(kinds) or (time.monotonic() < end and not ended()):
         kind, request = kinds[n % len(kinds)]
-        start = time.monotonic()
+        watch = Watch()
         c.ask(may_fail=kind == "set other", **request)
-        took.setdefault(kind, []).append((time.monotonic() - start) * 1000)
+        took.setdefault(kind, []).append(watch.ms())
         n += 1
         time.sleep(0.001)
     for kind, ms in took.items():
@@ -127,7 +146,7 @@ def grow_and_refill(stop):
 
 
 def end(t, errors):
-    t.join(60)
+    t.join(300)
     assert not t.is_alive() and not errors, errors
 
 
@@ -137,15 +156,15 @@ def main():
         sys.exit(77)
     data()
     open(f"{DIR}/backing", "wb").truncate((MIB + 1) << 20)
-    server = subprocess.Popen(["timeout", "110", UZRAM, "serve", "--config", "/dev/null", "--ram", "1G",
+    server = subprocess.Popen(["timeout", "1000", UZRAM, "serve", "--config", "/dev/null", "--ram", "1G",
                                "--nbd", f"unix:{DIR}/n", "--control", f"{DIR}/c", "--pid-file", f"{DIR}/pid",
                                "--name", "big", "--size", f"{MIB}M", "--name", "other", "--size", "1M"],
                               stdout=subprocess.DEVNULL, stderr=open(f"{DIR}/log", "wb"))
     failures = []
     try:
         start = time.monotonic()
-        while not os.path.exists(f"{DIR}/pid"):
-            assert time.monotonic() < start + 20, "no server"
+        while not (os.path.exists(f"{DIR}/pid") and os.path.getsize(f"{DIR}/pid")):
+            assert server.poll() is None and time.monotonic() < start + 120, "no server"
             time.sleep(0.05)
         fill("big")
         asked("nothing", failures, lambda: False, 0.5)
@@ -165,14 +184,15 @@ def main():
         fill("big")
         t, errors = beside("recompress", failures, cmd="recompress", disk="big", codec="zstd", level="19")
         assert t.is_alive(), "the command was over before it was measured"
-        start = time.monotonic()
+        watch = Watch()
         Client().ask(cmd="remove", disk="big")
-        print(f"remove of the disk itself: {(time.monotonic() - start) * 1000:.0f} ms")
-        assert time.monotonic() < start + 5, "remove waited for the recompression"
+        took = watch.ms()
+        print(f"remove of the disk itself: {took:.0f} ms")
+        assert took < 5000, "remove waited for the recompression"
         end(t, errors)
     finally:
         server.send_signal(signal.SIGTERM)
-        status = server.wait(60)
+        status = server.wait(120)
     assert status == 0, f"the server ended with {status}: " + open(f"{DIR}/log").read()[-2000:]
     assert not failures, failures
 

@@ -7,6 +7,7 @@
  * grants do not keep pages from leaving for one for ever.
  */
 #include <pthread.h>
+#include <stdlib.h>
 
 #include "../../core/device/device_i.h"
 
@@ -19,6 +20,7 @@
 #define MS 1000000ull
 #define PAGE_NS (2 * MS) /* to compress one */
 #define SLICE_PAGES 4u /* in 5 ms, with the one that began in time */
+#define TURNS 21
 
 static struct dev_rig rig;
 static struct uz_codec_ops slow_codec;
@@ -80,8 +82,8 @@ static void *recompress(void *arg)
 static void turns(void)
 {
 	unsigned int entry;
+	uint64_t pages[TURNS], most;
 	pthread_t thread[2];
-	uint64_t most = 0;
 
 	open_disk();
 	entry = slow_entry();
@@ -89,16 +91,17 @@ static void turns(void)
 		CHECK_EQ(pthread_create(&thread[i], NULL, recompress, &entry), 0);
 	while (!uz_load(&compressed))
 		nap(MS);
-	for (int i = 0; i < 20; i++) {
-		uint64_t before = uz_load(&compressed);
-
+	for (int i = 0; i < TURNS; i++) {
+		pages[i] = uz_load(&compressed);
 		uz__claim_background(rig.store);
-		most = UZ_MAX(most, uz_load(&compressed) - before);
+		pages[i] = uz_load(&compressed) - pages[i];
 		uz_unlock(rig.store->plat, &rig.store->background);
 		nap(MS);
 	}
 	CHECK(!uz_load(&done));
-	test_count("pages", most);
+	qsort(pages, TURNS, sizeof(*pages), test_compare_u64);
+	test_count("pages", pages[TURNS - 1]);
+	most = pages[TURNS / 2]; /* some may have waited for a CPU first */
 	CHECK_MSG(most <= 2 * SLICE_PAGES, "waited for %llu pages", (unsigned long long)most);
 	uz_dev_stop(rig.dev);
 	most = uz_load(&compressed);
@@ -140,7 +143,7 @@ static void stats(void)
 	for (int i = 0; i < 6; i++)
 		uz_lock(pl, lock[i]);
 	CHECK_EQ(pthread_create(&thread, NULL, look, NULL), 0);
-	for (end = dev_rig_in(&rig, 10000 * MS); !uz_load(&done); nap(MS))
+	for (end = dev_rig_in(&rig, 60000 * MS); !uz_load(&done); nap(MS))
 		CHECK(dev_rig_in(&rig, 0) < end);
 	for (int i = 0; i < 6; i++)
 		uz_unlock(pl, lock[i]);
@@ -159,7 +162,7 @@ static void take_both(void)
 	uz_unlock(rig.store->plat, &rig.store->background);
 	uz_lock(rig.store->plat, &rig.store->control);
 	uz_unlock(rig.store->plat, &rig.store->control);
-	CHECK(dev_rig_in(&rig, 0) < start + 2000 * MS);
+	CHECK(dev_rig_in(&rig, 0) < start + 60000 * MS);
 }
 
 static void *other_pool(void *arg)
@@ -201,7 +204,7 @@ static void beside_request(void *(*command)(void *), void *arg)
 
 static void work(void)
 {
-	for (int i = 0; i < 20; i++)
+	for (int i = 0; i < 20 || (i < 2000 && dev_rig_stats(&rig).migrate_left); i++)
 		uz_dev_background(rig.dev, dev_rig_in(&rig, 0), 50 * MS);
 }
 
