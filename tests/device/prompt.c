@@ -324,10 +324,15 @@ static void fetches(void)
 }
 
 static uint64_t batches; /* atomic */
+static bool alone; /* atomic: nobody else will come */
 
+/* Ends when somebody else stands in line. */
 static int slow_write(struct uz_backing_dev *dev, uint64_t off, const void *buf, size_t len)
 {
-	nap(5 * MS);
+	const struct uz_line *l = &rig.store->wb.line;
+
+	while (uz_load(&l->turns) == uz_load(&l->turn) && !uz_load(&alone))
+		nap(MS);
 	uz_fetch_add(&batches, 1);
 	return fast->write(dev, off, buf, len);
 }
@@ -345,12 +350,15 @@ static void writes_back(void)
 {
 	uint64_t most = 0;
 	pthread_t thread;
+	uint32_t turns;
 
 	open_backed();
 	slow.write = slow_write;
+	turns = uz_load(&rig.store->wb.line.turns);
 	uz_store(&batches, 0);
+	uz_store(&alone, false);
 	CHECK_EQ(pthread_create(&thread, NULL, write_back, NULL), 0);
-	while (!uz_load(&batches))
+	while (uz_load(&rig.store->wb.line.turns) == turns)
 		nap(MS);
 	for (int i = 0; i < 5; i++) {
 		uint64_t before = uz_load(&batches);
@@ -359,6 +367,7 @@ static void writes_back(void)
 		most = UZ_MAX(most, uz_load(&batches) - before);
 	}
 	CHECK(!uz_load(&done));
+	uz_store(&alone, true);
 	CHECK_EQ(pthread_join(thread, NULL), 0);
 	CHECK_MSG(most <= 2, "waited for %llu batches", (unsigned long long)most);
 	close_disk();
@@ -387,7 +396,7 @@ static void line(void)
 	uz_lock(rig.store->plat, &rig.store->wb.lock);
 	for (uint32_t i = 0; i < 2; i++) {
 		CHECK_EQ(pthread_create(&thread[i], NULL, in_turn, &order[i]), 0);
-		for (uint64_t end = dev_rig_in(&rig, 10000 * MS);
+		for (uint64_t end = dev_rig_in(&rig, 60000 * MS);
 		     uz_load(&l->turns) == first + i;) {
 			CHECK(dev_rig_in(&rig, 0) < end);
 			nap(MS);
@@ -416,7 +425,7 @@ static void leaves_at_last(void)
 	uz_store(&rig.store->calm_until_ns, UINT64_MAX);
 	work();
 	CHECK_EQ(dev_rig_stats(&rig).bd_writes, 0);
-	for (end = dev_rig_in(&rig, 20000 * MS); !dev_rig_stats(&rig).bd_writes; nap(50 * MS)) {
+	for (end = dev_rig_in(&rig, 120000 * MS); !dev_rig_stats(&rig).bd_writes; nap(50 * MS)) {
 		CHECK(dev_rig_in(&rig, 0) < end);
 		work();
 	}

@@ -19,7 +19,7 @@ main_pid() {
 # again PID: another server than that one serves.
 again() {
 	local i=0 pid
-	while [ $i -lt 100 ]; do
+	while [ $i -lt 600 ]; do
 		pid=$(main_pid)
 		[ "$pid" = "$1" ] || [ "$pid" = 0 ] || ! systemctl -q is-active uzram@t || return 0
 		i=$((i + 1))
