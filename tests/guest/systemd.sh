@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 # uz-test: timeout 240
+# uz-test: no-asan nearly all of its time is qemu's; guest/kill and guest/full run
+# uz-test: no-tsan nearly all of its time is qemu's; guest/kill and guest/full run
 # The units that are shipped, under a real systemd in a guest: the socket starts the server, in the
 # sandbox of the unit and as a user of its own; a server that is killed is started again and has its disks back.
 # shellcheck source=tests/lib/sh.sh
