@@ -2,8 +2,8 @@
 /*
  * What the device layer's files share.
  *
- * Lock order: control -> background -> root, write-back -> slot -> (pool) class, clean -> block
- * table -> arena. A slot is never waited for with a class lock held.
+ * Lock order: control -> background -> pools, root, write-back -> slot -> (pool) class, clean -> block
+ * table -> arena; control -> entries. A slot is never waited for with a class lock held.
  *
  * Grace periods: a stream announces itself at the start of a request and
  * withdraws at its end. What readers may still look at (table frames, roots,

@@ -119,5 +119,7 @@ int uz__page_rewrite(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uin
 		return 0;
 	if (uz__no_room(r) && !urgent && uz__give_way(d->store))
 		return -UZ_EAGAIN;
+	if (uz__no_room(r) && !urgent)
+		uz_store(&d->relief_wanted, true);
 	return r < 0 ? r : replace(d, st, slot, w, bytes, neu);
 }

@@ -194,6 +194,7 @@ struct uz_dev {
 	uint64_t relief_page, relief_next_ns;
 	uint32_t relief_level;
 	bool relief_found;
+	bool relief_wanted; /* atomic: background work found no room, and waits for nothing */
 };
 
 #endif

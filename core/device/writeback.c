@@ -400,9 +400,20 @@ static void age_step(struct uz_dev *d, uint64_t now_ns, uint64_t end_ns)
 		d->wb_next_ns += PERIOD_NS;
 }
 
+/* For background work that moves pages; true: it can go on. */
+static bool relieve_moves(struct uz_dev *d, uint64_t now_ns)
+{
+	if (!uz_load(&d->relief_wanted) || now_ns < d->relief_next_ns || d->wb_leaving)
+		return false;
+	uz_store(&d->relief_wanted, false);
+	return relieve(d, now_ns) != 0;
+}
+
 /* Background work; true: more to do. No other lock is held. */
 bool uz__wb_step(struct uz_store *s, uint64_t now_ns, uint64_t end_ns)
 {
+	bool more = false;
+
 	if (UZ_LIKELY(!uz_load(&s->wb.nr_backed)))
 		return false;
 	uz__wb_lock(s);
@@ -413,11 +424,12 @@ bool uz__wb_step(struct uz_store *s, uint64_t now_ns, uint64_t end_ns)
 		if (d && uz_load_acquire(&d->backing)) {
 			age_step(d, now_ns, end_ns);
 			uz__punch_step(d, now_ns, end_ns);
+			more |= relieve_moves(d, now_ns);
 		}
 	}
 	uz__leave(s->wb.st);
 	uz_unlock(s->plat, &s->wb.lock);
-	return relief_step(s, end_ns);
+	return relief_step(s, end_ns) || more;
 }
 
 int uz_dev_set_writeback(struct uz_dev *d, uint32_t idle_s)

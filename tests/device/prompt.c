@@ -434,6 +434,29 @@ static void leaves_at_last(void)
 	test_backing_close(&b);
 }
 
+/* A disk that is at its limit moves to a codec that needs more: pages leave for that, a batch at a time. */
+static void makes_room(void)
+{
+	struct dev_rig_config c = { .size_bytes = SIZE, .limit_bytes = 64 << 20, .codec = "zstd" };
+
+	dev_rig_open(&rig, &c);
+	for (uint32_t i = 0; i < PAGES; i++)
+		dev_rig_put(&rig, rig.dev, i, 1, SELF_EASY);
+	test_backing_open(&b, SIZE + UZ_PAGE_SIZE);
+	CHECK_EQ(uz_dev_set_backing(rig.dev, &b.dev, "m", 0), 0);
+	work();
+	uz_dev_set_mem_limit(rig.dev, dev_rig_stats(&rig).mem_used_total);
+	CHECK_EQ(uz_dev_set_codec(rig.dev, dev_rig_codec(&rig, "lz4", UZ_LEVEL_DEFAULT, false)), 0);
+	for (int i = 0; i < 20; i++)
+		work();
+	test_count("left", dev_rig_stats(&rig).migrate_left);
+	CHECK_EQ(dev_rig_stats(&rig).migrate_left, 0);
+	test_count("on_backing", dev_rig_stats(&rig).bd_count);
+	CHECK(dev_rig_stats(&rig).bd_count > 0);
+	close_disk();
+	test_backing_close(&b);
+}
+
 int main(void)
 {
 	test_start();
@@ -444,5 +467,6 @@ int main(void)
 	writes_back();
 	line();
 	leaves_at_last();
+	makes_room();
 	return 0;
 }
