@@ -218,7 +218,8 @@ static __attribute__((noinline)) void leave_marks(void)
 
 	__asm__ volatile("" : : "r"(junk) : "memory");
 }
-ROW(fopencookie, size_t n = 0; cookie_io_functions_t io = { .write = cookie_put, .seek = cookie_move };
+ROW(fopencookie, size_t n = 0;
+    cookie_io_functions_t io = { .write = cookie_put, .seek = cookie_move };
     FILE *f = fopencookie(&n, S("w"), io); setvbuf(f, NULL, _IONBF, 0); leave_marks();
     EXPECT(fprintf(f, "%d%s", 12, "ab") == 4 && n == 4); leave_marks();
     EXPECT(!fseek(f, 0, SEEK_SET) && !fclose(f)));
