@@ -10,7 +10,7 @@ need clang
 [ -e "$UZ_BUILD/libkmsan/libkmsan.a" ] || skip "libkmsan.a is not built: make san"
 
 export KMSAN_LIB=$UZ_BUILD/libkmsan KMSAN_LTO=off CLANG=clang
-"$UZ_ROOT/san/kmsan-cc" -std=gnu11 -D_GNU_SOURCE -O1 -fno-builtin -w -pthread -I"$UZ_ROOT/tests/san/lib" \
+"$UZ_ROOT/san/kmsan-cc" -std=gnu11 -D_GNU_SOURCE -O0 -fno-builtin -w -pthread -I"$UZ_ROOT/tests/san/lib" \
 	"$UZ_ROOT"/tests/san/lib/calls*.c -o "$dir/calls" -lm -lresolv
 
 "$dir/calls" --list | sort >"$dir/called"
