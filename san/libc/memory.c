@@ -92,8 +92,11 @@ void kmsan__wrap_in_events(struct kmsan_caller at, const struct pollfd *fds, uns
 {
 	unsigned long i;
 
-	for (i = 0; i < nr; i++)
-		kmsan__wrap_in(at, &fds[i], offsetof(struct pollfd, revents), NULL);
+	for (i = 0; i < nr; i++) {
+		kmsan__wrap_in(at, &fds[i].fd, sizeof(fds[i].fd), NULL);
+		if (fds[i].fd >= 0)
+			kmsan__wrap_in(at, &fds[i].events, sizeof(fds[i].events), NULL);
+	}
 }
 
 void kmsan__wrap_out_revents(struct pollfd *fds, unsigned long nr)
