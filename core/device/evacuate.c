@@ -209,7 +209,7 @@ static bool spread(struct evacuation *ev, uint32_t block, struct uz_block_id id,
 	if (!p || id.kind != UZ_BLOCK_POOL)
 		return false;
 	uz__mover_init(&mv, d, end_ns);
-	return uz_pool_empty(p, block, UZ_ALLOC_RESIDENT | UZ_ALLOC_THRIFTY, &mv.m);
+	return uz_pool_empty(p, block, UZ_ALLOC_RESIDENT, &mv.m);
 }
 
 /*

@@ -14,7 +14,8 @@
  * Empty blocks are destroyed at once. A new block is made with the class lock held: others of the
  * class would have to wait for memory anyway, and two would make two blocks.
  *
- * A move takes a cell that exists, of its class or the next larger one that has one. At the
+ * A move takes a cell that exists, of its class or the next larger one that has one; one that is to
+ * fill gaps between runs, a cell that exists nearby, or a shorter block of a larger class. At the
  * limit an urgent allocation takes, in this order: a new block, a cell of any larger class, a
  * block of the emergency reserve, a shorter block of a larger class. So free cells that exist
  * anyhow are spent before the reserve is, which raw pages need.
@@ -146,7 +147,8 @@ static bool alloc_larger(struct slab *s, struct slab_class *c, uint32_t reach,
  * A new block of a larger class whose blocks are shorter: free frames that raw pages have left lie
  * one by one, and a disk full of those must take smaller pages in their place.
  */
-static int alloc_shorter(struct slab *s, struct slab_class *c, struct uz_object *out)
+static int alloc_shorter(struct slab *s, struct slab_class *c, unsigned int flags,
+			 struct uz_object *out)
 {
 	uint32_t shortest = c->nr_frames;
 	int err = -UZ_ENOSPC;
@@ -155,7 +157,7 @@ static int alloc_shorter(struct slab *s, struct slab_class *c, struct uz_object 
 		if (c->nr_frames >= shortest)
 			continue;
 		shortest = c->nr_frames;
-		err = alloc_in(s, c, UZ_ALLOC_URGENT, out);
+		err = alloc_in(s, c, flags, out);
 	}
 	return err;
 }
@@ -169,7 +171,13 @@ static int alloc_urgent(struct slab *s, struct slab_class *c, unsigned int flags
 
 	if (err && thrifty)
 		return alloc_larger(s, c, REACH_FAR, out) ? 0 : err;
-	return err && flags & UZ_ALLOC_URGENT ? alloc_shorter(s, c, out) : err;
+	return err && flags & UZ_ALLOC_URGENT ? alloc_shorter(s, c, UZ_ALLOC_URGENT, out) : err;
+}
+
+/* For a move out of a block that no gap takes as a whole: none will take another of its class. */
+static int alloc_gap(struct slab *s, struct slab_class *c, struct uz_object *out)
+{
+	return alloc_larger(s, c, REACH, out) ? 0 : alloc_shorter(s, c, UZ_ALLOC_RESIDENT, out);
 }
 
 int uz__slab_alloc(struct uz_pool *p, uint32_t size, uint32_t owner, unsigned int flags,
@@ -180,7 +188,9 @@ int uz__slab_alloc(struct uz_pool *p, uint32_t size, uint32_t owner, unsigned in
 	int err = alloc_in(s, c, flags & ~UZ_ALLOC_URGENT, out);
 
 	(void)hint;
-	if (UZ_UNLIKELY(err) && flags & (UZ_ALLOC_URGENT | UZ_ALLOC_MOVE))
+	if (UZ_UNLIKELY(err) && flags & UZ_ALLOC_RESIDENT)
+		err = alloc_gap(s, c, out);
+	else if (UZ_UNLIKELY(err) && flags & (UZ_ALLOC_URGENT | UZ_ALLOC_MOVE))
 		err = alloc_urgent(s, c, flags, out);
 	if (UZ_LIKELY(!err))
 		uz_store((uint32_t *)out->addr - 1, owner);

@@ -83,7 +83,7 @@ static int solo_alloc(struct uz_pool *p, uint32_t size, uint32_t owner, unsigned
 	(void)size;
 	(void)hint;
 	s = lock_solo(p);
-	err = uz_block_create(p->tab, id, flags & UZ_ALLOC_URGENT, &block);
+	err = uz_block_create(p->tab, id, flags & ~UZ_ALLOC_MOVE, &block);
 	if (!err) {
 		uint32_t *frame = uz_block_addr(p->tab, block);
 

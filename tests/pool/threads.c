@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads write, discard, read and compact one pool at once, each object verified
+ * Threads write, discard, read, compact and empty blocks of one pool at once, each object verified
  * at each read; then everything is recounted.
  */
 #include <pthread.h>
@@ -29,6 +29,7 @@ static void isolate_some(struct pool_rig *r, struct test_rng *rng)
 	n = r->ops->residents(r->pool, block, 0, res, 8);
 	CHECK(n <= 8);
 	r->ops->undo(r->pool, block);
+	uz_pool_empty(r->pool, block, UZ_ALLOC_RESIDENT, &r->mover);
 }
 
 static void *work(void *arg)

@@ -194,10 +194,7 @@ void uz_pool_free(struct uz_pool *p, uint64_t handle, uint32_t size);
  */
 uint32_t uz_pool_compact(struct uz_pool *p, uint32_t nr_blocks, bool hard, struct uz_mover *m);
 
-/*
- * Empties @block by moving its objects into others, UZ_ALLOC_RESIDENT in @flags: without new memory from
- * the system. False: some are still there. The caller is the only one who isolates blocks now.
- */
+/* The same for one block, @flags for alloc; false: not all could move. Nobody else isolates meanwhile. */
 bool uz_pool_empty(struct uz_pool *p, uint32_t block, unsigned int flags, struct uz_mover *m);
 
 #endif
