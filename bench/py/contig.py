@@ -123,8 +123,8 @@ REST_US = 100  # after a request: the run shall not take a CPU by itself
 
 
 def piece(mib):
-    """Grants between two lines of the log: about half a minute's."""
-    return max(25, 12800 // mib)
+    """Grants between two lines of the log: seconds, and minutes on a machine that is busy."""
+    return max(25, 3200 // mib)
 
 
 def grants(c):
