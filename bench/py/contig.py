@@ -140,7 +140,7 @@ def grants(c):
         seed, memfd = random.getrandbits(31), len(rows) % 2
         given, total, slowest = trace("guaranteed", piece(mib), seed=seed, mib=mib, memfd=memfd,
                                    rest_us=REST_US, deadline_ms=10000)
-        rows.append({**total, **slowest, "memfd": memfd, "ms": [x["ms"] for x in given]})
+        rows.append({**total, **slowest, "seed": seed, "memfd": memfd, "ms": [x["ms"] for x in given]})
         with open(path, "a") as f:
             f.write(json.dumps(rows[-1]) + "\n")
         print(f"grants: {sum(r['grants'] for r in rows)} of {want}, seed {seed}, failed "
