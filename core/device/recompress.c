@@ -77,6 +77,7 @@ int64_t uz_dev_recompress(struct uz_dev *d, const struct uz_recompress *r)
 	struct uz_store *s = d->store;
 	struct pass p = { .d = d, .st = s->bg, .rule = *r, .min_age = uz__age_bucket(r->idle_s) };
 	struct uz__walk w = { 0 };
+	struct uz_dev *only;
 	bool end = false, held;
 
 	p.error = hold_codec(s, r->codec);
@@ -84,8 +85,10 @@ int64_t uz_dev_recompress(struct uz_dev *d, const struct uz_recompress *r)
 	while (!end && !finished(&p) && !uz__stopping(d)) {
 		p.slice = (struct uz__slice){ .end_ns = uz__claim_slice(s) };
 		end = uz__walk(d, &w, p.slice.end_ns, visit, &p);
+		/* Its pools stay as long as the lock is held. */
+		only = uz__disk_near_limit(d) ? d : NULL;
 		uz_unlock(s->plat, &s->background);
-		if (uz__no_room(p.error) && uz__wb_relief(s, uz__disk_near_limit(d) ? d : NULL))
+		if (uz__no_room(p.error) && uz__wb_relief(s, only))
 			p.error = 0;
 	}
 	if (held)
@@ -165,8 +168,8 @@ bool uz__recompress_step(struct uz_dev *d, struct uz_stream *st, uint64_t now_ns
 	if (!d->recompress.active)
 		d->recompress.page = 0;
 	spent = pl->ops->now(pl) - start;
-	d->recompress_next_ns =
-		start + spent * 100 / d->recompress_cpu + (d->recompress.active ? 0 : PERIOD_NS);
+	d->recompress_next_ns = start + spent * 100 / d->recompress_cpu +
+				(d->recompress.active && !p.error ? 0 : PERIOD_NS);
 	return false;
 }
 
