@@ -83,13 +83,14 @@ static void dict_drop(struct uz_store *s, unsigned int e, uint32_t dict_bytes)
 /* With a record it becomes valid, and without one it is not any more. */
 static void entry_set(struct uz_store *s, unsigned int e, const struct uz__codec_record *rec)
 {
-	struct uz__codec_record *at = &s->meta->codec[e];
+	struct uz__codec_record *at = &s->meta->codec[e], new;
 
 	uz_lock(s->plat, &s->entries);
 	uz_store_release(&at->valid, 0);
 	if (rec) {
-		*at = *rec;
-		at->valid = 0;
+		new = *rec;
+		new.valid = 0; /* so that no part of the copy says that all of it is there */
+		*at = new;
 		uz_store_release(&at->valid, META_VALID);
 	}
 	uz_unlock(s->plat, &s->entries);
