@@ -30,14 +30,15 @@ static bool take_late(struct evacuation *ev, struct uz__mover *mv, uint32_t owne
 {
 	struct uz_plat *pl = ev->s->plat;
 	uint64_t start = pl->ops->now(pl), end = UZ_MIN(start + ev->hold_ns, ev->until_ns);
-	bool locked = false;
+	bool locked = false, known;
 	uint32_t size;
 
 	while (ev->hold_ns && !locked && pl->ops->now(pl) < end) {
 		uz__slot_nap(pl, end);
 		locked = mv->m.lock(&mv->m, owner, handle, &size);
 	}
-	ev->busy_owner = locked ? UINT32_MAX : owner;
+	known = owner < uz_load(&mv->dev->held_bytes) >> UZ_PAGE_SHIFT; /* or not written yet */
+	ev->busy_owner = !locked && known ? owner : UINT32_MAX;
 	if (ev->w)
 		ev->w->stage_ns[UZ_STAGE_PIN] += pl->ops->now(pl) - start;
 	return locked;
@@ -221,7 +222,7 @@ bool uz__evacuate_step(struct uz_store *s, bool *trim)
 	struct evacuation ev = { .s = s };
 	uint32_t ablock, left, nr = uz_load_acquire(&s->tab.nr);
 	uint64_t now = s->plat->ops->now(s->plat), end = now + STEP_NS;
-	bool over = false, full = false;
+	bool over = false, full = false, gone, any = false;
 
 	if (uz__give_way(s))
 		return true;
@@ -236,11 +237,11 @@ bool uz__evacuate_step(struct uz_store *s, bool *trim)
 		if (id.kind == UZ_BLOCK_FREE || uz_ablock_of(id.start) != ablock)
 			continue;
 		ev.no_place = false;
-		if (uz__evacuate_block(&ev, b, id) || (ev.no_place && spread(&ev, b, id, end)))
-			left -= UZ_MIN(left, id.nr_frames);
-		else
-			full = ev.no_place;
-		over = !full && (uz__give_way(s) || s->plat->ops->now(s->plat) >= end);
+		gone = uz__evacuate_block(&ev, b, id) || (ev.no_place && spread(&ev, b, id, end));
+		left -= gone ? UZ_MIN(left, id.nr_frames) : 0;
+		any |= gone;
+		over = uz__give_way(s) || (any && s->plat->ops->now(s->plat) >= end);
+		full = !gone && ev.no_place && !over;
 	}
 	uz__leave(s->bg);
 	uz_ablock_undo(s->arena, ablock);
