@@ -95,7 +95,7 @@ static bool wanted(const struct pick *p, uint64_t w)
 	unsigned int age = uz__slot_age(w);
 	bool huge = uz__slot_state(w) == UZ_SLOT_RAW, idle = age == UZ_AGE_IDLE;
 
-	if (!uz__slot_is_stored(w) || w & UZ_SLOT_LOCK || age < p->min_age)
+	if (!uz__slot_is_stored(w) || age < p->min_age)
 		return false;
 	switch (p->what) {
 	case UZ_WRITEBACK_IDLE:
@@ -110,7 +110,18 @@ static bool wanted(const struct pick *p, uint64_t w)
 	return true;
 }
 
-/* Copies the page's bytes out if nobody has the slot now. What is damaged stays where that is known. */
+/* Takes the slot of a page that is to go. */
+static bool take_wanted(struct uz_dev *d, const struct pick *p, uint64_t *slot, uint64_t *w)
+{
+	do {
+		*w = uz__slot_wait_short(d->store->plat, slot);
+		if (!wanted(p, *w))
+			return false;
+	} while (!uz__slot_trylock(slot, *w));
+	return true;
+}
+
+/* Copies the page's bytes out and lets go of the slot. What is damaged stays where that is known. */
 static void add_item(struct uz_dev *d, uint64_t *slot, uint64_t page, uint64_t w)
 {
 	struct uz__wb *wb = &d->store->wb;
@@ -120,8 +131,6 @@ static void add_item(struct uz_dev *d, uint64_t *slot, uint64_t page, uint64_t w
 	const void *from;
 	bool intact;
 
-	if (!uz__slot_trylock(slot, w))
-		return;
 	from = uz__object_bytes(d, w, &bytes);
 	memcpy(to, from, size);
 	hash = uz__checksum(d, page, to, size);
@@ -151,8 +160,7 @@ static void collect(struct uz_dev *d, struct pick *p)
 			p->page = (p->page | (SLOTS_PER_TABLE - 1)) + 1;
 			continue;
 		}
-		w = uz_load(slot);
-		if (wanted(p, w))
+		if (take_wanted(d, p, slot, &w))
 			add_item(d, slot, p->page, w);
 		p->page++;
 	}
