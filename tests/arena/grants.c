@@ -137,7 +137,7 @@ static void op_fail_plat(struct model *m)
 
 	fault_plat_fail(&m->fault, calls[test_below(m->rng, 3)], 1 + test_below(m->rng, 4),
 			1 + test_below(m->rng, 3), -ENOMEM);
-	m->faults = true;
+	m->faults = m->refused_any = true;
 	op_alloc(m);
 	op_grant(m);
 	op_return(m);

@@ -386,12 +386,14 @@ static void check_region(struct model *m, struct model_region *g, const struct u
 void model_check(struct model *m)
 {
 	struct uz_arena_stats st;
-	uint64_t used = 0, sum;
+	uint64_t used = 0, sum, gone;
 
 	CHECK_EQ(uz_arena_check(m->a), 0);
 	uz_arena_stats(m->a, &st);
 	sum = m->count.committed_bytes + m->granted_bytes;
-	CHECK_MSG(st.ram_total_bytes >= sum && st.ram_total_bytes <= sum + st.lazy_bytes,
+	m->refused_any &= st.owed_bytes != 0;
+	gone = st.lazy_bytes + (m->refused_any ? st.owed_bytes : 0); /* of these, at most */
+	CHECK_MSG(st.ram_total_bytes >= sum && st.ram_total_bytes <= sum + gone,
 		  "total %llu, the platform has %llu and %llu are granted, %llu are lazy",
 		  (unsigned long long)st.ram_total_bytes,
 		  (unsigned long long)m->count.committed_bytes,

@@ -49,6 +49,7 @@ struct model {
 	uint64_t granted_bytes, moves, carried, owed;
 	uint64_t fail_from, fail_to; /* moves with these numbers fail */
 	bool faults; /* of the platform are on */
+	bool refused_any; /* the platform failed, and something has been owed ever since */
 	bool carries; /* arena blocks move as a whole too */
 	uint32_t refused, failed; /* moves by fault, grants */
 };
