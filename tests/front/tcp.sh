@@ -9,6 +9,7 @@ served=$UZ_BUILD/tests/front/helper/served
 
 # serve ADDRESS: starts it; the address with its real port is in $address.
 serve() {
+	rm -f "$dir/out" # of the server before
 	timeout -k 2 $((60 * patience)) "$served" "$1" size=16777216 wait=1 >"$dir/out" 2>"$dir/server.log" &
 	server_pid=$!
 	server_pids+=("$server_pid")
