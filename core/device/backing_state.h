@@ -72,7 +72,8 @@ int uz__clean_check(struct uz_store *s);
 bool uz__backing_known(const struct uz_dev *d);
 void uz__backing_release(struct uz_dev *d);
 void uz__backing_leave(struct uz_dev *d); /* the disk is being destroyed */
-int uz__indirect_load(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64_t page, void *dst);
+int uz__indirect_load(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64_t page, void *dst,
+		      bool keep);
 int uz__wb_init(struct uz_store *s);
 void uz__wb_lock(struct uz_store *s);
 void uz__wb_close(struct uz_store *s);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Reading a page that is on the backing: from its clean copy, or from the backing, and then a
- * copy is kept while memory is free.
+ * reader keeps a copy while memory is free.
  *
  * The slot stays locked during the I/O, but the stream leaves its request, so that no grace period
  * waits for a slow device. That is safe: a table with a slot that is not empty is never freed, and a
@@ -30,8 +30,12 @@ static int fetch(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64_t pa
 		       : -UZ_EIO;
 }
 
-/* The slot is locked; st->out is used. */
-int uz__indirect_load(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64_t page, void *dst)
+/*
+ * The slot is locked; st->out is used. @keep a copy: not for who replaces the page, whom it would take
+ * the room that he needs.
+ */
+int uz__indirect_load(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64_t page, void *dst,
+		      bool keep)
 {
 	int r;
 
@@ -44,7 +48,7 @@ int uz__indirect_load(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64
 		r = uz__object_expand(d, st, w, st->out, dst);
 	if (r < 0)
 		COUNT(uz__count(d, st)->bd_failed_reads, 1);
-	else
+	else if (keep)
 		uz__clean_keep(d, page, w, st->out);
 	return r;
 }

@@ -50,8 +50,9 @@ static int bad_page(struct uz_dev *d, struct uz_stream *st, uint64_t page)
 	return -UZ_EIO;
 }
 
-/* What the word stands for; the slot is locked if it names memory. */
-static int load_word(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64_t page, void *dst)
+/* What the word stands for; the slot is locked if it names memory. @keep: as uz__indirect_load. */
+static int load_word(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64_t page, void *dst,
+		     bool keep)
 {
 	const void *bytes;
 	uint32_t len;
@@ -69,7 +70,7 @@ static int load_word(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64_
 		bytes = uz__object_bytes(d, w, &len);
 		return uz__object_decode(d, st, w, page, bytes, dst);
 	case UZ_SLOT_INDIRECT:
-		return uz__indirect_load(d, st, w, page, dst);
+		return uz__indirect_load(d, st, w, page, dst, keep);
 	case UZ_SLOT_BAD:
 		break;
 	}
@@ -90,12 +91,12 @@ int uz__page_load(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64
 	if (uz__slot_is_kept(w)) {
 		if (!uz__slot_trylock(slot, w))
 			w = uz__slot_lock(pl, slot);
-		r = load_word(d, st, w, page, dst);
+		r = load_word(d, st, w, page, dst, true);
 		if (UZ_UNLIKELY(uz__slot_age(w) == UZ_AGE_IDLE && uz__slot_is_stored(w)))
 			COUNT(uz__count(d, st)->idle_pages, -1);
 		uz__slot_unlock(slot, uz__slot_is_stored(w) ? uz__slot_with_age(w, 0) : w);
 	} else {
-		r = load_word(d, st, w, page, dst);
+		r = load_word(d, st, w, page, dst, true);
 	}
 	return r < 0 ? bad_page(d, st, page) : 0;
 }
@@ -413,7 +414,7 @@ static int update_locked(struct uz_dev *d, struct uz_stream *st, uint64_t *slot,
 			 uint64_t *old, uint32_t off, const void *src, uint32_t len,
 			 unsigned int flags, uint64_t *w)
 {
-	if (load_word(d, st, *old, page, st->page) < 0)
+	if (load_word(d, st, *old, page, st->page, false) < 0)
 		return bad_page(d, st, page);
 	if (was_cut(d, *old, page))
 		return -UZ_EINVAL;

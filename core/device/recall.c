@@ -19,7 +19,7 @@ static int bring_back(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64
 		      uint64_t *neu)
 {
 	unsigned int codec = uz__slot_codec(w);
-	int r = uz__indirect_load(d, st, w, page, st->page);
+	int r = uz__indirect_load(d, st, w, page, st->page, false);
 	uint32_t size;
 
 	if (r < 0)
@@ -54,12 +54,8 @@ static bool visit(void *ctx, uint64_t *slot, uint64_t page)
 
 	if (uz__slot_state(uz_load(slot)) != UZ_SLOT_INDIRECT)
 		return true;
-	if (uz__stopping(c->d)) {
-		c->error = -UZ_EINTR;
-		return false;
-	}
 	do
-		c->error = recall(c->d, c->st, slot, page);
+		c->error = uz__stopping(c->d) ? -UZ_EINTR : recall(c->d, c->st, slot, page);
 	while (uz__no_room(c->error) && uz__try_harder(c->d, &e));
 	return c->error == 0;
 }

@@ -9,6 +9,7 @@
 #include "device_i.h"
 
 #define SHRINK_BYTES (256u << 10) /* of clean copies at once */
+#define SHRINKS 64 /* for one page: what others read meanwhile makes new copies */
 #define SQUEEZES 16 /* for one page: with what uz__squeeze takes, a third of a second at most */
 
 /* Frames freed by emptying a block in each pool of the disk. */
@@ -63,7 +64,11 @@ bool uz__try_harder(struct uz_dev *d, struct uz__effort *e)
 {
 	struct uz_dev *only = uz__disk_near_limit(d) ? d : NULL;
 
-	if (uz__clean_shrink(d->store, SHRINK_BYTES) || uz__reclaim(d->store))
+	if (e->shrinks < SHRINKS && uz__clean_shrink(d->store, SHRINK_BYTES)) {
+		e->shrinks++;
+		return true;
+	}
+	if (uz__reclaim(d->store))
 		return true;
 	if (!e->background && e->squeezes < SQUEEZES && uz__squeeze(d->store, only)) {
 		e->squeezes++;

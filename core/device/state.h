@@ -58,7 +58,7 @@ struct uz__seen {
 /* What one write has done for room. */
 struct uz__effort {
 	unsigned int flags; /* UZ_ALLOC_ */
-	unsigned int squeezes;
+	unsigned int shrinks, squeezes;
 	bool background; /* with the background lock held, for which commands and grants wait */
 };
 
