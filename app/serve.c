@@ -8,6 +8,7 @@
 #include "control.h"
 #include "endpoint.h"
 #include "notify.h"
+#include "pid_file.h"
 #include "size.h"
 
 #include <errno.h>
@@ -15,7 +16,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <uz/listen.h>
 
 #define NBD_MAX 16 /* what uz_nbd_listen takes */
@@ -204,55 +204,6 @@ static void say(struct serve *v)
 	fflush(stdout);
 }
 
-static int pid_error(const char *path, struct uz_error *e)
-{
-	return uz__error(e, errno, "--pid-file %s: %s", path, strerror(errno));
-}
-
-/* A lock tells the file of a server that runs from one that was left. */
-static int check_pid(const char *path, int fd, struct uz_error *e)
-{
-	struct flock lk = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	struct stat st;
-
-	if (fstat(fd, &st))
-		return pid_error(path, e);
-	if (!S_ISREG(st.st_mode))
-		return uz__error(e, EINVAL, "--pid-file %s: it is not a regular file", path);
-	if (fcntl(fd, F_OFD_SETLK, &lk) && (errno == EAGAIN || errno == EACCES))
-		return uz__error(
-			e, EBUSY,
-			"--pid-file %s is that of a server that runs: end it first, or name "
-			"another file",
-			path);
-	return ftruncate(fd, 0) ? pid_error(path, e) : 0;
-}
-
-/* Opened before the start, which could not be undone once clients have written. *f: it is ours. */
-static int open_pid(const char *path, FILE **f, struct uz_error *e)
-{
-	FILE *file = path ? fopen(path, "ae") : NULL;
-	int err;
-
-	if (!path)
-		return 0;
-	if (!file)
-		return pid_error(path, e);
-	err = check_pid(path, fileno(file), e);
-	if (err)
-		fclose(file);
-	else
-		*f = file;
-	return err;
-}
-
-static int write_pid(const char *path, FILE *f, struct uz_error *e)
-{
-	if (f && (fprintf(f, "%ld\n", (long)getpid()) < 0 || fflush(f)))
-		return pid_error(path, e);
-	return 0;
-}
-
 static void finish(struct serve *v)
 {
 	uz__control_stop(v->control);
@@ -267,10 +218,11 @@ static void finish(struct serve *v)
 	uz__config_fini(&v->config);
 }
 
+/* The pid file is made before the start, which could not be undone once clients have written. */
 static int run(struct serve *v, const sigset_t *signals, struct uz_error *e)
 {
 	const char *pid_path = v->config.server.value[OPT_PID_FILE];
-	UZ_FCLOSE FILE *pid_file = NULL;
+	FILE *pid_file = NULL;
 	int err = take_passed(v, e), got;
 
 	if (!err)
@@ -278,19 +230,18 @@ static int run(struct serve *v, const sigset_t *signals, struct uz_error *e)
 	if (!err)
 		err = listen_control(v, e);
 	if (!err)
-		err = open_pid(pid_path, &pid_file, e);
+		err = uz__pid_file_open(pid_path, &pid_file, e);
 	if (!err)
 		err = start(v, e);
 	if (!err)
-		err = write_pid(pid_path, pid_file, e);
+		err = uz__pid_file_write(pid_path, pid_file, e);
 	if (!err) {
 		say(v);
 		uz__notify("READY=1");
 		sigwait(signals, &got);
 		uz__notify("STOPPING=1");
 	}
-	if (pid_file)
-		unlink(pid_path);
+	uz__pid_file_close(pid_path, pid_file);
 	return err;
 }
 
