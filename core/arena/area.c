@@ -41,19 +41,40 @@ static bool promised_try(struct uz__arena *a, uint64_t bytes, uint64_t keep_fram
 	return ok;
 }
 
-static int budget_take(struct uz__arena *a, uint64_t bytes, uint64_t keep_frames)
+/* Free frames go back to the system; false: there are none. */
+static bool return_some(struct uz__arena *a)
 {
 	struct uz_plat *pl = a->pub.plat;
+	bool some;
+
+	uz_lock(pl, &a->lock);
+	some = uz__piece_return(a, ABLOCK_PIECES, RETURN_NOW) != 0;
+	uz_unlock(pl, &a->lock);
+	return some;
+}
+
+static int budget_take(struct uz__arena *a, uint64_t bytes, uint64_t keep_frames)
+{
 	bool more = true;
 
 	while (!promised_try(a, bytes, keep_frames)) {
 		if (!more)
 			return -UZ_ENOSPC;
-		uz_lock(pl, &a->lock);
-		more = uz__piece_return(a, ABLOCK_PIECES, RETURN_NOW) != 0;
-		uz_unlock(pl, &a->lock);
+		more = return_some(a);
 	}
 	return 0;
+}
+
+/* The system may have less than the budget, and what it lacks may be free frames of ours. */
+static int commit(struct uz__arena *a, void *p, uint64_t bytes)
+{
+	struct uz_plat *pl = a->pub.plat;
+	int r;
+
+	do
+		r = pl->ops->commit(pl, p, bytes);
+	while ((r == -UZ_ENOSPC || r == -UZ_ENOMEM) && return_some(a));
+	return r;
 }
 
 static uint64_t page_up(const struct uz__arena *a, uint64_t bytes)
@@ -92,7 +113,7 @@ static int commit_range(struct uz__arena *a, struct uz_area *area, uint64_t off,
 	if (r < 0)
 		return r;
 	uz_arena_pay(&a->pub, bytes);
-	r = pl->ops->commit(pl, area->base + first, bytes);
+	r = commit(a, area->base + first, bytes);
 	if (r < 0)
 		uz_fetch_sub(&a->total_bytes, bytes);
 	else
