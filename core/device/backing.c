@@ -201,6 +201,20 @@ int uz_dev_set_backing(struct uz_dev *d, struct uz_backing_dev *b, const char *h
 }
 
 /*
+ * The disk is about to go, and its pages with it. Killed before the disk's record is gone, the header
+ * still has the number that the disk has; killed after, nobody needs the backing any more.
+ */
+void uz__backing_give_up(struct uz_dev *d)
+{
+	struct uz_store *s = d->store;
+
+	uz__wb_lock(s);
+	if (d->backing)
+		header_write(d->backing, s->wb.buf, d, LOST_WITH_PROCESS);
+	uz_unlock(s->plat, &s->wb.lock);
+}
+
+/*
  * No page is on it any more: it is anybody's before the disk forgets it, so that whoever is killed in
  * between can give it again. One that does not take that will be refused.
  */

@@ -71,6 +71,7 @@ int uz__clean_check(struct uz_store *s);
 /* backing.c, indirect.c, writeback.c */
 bool uz__backing_known(const struct uz_dev *d);
 void uz__backing_release(struct uz_dev *d);
+void uz__backing_give_up(struct uz_dev *d); /* the same, before its record goes */
 void uz__backing_leave(struct uz_dev *d); /* the disk is being destroyed */
 int uz__indirect_load(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64_t page, void *dst,
 		      bool keep);

@@ -283,6 +283,7 @@ void uz_dev_destroy(struct uz_dev *d)
 	struct uz_store *s = d->store;
 	unsigned int index = d->index;
 
+	uz__backing_give_up(d);
 	forget(d);
 	uz__backing_leave(d);
 	clear_all(d);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The record of a backing goes after that of its disk. When the end of a disk is cut short in between, the
- * next disk in its place has no backing, neither now nor after an adoption.
+ * next disk in its place has no backing, neither now nor after an adoption. The backing is the disk's as long
+ * as the disk is there, and anybody's from then on.
  */
 #include "../../core/device/device_i.h"
 
@@ -32,6 +33,42 @@ static uint64_t backing_id(struct uz_dev *d)
 	return info.id;
 }
 
+static void put(struct uz_dev *d, unsigned char letter)
+{
+	unsigned char page[UZ_PAGE_SIZE];
+
+	memset(page, letter, sizeof(page));
+	page[7] = 1;
+	CHECK_EQ(uz_dev_write(d, rig.st, 0, page, sizeof(page), 0), 0);
+	CHECK_EQ(uz_dev_writeback(d, UZ_WRITEBACK_ALL, 0), 1);
+}
+
+/* Killed before the record of the disk goes, then after. */
+static void cut_short(struct test_backing *b)
+{
+	struct uz_dev *d = uz_store_disk(rig.store, "d1");
+	unsigned char page[UZ_PAGE_SIZE];
+
+	CHECK_EQ(uz_dev_set_backing(d, &b->dev, "memory", UZ_BACKING_KEPT | UZ_BACKING_FORMAT), 0);
+	put(d, 'a');
+	uz__backing_give_up(d);
+	dev_rig_adopt(&rig);
+	d = uz_store_disk(rig.store, "d1");
+	CHECK_EQ(uz_dev_set_backing(d, &b->dev, "memory", UZ_BACKING_KEPT), 0);
+	CHECK_EQ(uz_dev_read(d, rig.st, 0, page, sizeof(page), 0), 0);
+	CHECK_EQ(page[8], 'a');
+	dev_rig_adopt(&rig); /* a server killed in peace: it is still kept for this disk */
+	CHECK_EQ(uz_dev_set_backing(rig.dev, &b->dev, "memory", UZ_BACKING_KEPT), -UZ_ESTALE);
+	d = uz_store_disk(rig.store, "d1");
+	CHECK_EQ(uz_dev_set_backing(d, &b->dev, "memory", UZ_BACKING_KEPT), 0);
+	uz_dev_destroy(d);
+	dev_rig_adopt(&rig);
+	d = make();
+	CHECK_EQ(uz_dev_set_backing(d, &b->dev, "memory", UZ_BACKING_KEPT), 0);
+	CHECK_EQ(uz_dev_read(d, rig.st, 0, page, sizeof(page), 0), 0);
+	CHECK_EQ(page[8], 0);
+}
+
 int main(void)
 {
 	struct dev_rig_config c = { .size_bytes = SIZE, .limit_bytes = 32 << 20 };
@@ -56,6 +93,7 @@ int main(void)
 	CHECK_EQ(backing_id(d), 0);
 	dev_rig_adopt(&rig);
 	CHECK_EQ(backing_id(uz_store_disk(rig.store, "d1")), 0);
+	cut_short(&b);
 	dev_rig_close(&rig);
 	test_backing_close(&b);
 	return 0;
