@@ -123,7 +123,7 @@ static int unknown_key(const struct uz_command_line *cl, const char *key, const 
 
 	for (int i = 0; i < OPT_NR; i++)
 		if (takes(cl, i))
-			uz__nearest_try(&n, uz__options[i].name);
+			uz__option_try(&n, (enum uz_option_id)i);
 	while (extra && *extra)
 		uz__nearest_try(&n, *extra++);
 	return uz__error(e, EINVAL, "no key '%s'; %s%s%see 'uzram help %s'", key,
@@ -321,8 +321,11 @@ int uz__cmd_compact(const struct uz_command_line *cl, struct uz_error *e)
 int uz__cmd_idle(const struct uz_command_line *cl, struct uz_error *e)
 {
 	static const char *const keys[2] = { "seconds" };
+	struct uz_command_line all = *cl;
 
-	return simple(cl, keys, "pages", "pages are idle", e);
+	if (cl->nr_args == 2 && !strcmp(cl->arg[1], "all")) /* the kernel's word */
+		all.nr_args = 1;
+	return simple(&all, keys, "pages", "pages are idle", e);
 }
 
 int uz__cmd_writeback(const struct uz_command_line *cl, struct uz_error *e)

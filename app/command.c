@@ -27,7 +27,7 @@ const struct uz_command uz__commands[UZ_CMD_NR] = {
 				"compress pages again now, those not used for idle seconds and at least min "
 				"bytes long",
 				uz__cmd_recompress },
-	[UZ_CMD_IDLE] = { "idle", "NAME [SECONDS]", 1, 2,
+	[UZ_CMD_IDLE] = { "idle", "NAME [SECONDS|all]", 1, 2,
 			  "mark pages not used for so long (all) as idle, say how many",
 			  uz__cmd_idle },
 	[UZ_CMD_WRITEBACK] = { "writeback", "NAME idle|huge|huge_idle|all [PAGES]", 2, 3,

@@ -40,6 +40,11 @@ static int add_disk(struct uz_command_line *cl, const char *name, struct uz_erro
 	return 0;
 }
 
+static bool takes_keys(const struct uz_command_line *cl)
+{
+	return strstr(uz__commands[cl->command].args, "=") != NULL;
+}
+
 static int set(struct uz_command_line *cl, enum uz_option_id id, const char *text,
 	       struct uz_error *e)
 {
@@ -48,6 +53,9 @@ static int set(struct uz_command_line *cl, enum uz_option_id id, const char *tex
 	char where[40];
 
 	snprintf(where, sizeof(where), "--%s", o->name);
+	if (!(o->commands >> cl->command & 1) && takes_keys(cl) && o->scope == UZ_SCOPE_DISK)
+		return uz__error(e, EINVAL, "'uzram %s' has no %s: write it as %s=%s",
+				 uz__commands[cl->command].name, where, o->name, text);
 	if (!(o->commands >> cl->command & 1))
 		return uz__error(e, EINVAL, "%s does not belong to 'uzram %s'; see 'uzram help %s'",
 				 where, uz__commands[cl->command].name,
@@ -79,7 +87,7 @@ static int unknown_name(const struct cursor *c, const char *text, const char *na
 
 	for (int i = 0; i < OPT_NR; i++)
 		if (uz__options[i].commands >> c->cl->command & 1)
-			uz__nearest_try(&n, uz__options[i].name);
+			uz__option_try(&n, (enum uz_option_id)i);
 	if (!n.best)
 		return unknown(c, text, e);
 	return uz__error(e, EINVAL, "no option '%s'; did you mean --%s? See 'uzram help %s'", text,
@@ -130,13 +138,29 @@ static int short_options(struct cursor *c, const char *text, struct uz_error *e)
 	return 0;
 }
 
+/* NAME=VALUE with the name of an option that the command has. */
+static bool is_option(const struct cursor *c, const char *text)
+{
+	const char *equals = strchr(text, '=');
+	char name[40] = "";
+	enum uz_option_id id;
+
+	if (equals && (size_t)(equals - text) < sizeof(name))
+		memcpy(name, text, (size_t)(equals - text));
+	id = uz__option_find(name);
+	return id != OPT_NR && uz__options[id].commands >> c->cl->command & 1;
+}
+
 static int argument(struct cursor *c, const char *text, struct uz_error *e)
 {
 	const struct uz_command *command = &uz__commands[c->cl->command];
 
+	if (c->cl->nr_args == command->args_max && is_option(c, text))
+		return uz__error(e, EINVAL, "'%s' is no argument of 'uzram %s': write it as --%s",
+				 text, command->name, text);
 	if (c->cl->nr_args == command->args_max)
-		return uz__error(e, EINVAL, "'%s' is one argument too many: uzram %s %s", text,
-				 command->name, command->args);
+		return uz__error(e, EINVAL, "'%s' is one argument too many: uzram %s%s%s", text,
+				 command->name, *command->args ? " " : "", command->args);
 	c->cl->arg[c->cl->nr_args++] = text;
 	c->cl->nr_words += !c->only_args;
 	return 0;
@@ -167,6 +191,12 @@ static int find_command(struct uz_command_line *cl, const char *name, struct uz_
 		if (!strcmp(name, uz__commands[i].name))
 			return 0;
 	}
+	if (name[0] == '-')
+		return uz__error(
+			e, EINVAL,
+			"the command comes before '%s': uzram COMMAND [arguments] [options]; "
+			"'uzram help' lists what there is",
+			name);
 	return uz__no_command(name, e);
 }
 

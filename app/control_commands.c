@@ -20,9 +20,10 @@ static int number(struct uz_request *r, const char *key, uint64_t min, uint64_t 
 	*value = fallback;
 	if (!token)
 		return 0;
-	if (uz__json_copy(&r->json, token, text, sizeof(text)) || uz__size_parse(text, 0, value) ||
-	    *value < min || *value > max)
-		return uz__error(e, EINVAL, "%s: it is a number from %llu to %llu", key,
+	if (uz__json_copy(&r->json, token, text, sizeof(text)))
+		text[0] = 0;
+	if (uz__size_parse(text, 0, value) || *value < min || *value > max)
+		return uz__error(e, EINVAL, "%s: '%s' is not a number from %llu to %llu", key, text,
 				 (unsigned long long)min, (unsigned long long)max);
 	return 0;
 }

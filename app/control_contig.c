@@ -97,9 +97,13 @@ int uz__control_contig_free(struct uz_request *r, struct uz_error *e)
 	char text[24];
 	uint64_t id;
 
-	if (!token || uz__json_copy(&r->json, token, text, sizeof(text)) ||
-	    uz__size_parse(text, 0, &id))
-		return uz__error(e, EINVAL, "grant: it is not the number of a grant");
+	if (!token || uz__json_copy(&r->json, token, text, sizeof(text)))
+		text[0] = 0;
+	if (uz__size_parse(text, 0, &id))
+		return uz__error(
+			e, EINVAL,
+			"grant: '%s' is not the number of a grant; 'uzram contig stat' lists them",
+			text);
 	return uz__grants_free(r->server, r->wire, id, e);
 }
 

@@ -45,6 +45,16 @@ static struct uz_disk *only(struct uz_disks *t)
 	return t->nr == 1 ? t->disk[0] : NULL;
 }
 
+bool uz__disks_full(struct uz_disks *t)
+{
+	bool full;
+
+	pthread_mutex_lock(&t->lock);
+	full = t->nr == UZ_DISK_MAX;
+	pthread_mutex_unlock(&t->lock);
+	return full;
+}
+
 int uz__disks_add(struct uz_disks *t, struct uz_dev *dev, bool read_only, struct uz_disk **out)
 {
 	struct uz_disk *d = calloc(1, sizeof(*d));

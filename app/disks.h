@@ -37,6 +37,7 @@ void uz__disks_init(struct uz_disks *t);
 void uz__disks_fini(struct uz_disks *t); /* frees records, not devices */
 
 /* Hidden, with a reference for the caller. 0, -EEXIST, -ENOSPC, -ENOMEM. */
+bool uz__disks_full(struct uz_disks *t);
 int uz__disks_add(struct uz_disks *t, struct uz_dev *dev, bool read_only, struct uz_disk **out);
 
 void uz__disks_show(struct uz_disks *t, struct uz_disk *d);

@@ -14,19 +14,6 @@
 #include <string.h>
 #include <uz/host.h>
 
-static const struct {
-	const char *key;
-	enum uz_option_id id;
-	bool mib;
-} aliases[] = {
-	{ "zram-size", OPT_SIZE, true },
-	{ "zram-resident-limit", OPT_MEM_LIMIT, true },
-	{ "compression-algorithm", OPT_CODEC, false },
-	{ "writeback-device", OPT_BACKING, false },
-	{ "disksize", OPT_SIZE, false },
-	{ "comp_algorithm", OPT_CODEC, false },
-};
-
 /* Keys of zram-generator that are about what is done with the block device afterwards. */
 static const char *const foreign[] = { "swap-priority", "fs-type", "mount-point", "options",
 				       "host-memory-limit" };
@@ -82,9 +69,10 @@ static int unknown_key(const char *where, const char *key, struct uz_error *e)
 				where);
 	for (int i = 0; i < OPT_NR; i++)
 		if (is_key((enum uz_option_id)i))
-			uz__nearest_try(&n, uz__options[i].name);
-	for (size_t i = 0; i < sizeof(aliases) / sizeof(*aliases); i++)
-		uz__nearest_try(&n, aliases[i].key);
+			uz__option_try(&n, (enum uz_option_id)i);
+	for (const struct uz_synonym *s = uz__synonyms; s->word; s++)
+		if (s->file)
+			uz__nearest_try(&n, s->word);
 	return uz__error(e, EINVAL,
 			 "%s: no such key%s%s; keys are the long options of 'uzram help serve'",
 			 where, n.best ? ": did you mean " : "", n.best ? n.best : "");
@@ -95,11 +83,10 @@ static int set(struct reader *r, const char *where, const char *key, const char 
 {
 	enum uz_option_id id = uz__option_find(key);
 
-	for (size_t i = 0; i < sizeof(aliases) / sizeof(*aliases); i++)
-		if (!strcmp(key, aliases[i].key))
-			return aliases[i].mib
-				       ? set_mib(r, aliases[i].id, where, text, e)
-				       : uz__option_set(r->section, aliases[i].id, where, text, e);
+	for (const struct uz_synonym *s = uz__synonyms; s->word; s++)
+		if (s->file && !strcmp(key, s->word))
+			return s->mib ? set_mib(r, s->id, where, text, e)
+				      : uz__option_set(r->section, s->id, where, text, e);
 	if (!is_key(id))
 		return unknown_key(where, key, e);
 	if (uz__options[id].scope == UZ_SCOPE_SERVER && id != OPT_RAM && r->section->name[0])

@@ -161,3 +161,21 @@ const struct uz_option uz__options[OPT_NR] = {
 		       "draw the figures as SVG" },
 	[OPT_HELP] = FLAG("help", 'h', UZ_SCOPE_CLIENT, FOR_ALL, "this text"),
 };
+
+/* From zram-generator, the kernel's sysfs and zramctl. */
+const struct uz_synonym uz__synonyms[] = {
+	{ "zram-size", OPT_SIZE, true, true },
+	{ "zram-resident-limit", OPT_MEM_LIMIT, true, true },
+	{ "compression-algorithm", OPT_CODEC, true, false },
+	{ "writeback-device", OPT_BACKING, true, false },
+	{ "disksize", OPT_SIZE, true, false },
+	{ "comp_algorithm", OPT_CODEC, true, false },
+	{ "algorithm", OPT_CODEC, false, false },
+	{ "algo", OPT_CODEC, false, false },
+	{ "compressor", OPT_CODEC, false, false },
+	{ "recomp_algorithm", OPT_RECOMPRESS, false, false },
+	{ "backing_dev", OPT_BACKING, false, false },
+	{ "allocator", OPT_POOL, false, false },
+	{ "zpool", OPT_POOL, false, false },
+	{ .word = NULL },
+};

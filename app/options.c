@@ -39,6 +39,14 @@ enum uz_option_id uz__option_find(const char *name)
 	return OPT_NR;
 }
 
+void uz__option_try(struct uz_nearest *n, enum uz_option_id id)
+{
+	for (const struct uz_synonym *s = uz__synonyms; s->word; s++)
+		if (s->id == id && !strcmp(s->word, n->word))
+			*n = (struct uz_nearest){ .word = n->word, .best = uz__options[id].name };
+	uz__nearest_try(n, uz__options[id].name);
+}
+
 enum uz_option_id uz__option_letter(char letter)
 {
 	for (int i = 0; i < OPT_NR; i++)
@@ -221,11 +229,25 @@ static int add_line(struct uz_section *s, enum uz_option_id id, const char *text
 	return keep(s, id, lines, e);
 }
 
+static bool has_line(const char *lines, const char *text)
+{
+	size_t n = strlen(text);
+
+	for (const char *s = lines; s; s = strchr(s, '\n')) {
+		s += *s == '\n';
+		if (!strncmp(s, text, n) && (!s[n] || s[n] == '\n'))
+			return true;
+	}
+	return false;
+}
+
 static int add_endpoint(struct uz_section *s, enum uz_option_id id, const char *where,
 			const char *text, struct uz_error *e)
 {
 	int err = uz__endpoint_check(text, where, e);
 
+	if (!err && has_line(s->value[id], text))
+		err = uz__error(e, EINVAL, "%s: '%s' is given twice", where, text);
 	return err ? err : add_line(s, id, text, e);
 }
 

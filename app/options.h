@@ -8,6 +8,7 @@
 #define UZ_APP_OPTIONS_H
 
 #include "error.h"
+#include "nearest.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -70,6 +71,17 @@ enum uz_option_id {
 	OPT_NR,
 };
 
+/* What others call it, for whoever comes from there. Only files take these words. */
+struct uz_synonym {
+	const char *word;
+	enum uz_option_id id;
+	bool file; /* taken there */
+	bool mib; /* a size without a unit is in MiB there */
+};
+
+/* A row without a word ends. */
+extern const struct uz_synonym uz__synonyms[];
+
 enum uz_option_kind {
 	UZ_KIND_FLAG, /* yes or no; no argument on the command line but --flag=no */
 	UZ_KIND_TEXT,
@@ -114,6 +126,8 @@ void uz__section_fini(struct uz_section *s);
 /* '_' may be typed for '-'. */
 bool uz__option_name_is(const char *name, const char *typed);
 /* The option of that long name, OPT_NR: none. */
+/* Tries the option's name, also for who typed what others call it. */
+void uz__option_try(struct uz_nearest *n, enum uz_option_id id);
 enum uz_option_id uz__option_find(const char *name);
 enum uz_option_id uz__option_letter(char letter);
 

@@ -115,6 +115,11 @@ static int listen_control(struct serve *v, struct uz_error *e)
 		return 0;
 	uz__control_path(&v->config.server, path, sizeof(path));
 	snprintf(address, sizeof(address), "unix:%s", path);
+	for (unsigned int i = 0; i < v->nr_nbd; i++)
+		if (!strcmp(v->nbd[i].path, path))
+			return uz__error(
+				e, EINVAL,
+				"--control %s is also a socket of --nbd: give each its own", path);
 	err = listen_at(v, address, 0600, &v->control_at, e);
 	if (given || (env && *env))
 		return err;

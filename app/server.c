@@ -70,9 +70,10 @@ static int store_error(struct uz_server *s, const char *path, int err,
 			e, ENOENT,
 			"--memory %s needs %s, which is neither built in nor in UZRAM_PLUGIN_PATH",
 			path ? path : "", why->what);
-	return uz__error(e, -err, "the store with a RAM budget of %s cannot be %s: %s%s%s",
+	return uz__error(e, -err, "the store with a RAM budget of %s cannot be %s: %s%s%s%s",
 			 uz__size_exact(s->ram_bytes, text), s->adopted ? "adopted" : "created",
-			 strerror(-err), why->what[0] ? ": " : "", why->what);
+			 strerror(-err), why->what[0] ? ": " : "", why->what,
+			 err == -ENOSPC ? ": choose a larger --ram, where the system has it" : "");
 }
 
 void uz__server_warn_ram(uint64_t budget_bytes)
@@ -227,10 +228,10 @@ void uz__server_close(struct uz_server *s)
 	pthread_mutex_destroy(&s->admin);
 }
 
-static int create_error(const struct uz_disk_config *dc, const struct uz_pool_ops *pool, int err,
-			struct uz_error *e)
+static int create_error(struct uz_server *s, const struct uz_disk_config *dc,
+			const struct uz_pool_ops *pool, int err, struct uz_error *e)
 {
-	char text[UZ_SIZE_TEXT];
+	char text[UZ_SIZE_TEXT], ram[UZ_SIZE_TEXT];
 
 	if (err == -EEXIST)
 		return uz__error(e, EEXIST,
@@ -238,6 +239,17 @@ static int create_error(const struct uz_disk_config *dc, const struct uz_pool_op
 				 dc->name, dc->name);
 	if (err == -ENOTSUP)
 		return uz__server_stuck(dc->name, pool->name, e);
+	if (err == -ENOSPC && uz__disks_full(&s->disks))
+		return uz__error(e, ENOSPC, "disk %s: a server has at most %d disks: remove one",
+				 dc->name, UZ_DISK_MAX);
+	if (err == -ENOSPC)
+		return uz__error(
+			e, ENOSPC,
+			"disk %s: there is no room for the table of a disk size of %s in the RAM budget "
+			"of %s, or the system has less: raise it with 'uzram set ram=SIZE', or discard "
+			"something",
+			dc->name, uz__size_exact(dc->size_bytes, text),
+			uz__size_exact(s->ram_bytes, ram));
 	return uz__error(e, -err, "disk %s with a disk size of %s cannot be created: %s", dc->name,
 			 uz__size_exact(dc->size_bytes, text), strerror(-err));
 }
@@ -259,7 +271,7 @@ static int create(struct uz_server *s, const struct uz_disk_config *dc, int dict
 	c.codec = (unsigned int)entry;
 	err = uz_dev_create(s->store, &c, dev);
 	uz__server_put_codec(s, entry);
-	return err ? create_error(dc, c.pool, err, e) : 0;
+	return err ? create_error(s, dc, c.pool, err, e) : 0;
 }
 
 /* What uz_dev_create does not take; on failure the disk is taken down again, before anybody saw it. */
@@ -273,7 +285,7 @@ static int finish(struct uz_server *s, struct uz_dev *dev, const struct uz_disk_
 
 	if (err) {
 		uz_dev_destroy(dev);
-		return create_error(dc, pool, err, e);
+		return create_error(s, dc, pool, err, e);
 	}
 	for (int i = OPT_RECOMPRESS; i <= OPT_WRITEBACK_LIMIT; i++)
 		v.value[i] = all.value[i];

@@ -79,12 +79,24 @@ static const struct uz_backing_ops backing_ops = {
 	.discard = backing_discard,
 };
 
+/* Names of devices: a file made there would be in memory. */
+static bool is_for_devices(const char *path)
+{
+	static const char devices[] = "/dev/", shared_memory[] = "/dev/shm/";
+
+	return !strncmp(path, devices, strlen(devices)) &&
+	       strncmp(path, shared_memory, strlen(shared_memory)) != 0;
+}
+
 /* A block device with O_EXCL: whoever mounted it, or swaps on it, has it already. */
 static int open_path(const char *path, bool *direct)
 {
 	struct stat st;
 	bool block = stat(path, &st) == 0 && S_ISBLK(st.st_mode);
-	int flags = O_RDWR | O_CLOEXEC | (block ? O_EXCL : O_CREAT), fd;
+	int flags = O_RDWR | O_CLOEXEC | (block ? O_EXCL : 0), fd;
+
+	if (!is_for_devices(path))
+		flags |= O_CREAT;
 
 	*direct = true;
 	fd = open(path, flags | O_DIRECT, 0600);

@@ -53,7 +53,7 @@ def check_wrong():
     refused(1, "8192P cannot be granted", "alloc", "8388607.9T", "--scatter")
     refused(1, "no grant 77; 'uzram contig stat' lists them", "free", "77")
     refused(1, "no grant 0", "free", "0")
-    refused(2, "it is not the number of a grant", "free", "cam0")
+    refused(2, "'cam0' is not the number of a grant", "free", "cam0")
     refused(1, "nosuchcommand: No such file", "alloc", "1M", "--scatter", "--", "nosuchcommand")
     answer = Client().ask(cmd="contig-alloc", size="1M")[0]
     assert answer["errno"] == "EINVAL" and "name a region, or give scatter" in answer["error"], answer

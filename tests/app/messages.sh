@@ -38,6 +38,20 @@ check_table <<'END'
 2|no option '--chekcsum=yes'; did you mean --checksum?|serve --chekcsum=yes
 2|no option '--colour'; see 'uzram help list'|list --colour
 2|no option '-z'|list -z
+2|the command comes before '--control'|--control c list
+2|no option '--algorithm'; did you mean --codec?|create d1 --algorithm zstd
+2|no option '--disksize=1G'; did you mean --size?|serve --disksize=1G
+2|'size=10M' is no argument of 'uzram create': write it as --size=10M|create d1 size=10M
+2|'uzram set' has no --pool: write it as pool=zbud|set d0 --pool zbud
+2|'uzram recompress' has no --codec: write it as codec=zstd|recompress d0 --codec zstd
+2|'d0' is one argument too many: uzram version|version d0
+2|no key 'comp_algorithm'; did you mean codec?|set d0 comp_algorithm=zstd
+2|no key 'backing_dev'; did you mean backing?|set d0 backing_dev=/dev/sdb
+2|no key 'algo'; did you mean codec?|recompress d0 algo=zstd
+2|--nbd: 'unix:n' is given twice|serve --nbd unix:n --nbd unix:m --nbd unix:n
+2|--control n is also a socket of --nbd|serve --config empty --nbd unix:m --nbd unix:n --control n
+1|RAM budget of 4 cannot be created: No space left on device: choose a larger --ram|serve --config empty --ram 4
+1|backing /dev/nosuch: No such file or directory|serve --config empty --backing /dev/nosuch
 2|no option '--siz'; did you mean --size?|serve --siz 4G
 2|--size needs a value: --size SIZE|serve --size
 2|--size: '4Q' is not a size: write a number with K, M, G or T (4G), a share of RAM (50%), or ram / 2|serve --size 4Q
@@ -180,6 +194,7 @@ check_table <<'END'
 1|no disk 'd9'; there are: d0 d1|stat d0 d9
 1|no disk 'd9'; there are: d0 d1|remove d9
 1|no disk 'd9'; there are: d0 d1|train d9
+2|grant: 'x' is not the number of a grant; 'uzram contig stat' lists them|contig free x
 1|disk d0 exists: choose another name|create d0 --size 1M
 2|zsmallo|set d0 pool=zsmallo
 1|disk d0: pool solo cannot move what it holds|set d0 pool=$solo
@@ -191,12 +206,12 @@ check_table <<'END'
 2|lz5|recompress d0 codec=lz5
 2|codec zstd takes levels from|set d0 codec=zstd level=99
 2|codec zstd takes levels from|create d2 --size 1M --codec zstd:level=99
-2|idle: it is a number from 0|recompress d0 idle=x
-2|min: it is a number from 0 to 4096|recompress d0 min=5000
-2|max_pages: it is a number|recompress d0 max_pages=-1
+2|idle: 'x' is not a number from 0|recompress d0 idle=x
+2|min: '5000' is not a number from 0 to 4096|recompress d0 min=5000
+2|max_pages: '-1' is not a number|recompress d0 max_pages=-1
 2|recompress has no 'pool'|recompress d0 pool=zbud
-2|seconds: it is a number|idle d0 x
-2|bytes: it is a number from 256 to 65536|train d0 zstd 1
+2|seconds: 'x' is not a number|idle d0 x
+2|bytes: '1' is not a number from 256 to 65536|train d0 zstd 1
 2|codec deflate makes no dictionaries: use zstd or lz4|train d1
 2|lz5|train d0 lz5
 1|no dictionary can be made of its 0 sampled pages|train d0 zstd
@@ -222,6 +237,14 @@ expect_text "choose another place with --nbd unix:PATH"
 expect 1 env -u UZRAM_CONTROL XDG_RUNTIME_DIR=missing "$uzram" serve --config empty --nbd unix:n2
 # shellcheck disable=SC2016 # the message names the variable
 expect_text 'choose another place with --control PATH (or $UZRAM_CONTROL)'
+
+expect 0 "$uzram" set ram=8M
+expect 1 "$uzram" create d2 --size 7T
+expect_text "disk d2: there is no room for the table of a disk size of 7T in the RAM budget of 8M"
+expect_text "raise it with 'uzram set ram=SIZE'"
+expect 0 "$uzram" set ram=64M
+expect 0 "$uzram" idle d0 all
+expect 2 "$uzram" idle d0 any
 
 # What failed has changed nothing.
 expect 0 "$uzram" list -n --raw -o name,algorithm,disksize,ram-limit
