@@ -17,6 +17,10 @@ all: nbdkit
 install: install-nbdkit
 install-nbdkit: $(NBDKIT_SO)
 	install -D -m 755 $(NBDKIT_SO) $(D)$(NBDKIT_PLUGINDIR)/nbdkit-uzram-plugin.so
+.PHONY: uninstall-nbdkit
+uninstall: uninstall-nbdkit
+uninstall-nbdkit:
+	rm -f $(D)$(NBDKIT_PLUGINDIR)/nbdkit-uzram-plugin.so
 endif
 ALL_OBJ += $(call objects,$(NBDKIT_SRC))
 else

@@ -38,3 +38,15 @@ install: lib app plugins
 	for m in $(MAN_PAGES); do install -D -m 644 $$m $(D)$(MANDIR)/man$${m##*.}/$${m##*/} || exit; done
 	$(file >$(BUILD)/uzram.pc,$(PC_TEXT))
 	install -m 644 $(BUILD)/uzram.pc $(D)$(LIBDIR)/pkgconfig/uzram.pc
+
+# Exactly what install put there; folders only where nothing else is in them.
+.PHONY: uninstall
+uninstall:
+	rm -f $(D)$(LIBDIR)/libuzram.a $(D)$(LIBDIR)/libuzram.so $(D)$(LIBDIR)/libuzram.so.$(SOVERSION) \
+		$(D)$(LIBDIR)/libuzram.so.$(VERSION) $(D)$(LIBDIR)/pkgconfig/uzram.pc $(D)$(BINDIR)/uzram
+	rm -f $(addprefix $(D)$(INCLUDEDIR)/uz/,$(notdir $(UZ_HEADERS))) \
+		$(addprefix $(D)$(INCLUDEDIR)/,$(notdir $(TOP_HEADERS)))
+	rm -f $(addprefix $(D)$(LIBDIR)/uzram/,$(notdir $(PLUGINS)))
+	for m in $(MAN_PAGES); do rm -f $(D)$(MANDIR)/man$${m##*.}/$${m##*/} || exit; done
+	for d in $(D)$(INCLUDEDIR)/uz $(D)$(LIBDIR)/uzram; do \
+		[ ! -d $$d ] || rmdir --ignore-fail-on-non-empty $$d || exit; done

@@ -30,6 +30,11 @@ cc "$UZ_ROOT/examples/cold_pages.c" $(pkg-config --cflags uzram) usr/lib/libuzra
 expect 0 ./static
 expect_text "20000 records"
 
+# shellcheck disable=SC2046
+expect 0 cc -static "$UZ_ROOT/examples/cold_pages.c" $(pkg-config --static --cflags --libs uzram) -o all_static
+expect 0 ./all_static
+expect_text "20000 records"
+
 nm -D --defined-only usr/lib/libuzram.so | grep -v ' A ' >names
 if grep -vE ' uz_[a-z]' names; then
 	fail "names that are not public are exported"
@@ -104,3 +109,9 @@ if [ -e "$UZ_BUILD/nbdkit/uzram-nbdkit.so" ]; then
 		expect_text 8388608
 	fi
 fi
+
+# What was installed goes again, and nothing else.
+: >usr/lib/uzram/pool-mine.so
+expect 0 make -C "$UZ_ROOT" BUILD="$dir/build" PREFIX="$dir/usr" uninstall
+left=$(find usr ! -type d)
+[ "$left" = usr/lib/uzram/pool-mine.so ] || fail "uninstall left: $left"

@@ -73,3 +73,11 @@ rm -r "$tree/tests/a"
 expect 1 "$tree/tests/run"
 expect_text "found no test"
 expect_text "0 passed, 1 failed, 0 skipped"
+
+# Each word of ./dev says what it does before it does anything.
+for word in build run cma check fuzz san lint cov install-deps clean; do
+	expect 0 timeout 20 "$UZ_ROOT/dev" "$word" --help
+	expect_text "  $word"
+done
+expect 2 "$UZ_ROOT/dev" buidl
+expect_text "no word 'buidl'"
