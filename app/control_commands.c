@@ -28,6 +28,16 @@ static int number(struct uz_request *r, const char *key, uint64_t min, uint64_t 
 	return 0;
 }
 
+int uz__control_flag(struct uz_request *r, const char *key, bool *value, struct uz_error *e)
+{
+	uint32_t token = uz__json_get(&r->json, 0, key);
+
+	*value = token && uz__json_is_true(&r->json, token);
+	if (!token || r->json.token[token].type == UZ_JSON_BOOL)
+		return 0;
+	return uz__error(e, EINVAL, "%s: it is neither true nor false", key);
+}
+
 static int cmd_version(struct uz_request *r, struct uz_error *e)
 {
 	const char *name;
@@ -47,10 +57,12 @@ static int cmd_version(struct uz_request *r, struct uz_error *e)
 
 static int cmd_stat(struct uz_request *r, struct uz_error *e)
 {
-	bool latency = uz__json_is_true(&r->json, uz__json_get(&r->json, 0, "latency"));
 	struct uz_disk *d;
+	bool latency;
+	int err = uz__control_flag(r, "latency", &latency, e);
 
-	(void)e;
+	if (err)
+		return err;
 	uz__json_open(&r->out, "disks", '[');
 	if (r->disk)
 		uz__report_disk(&r->out, r->server, r->disk, latency);

@@ -19,6 +19,9 @@ struct uz_control_command {
 	"backing-format writeback-idle writeback-limit read-only"
 #define UZ_SERVER_OPTION_NAMES "ram return"
 
+/* A bool in the request; false when it is not there. */
+int uz__control_flag(struct uz_request *r, const char *key, bool *value, struct uz_error *e);
+
 int uz__control_contig_alloc(struct uz_request *r, struct uz_error *e);
 int uz__control_contig_free(struct uz_request *r, struct uz_error *e);
 int uz__control_contig_stat(struct uz_request *r, struct uz_error *e);

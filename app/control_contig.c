@@ -46,10 +46,13 @@ static int take_deadline(struct uz_request *r, uint64_t *deadline_ns, struct uz_
 static int take_region(struct uz_request *r, struct uz_server_region **region, struct uz_error *e)
 {
 	uint32_t token = uz__json_get(&r->json, 0, "region");
-	bool scatter = uz__json_is_true(&r->json, uz__json_get(&r->json, 0, "scatter"));
 	char name[UZ_REGION_NAME_MAX];
+	bool scatter;
+	int err = uz__control_flag(r, "scatter", &scatter, e);
 
 	*region = NULL;
+	if (err)
+		return err;
 	if (!token && scatter)
 		return 0;
 	if (token && scatter)

@@ -10,7 +10,10 @@
 #include "size.h"
 
 #include <errno.h>
+#include <linux/magic.h>
 #include <string.h>
+#include <sys/vfs.h>
+#include <uz/arena.h>
 
 #define DROP_MS 100
 #define STOP_MS 5000
@@ -76,17 +79,36 @@ static int store_error(struct uz_server *s, const char *path, int err,
 			 err == -ENOSPC ? ": choose a larger --ram, where the system has it" : "");
 }
 
-void uz__server_warn_ram(uint64_t budget_bytes)
+void uz__server_warn_ram(struct uz_server *s)
 {
-	uint64_t has = uz_host_ram_bytes();
+	uint64_t has = uz_host_ram_bytes(), needs;
 	char want[UZ_SIZE_TEXT], most[UZ_SIZE_TEXT];
+	struct uz_arena_stats st;
 
-	if (budget_bytes > has)
+	uz_arena_stats(uz_store_arena(s->store), &st);
+	needs = st.used_bytes + st.meta_bytes;
+	if (st.limit_bytes > has)
 		fprintf(stderr,
 			"uzram: the RAM budget of %s is more than the %s that this process may have (RAM, or "
 			"the limit of its control group): the system may kill it before the budget is used "
 			"up\n",
-			uz__size_human(budget_bytes, want), uz__size_human(has, most));
+			uz__size_human(st.limit_bytes, want), uz__size_human(has, most));
+	if (st.limit_bytes < needs)
+		fprintf(stderr,
+			"uzram: the RAM budget of %s is less than the %s that the disks cost now: writes fail "
+			"with ENOSPC until it is raised ('uzram set ram=SIZE') or something is discarded\n",
+			uz__size_human(st.limit_bytes, want), uz__size_human(needs, most));
+}
+
+/* What is in such a file is also written to a disk, as the system sees fit. */
+static void warn_place(const char *path)
+{
+	struct statfs fs;
+
+	if (path && !statfs(path, &fs) && fs.f_type != TMPFS_MAGIC && fs.f_type != RAMFS_MAGIC)
+		fprintf(stderr,
+			"uzram: --memory %s is not on tmpfs: the system writes it to that file system too\n",
+			path);
 }
 
 static int open_store(struct uz_server *s, const struct uz_config *c, struct uz_error *e)
@@ -105,7 +127,8 @@ static int open_store(struct uz_server *s, const struct uz_config *c, struct uz_
 	err = uz_store_open(pl, &sc, &s->store, &why);
 	if (err)
 		return store_error(s, c->server.value[OPT_MEMORY], err, &why, e);
-	uz__server_warn_ram(s->ram_bytes);
+	uz__server_warn_ram(s);
+	warn_place(c->server.value[OPT_MEMORY]);
 	uz_arena_set_return(uz_store_arena(s->store),
 			    uz__option_return(uz__option_value(NULL, &c->server, OPT_RETURN)));
 	return 0;

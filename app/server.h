@@ -67,7 +67,7 @@ struct uz_server_region *uz__server_region(struct uz_server *s, const char *name
 					   struct uz_error *e);
 
 /* On stderr, if a budget is more than the system lets us have. */
-void uz__server_warn_ram(uint64_t budget_bytes);
+void uz__server_warn_ram(struct uz_server *s);
 
 /* What @v says of the server itself: ram, return. */
 int uz__server_set_own(struct uz_server *s, const struct uz_section *v, struct uz_error *e);

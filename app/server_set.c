@@ -200,7 +200,7 @@ static int set_ram(struct uz_server *s, uint64_t bytes, struct uz_error *e)
 	uz_arena_set_limit(uz_store_arena(s->store), bytes);
 	s->ram_bytes = bytes;
 	pthread_mutex_unlock(&s->admin);
-	uz__server_warn_ram(bytes);
+	uz__server_warn_ram(s);
 	return 0;
 }
 

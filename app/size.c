@@ -160,9 +160,15 @@ static int parse(const char *text, double unit, uint64_t ram_bytes, uint64_t *by
 	return 0;
 }
 
+/* 1.5, where the unit was forgotten. */
+static bool is_part_of_a_byte(const char *text)
+{
+	return strchr(text, '.') && !text[strspn(text, " 0123456789.")];
+}
+
 int uz__size_parse(const char *text, uint64_t ram_bytes, uint64_t *bytes)
 {
-	return parse(text, 1, ram_bytes, bytes);
+	return is_part_of_a_byte(text) ? -EINVAL : parse(text, 1, ram_bytes, bytes);
 }
 
 int uz__size_parse_mib(const char *text, uint64_t ram_bytes, uint64_t *bytes)

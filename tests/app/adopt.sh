@@ -123,3 +123,13 @@ stop_server "$server_pid" || fail "the server did not end well"
 start --ram 256M
 same b data.b
 stop_server "$server_pid" || fail "the server did not end well"
+
+# A budget below what is there is told.
+start --ram 1M
+wait_for 5 grep -q "the RAM budget of 1M is less than the .* that the disks cost now" server.log
+stop_server "$server_pid" || fail "the server did not end well"
+if [ "$(stat -f -c %T "$dir")" = ext2/ext3 ]; then
+	start_uzram 20 --memory "$dir/on_disk" --size 1M
+	wait_for 5 grep -q "on_disk is not on tmpfs" server.log
+	stop_server "$server_pid" || fail "the server did not end well"
+fi

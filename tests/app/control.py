@@ -88,6 +88,8 @@ WRONG = [
     (b'{"uzram":1,"cmd":"create","disk":"a/b"}', "EINVAL", "is not a disk name"),
     (b'{"uzram":1,"cmd":"create"}', "EINVAL", "create needs a disk"),
     (b'{"uzram":1,"cmd":"create","disk":"d0"}', "EEXIST", "disk d0 exists"),
+    (b'{"uzram":1,"cmd":"stat","latency":"maybe"}', "EINVAL", "latency: it is neither true nor false"),
+    (b'{"uzram":1,"cmd":"contig-alloc","scatter":1,"size":"1M"}', "EINVAL", "scatter: it is neither"),
     (b'{"uzram":1,"cmd":"idle","disk":"d0","seconds":-1}', "EINVAL", "seconds: '-1' is not a number"),
     (b'{"uzram":1,"cmd":"stat","' + b"k" * 60 + b'":1}', "EINVAL", "a key is longer than 39"),
     (b"[" * 100, "E2BIG", "more than 256 values"),

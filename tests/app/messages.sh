@@ -57,6 +57,7 @@ check_table <<'END'
 2|--size: '4Q' is not a size: write a number with K, M, G or T (4G), a share of RAM (50%), or ram / 2|serve --size 4Q
 2|--size: '' is not a size|serve --size ''
 2|--size: '-1' is not a size|serve --size -1
+2|disk size: '1.5' is not a size|resize d0 1.5
 2|--size: the disk size must be more than 0|serve --size 0
 2|--size: the disk size is more than the largest|serve --size 8T
 2|--ram: the RAM budget must be more than 0|serve --ram 0
