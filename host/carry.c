@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Private memory at other addresses: its page tables move, not its bytes. By way of a mapping of its own,
- * for which the kernel finds the place: what can fail, fails there, with the store as it was. Then
- * only the number of mappings or the kernel's own memory can be short, and the content comes back
- * by being copied.
+ * Private memory at other addresses: its page tables move, not its bytes, in one call, so that the lock of the
+ * address space, for which commits and page faults wait, is taken once for it. What they leave is
+ * mapped and empty.
+ *
+ * The call moves one mapping, and pieces with other advice about huge pages are mappings of their own. So
+ * the same advice is given for all of it before: none, since what is there in part must not be filled up.
  *
  * What has moved is a mapping that the kernel can join with no neighbour any more, so there is a bound
- * on them: the process needs some of its 65,530 for itself. What it leaves is mapped afresh, and joins.
+ * on them: the process needs some of its 65,530 for itself. What such a one leaves is mapped afresh, and joins.
  */
 #include "host_i.h"
 
@@ -28,25 +30,18 @@ static void note(struct uz_host *h, const char *p, bool now)
 	h->nr_moved -= was;
 }
 
-/*
- * What @at has, to @p, which is empty. It is read to know that: mincore says of a page that is
- * swapped out that it is not there.
- */
-static void copy_back(struct uz_host *h, char *p, char *at, size_t len)
+static bool is_moved(const struct uz_host *h, const char *p)
 {
-	size_t page = h->plat.page_bytes;
+	size_t i = (size_t)(p - h->store) / UZ__CARRY_BYTES;
 
-	for (char *end = at + len; at < end; at += page, p += page)
-		if (*at || memcmp(at, at + 1, page - 1))
-			memcpy(p, at, page);
-	munmap(at - len, len);
+	return h->moved[i / 8] >> (i % 8) & 1;
 }
 
 int uz__carry(struct uz_plat *pl, void *from, void *to)
 {
+	const int how = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
 	const size_t len = UZ__CARRY_BYTES;
 	struct uz_host *h = uz__host(pl);
-	char *at;
 
 	if (h->nr_moved >= MOVED_MAX)
 		return -EOPNOTSUPP;
@@ -54,16 +49,14 @@ int uz__carry(struct uz_plat *pl, void *from, void *to)
 		h->moved = calloc(h->store_len / UZ__CARRY_BYTES / 8 + 1, 1);
 	if (!h->moved)
 		return -EOPNOTSUPP;
-	at = mremap(from, len, len, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
-	if (at == MAP_FAILED)
+	if (h->huge)
+		madvise(from, len, MADV_NOHUGEPAGE);
+	if (mremap(from, len, len, how, to) != to) {
+		uz__map_fresh(h, to, len, MAP_FIXED_NOREPLACE); /* it may be gone already */
 		return -EOPNOTSUPP;
-	if (mremap(at, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, to) != to) {
-		copy_back(h, from, at, len);
-		uz__map_fresh(h, to, len, MAP_FIXED_NOREPLACE);
-		return -ENOMEM;
 	}
 	note(h, to, true);
-	if (uz__map_fresh(h, from, len, MAP_FIXED) == 0)
+	if (is_moved(h, from) && uz__map_fresh(h, from, len, MAP_FIXED) == 0)
 		note(h, from, false);
 	return 0;
 }

@@ -155,8 +155,8 @@ static void test_reserve(struct uz_host *h)
 }
 
 /*
- * Content, what is resident and what is not go along; what was there before and what is left behind read as
- * zeros when they are committed again.
+ * Content, what is resident and what is not go along, also where huge pages were asked for in a part; what
+ * is left behind reads as zeros when it is committed again.
  */
 static void test_carry(void)
 {
@@ -172,7 +172,7 @@ static void test_carry(void)
 	for (int i = 0; i < 2; i++)
 		CHECK_EQ(pl->ops->commit(pl, p + i * len, i ? len : len / 2), 0);
 	memset(p, 'a', len / 2);
-	memset(p + len, 'b', len);
+	CHECK_EQ(pl->ops->decommit(pl, p + len, len), 0);
 	for (int i = 0; i < 100; i++) {
 		CHECK_EQ(pl->ops->carry(pl, p, p + len), 0);
 		CHECK(is_filled(p + len, len / 2, 'a'));
@@ -180,6 +180,10 @@ static void test_carry(void)
 		CHECK_EQ(pl->ops->held(pl, p + len, len), (int64_t)(len / 2));
 		CHECK_EQ(pl->ops->commit(pl, p, len), 0);
 		CHECK(is_filled(p, len, 0));
+		CHECK_EQ(pl->ops->decommit(pl, p, len / 2), 0); /* two mappings now */
+		CHECK_EQ(pl->ops->carry(pl, p, p + 2 * len), 0);
+		CHECK_EQ(pl->ops->held(pl, p + 2 * len, len), (int64_t)(len / 2));
+		CHECK_EQ(pl->ops->decommit(pl, p + 2 * len, len), 0);
 		CHECK_EQ(pl->ops->carry(pl, p + len, p), 0);
 		CHECK(is_filled(p, len / 2, 'a'));
 	}

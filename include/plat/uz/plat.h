@@ -60,9 +60,8 @@ struct uz_plat_ops {
 	int (*decommit)(struct uz_plat *pl, void *p, size_t len);
 	/*
 	 * The memory of the STORE's aligned carry_bytes at @from, with its content, becomes that at @to, of which
-	 * what was committed goes back to the system; @from is as after decommit then. Nobody touches
-	 * either. An error leaves both as they were: -EOPNOTSUPP when it is not possible with this
-	 * memory now.
+	 * nothing is committed; @from is as after decommit then. Nobody touches either. An error leaves
+	 * both as they were: -EOPNOTSUPP when it is not possible with this memory now.
 	 */
 	int (*carry)(struct uz_plat *pl, void *from, void *to);
 	/*
