@@ -16,9 +16,10 @@
  *		4 KiB requests of one thread, 7 reads to 3 writes, for so long, with one grant of a quarter of
  *		all memory in the midst of it and without one, in turn. own_ms: the longest request but for
  *		the time in which it could have run and did not, which is the system's
- *	contig what=lending [mib=512] [rounds=15] [memfd=0]
+ *	contig what=lending [mib=512] [rounds=16] [region=1] [memfd=0]
  *		4 KiB writes of the same pages to a store with a region of a quarter of it and to one without,
- *		in turn
+ *		in turn; two new stores for every second round, and the other one first: where a store lies in
+ *		memory and in caches is worth some percent. region=0: without one in both, to see how many
  *
  * A line for each grant. discard, move: pages of both kinds in the region before it, pages moved; back_ms:
  * until what it still owed the system had gone back, given back by the caller himself.
@@ -26,13 +27,16 @@
  * run and something else did; and a line with all counts at the end.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
-#include <sys/resource.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "bench.h"
 #include "grant_trace.h"
 
 #define MIB (1ull << 20)
+#define LENDING_ROUNDS 2ull /* with the same two stores */
 
 static uint64_t region_bytes(void)
 {
@@ -211,35 +215,39 @@ struct load_io {
 	uint64_t end_ns, requests, worst_ns, own_ns;
 };
 
-/* A moment of a thread: the time, its CPU time, and how often it went to sleep by itself. */
+/* A moment of a thread: the time, and how long it was ready to run while the CPUs ran others. */
 struct moment {
-	uint64_t ns, cpu_ns, slept;
+	uint64_t ns, ready_ns;
 };
 
-static struct moment moment(void)
+static struct moment moment(int schedstat)
 {
-	struct rusage ru;
+	struct moment m = { .ns = bench_now_ns() };
+	char text[64], *ready;
+	ssize_t nr = pread(schedstat, text, sizeof(text) - 1, 0);
 
-	BENCH_CHECK(!getrusage(RUSAGE_THREAD, &ru), "no account of the thread");
-	return (struct moment){ bench_now_ns(), bench_clock_ns(CLOCK_THREAD_CPUTIME_ID),
-				(uint64_t)ru.ru_nvcsw };
+	BENCH_CHECK(nr > 0, "no account of the thread");
+	text[nr] = 0;
+	strtoull(text, &ready, 10);
+	m.ready_ns = strtoull(ready, NULL, 10);
+	return m;
 }
 
-/* Who slept had to wait for somebody, and all of it counts; of another what it ran. */
 static void note_request(struct load_io *io, const struct moment *from, const struct moment *to)
 {
 	uint64_t ns = to->ns - from->ns;
 
 	io->requests++;
 	io->worst_ns = UZ_MAX(io->worst_ns, ns);
-	io->own_ns = UZ_MAX(io->own_ns, to->slept != from->slept ? ns : to->cpu_ns - from->cpu_ns);
+	io->own_ns = UZ_MAX(io->own_ns, ns - UZ_MIN(ns, to->ready_ns - from->ready_ns));
 }
 
 static void *io_main(void *arg)
 {
 	struct load_io *io = arg;
 	struct grant_disk *d = &io->l->disk[0];
-	struct moment last = moment(), now;
+	int schedstat = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+	struct moment last = moment(schedstat), now;
 
 	for (; last.ns < io->end_ns; last = now) {
 		uint32_t page = (uint32_t)test_below(&io->rng, d->nr);
@@ -248,9 +256,10 @@ static void *io_main(void *arg)
 			grant_load_check(d, io->l->st[0], page);
 		else
 			grant_load_write(d, io->l->st[0], page);
-		now = moment();
+		now = moment(schedstat);
 		note_request(io, &last, &now);
 	}
+	close(schedstat);
 	return NULL;
 }
 
@@ -317,18 +326,22 @@ static double write_rate(struct grant_load *l)
 }
 
 /* Both stores have room for the region: only that there is one differs. */
-static void lending(void)
+static void lending_pair(uint64_t nr, uint64_t region_bytes, bool on_first)
 {
 	uint64_t limit = bench_number("mib", 512) * MIB;
 	struct grant_load_config c = { .limit_bytes = limit,
 				       .move_bytes = limit / 4,
 				       .private_memory = !bench_number("memfd", 0) };
+	struct grant_load_config with = c;
 	struct grant_load on, off;
 
+	with.region_bytes = region_bytes;
+	if (on_first)
+		grant_load_open(&on, &with);
 	grant_load_open(&off, &c);
-	c.region_bytes = limit / 4;
-	grant_load_open(&on, &c);
-	for (uint64_t i = bench_number("rounds", 15); i; i--) {
+	if (!on_first)
+		grant_load_open(&on, &with);
+	for (uint64_t i = 0; i < nr; i++) {
 		double first = write_rate(i % 2 ? &on : &off);
 		double second = write_rate(i % 2 ? &off : &on);
 
@@ -339,6 +352,16 @@ static void lending(void)
 	}
 	grant_load_close(&on);
 	grant_load_close(&off);
+}
+
+static void lending(void)
+{
+	uint64_t rounds = bench_number("rounds", 16), limit = bench_number("mib", 512) * MIB;
+	uint64_t region_bytes = bench_number("region", 1) ? limit / 4 : 0;
+
+	for (uint64_t i = 0; i < rounds; i += LENDING_ROUNDS)
+		lending_pair(UZ_MIN(rounds - i, LENDING_ROUNDS), region_bytes,
+			     i / LENDING_ROUNDS % 2);
 }
 
 int main(int argc, char **argv)
