@@ -5,7 +5,7 @@
  * goes there. Nobody waits for a busy slot with so many held: the arena block is met again, and
  * goes run by run in the end.
  *
- * They are held for about 50 us: most of that is waiting for the cache lines of slots and blocks. (Asking
+ * They are held for about 70 us: most of that is waiting for the cache lines of slots and blocks. (Asking
  * for these ahead did not make it shorter.) With objects so small that there are more than HELD_MAX it
  * would be too long.
  */

@@ -170,9 +170,10 @@ void uz_contig_missed(struct uz_region *r, uint64_t bytes, uint64_t ns);
 int uz_window_target(struct uz_window *w, uint32_t from, uint32_t nr, uint32_t *to);
 /*
  * For the borrower: arena block @from of the window moves as it is to *to, to the same offsets, without being
- * copied: -ENOTSUP when the platform, or this memory, is not like that, -ENOMEM. The borrower sees to it
- * that nobody uses its runs, says where they will be, then calls end, or undo. If end fails, all
- * is as before begin. Not with data in two arena blocks.
+ * copied: -ENOTSUP when the platform, or this memory, is not like that, -ENOMEM, -EBUSY when the system did
+ * not take what the target had. The borrower sees to it that nobody uses its runs, says where they
+ * will be, then calls end, or undo. If end fails, all is as before begin, but the target not populated. Not with
+ * data in two arena blocks.
  */
 int uz_window_carry_begin(struct uz_window *w, uint32_t from, uint32_t *to);
 int uz_window_carry_end(struct uz_window *w, uint32_t from, uint32_t to);
