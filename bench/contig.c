@@ -16,7 +16,7 @@
  *		4 KiB requests of one thread, 7 reads to 3 writes, for so long, with one grant of a quarter of
  *		all memory in the midst of it and without one, in turn. own_ms: the longest request but for
  *		the time in which it could have run and did not, which is the system's
- *	contig what=lending [mib=512] [rounds=16] [region=1] [memfd=0]
+ *	contig what=lending [mib=512] [rounds=48] [region=1] [memfd=0]
  *		4 KiB writes of the same pages to a store with a region of a quarter of it and to one without,
  *		in turn; two new stores for every second round, and the other one first: where a store lies in
  *		memory and in caches is worth some percent. region=0: without one in both, to see how many
@@ -356,7 +356,7 @@ static void lending_pair(uint64_t nr, uint64_t region_bytes, bool on_first)
 
 static void lending(void)
 {
-	uint64_t rounds = bench_number("rounds", 16), limit = bench_number("mib", 512) * MIB;
+	uint64_t rounds = bench_number("rounds", 48), limit = bench_number("mib", 512) * MIB;
 	uint64_t region_bytes = bench_number("region", 1) ? limit / 4 : 0;
 
 	for (uint64_t i = 0; i < rounds; i += LENDING_ROUNDS)

@@ -178,4 +178,4 @@ def contig(c):
     move(c, nr // 20, "memfd")
     policies(c, nr // 2)
     beside(c, nr // 10)
-    lending(c, 16)
+    lending(c, 48)
