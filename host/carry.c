@@ -4,8 +4,9 @@
  * address space, for which commits and page faults wait, is taken once for it. What they leave is
  * mapped and empty.
  *
- * The call moves one mapping, and pieces with other advice about huge pages are mappings of their own. So
- * the same advice is given for all of it before: none, since what is there in part must not be filled up.
+ * Before Linux 6.17 the call moves one mapping, and pieces with other advice about huge pages are mappings of
+ * their own. So the same advice is given for all of it before: none, since what is there in part must
+ * not be filled up.
  *
  * What has moved is a mapping that the kernel can join with no neighbour any more, so there is a bound
  * on them: the process needs some of its 65,530 for itself. What such a one leaves is mapped afresh, and joins.
