@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,10 +23,16 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
+/* A control group's folder, of which the first @top characters are the mount point; see group.c. */
+struct uz__group {
+	char folder[PATH_MAX];
+	size_t top;
+};
+
 /* What was read of each source of pressure the last time; see pressure.c. */
 struct uz__pressure {
 	const char *root;
-	char group_v1[256], group_v2[256];
+	struct uz__group v1, v2; /* an empty folder: there is none */
 	uint64_t seen[4];
 	uint64_t looked_ns; /* 0: never */
 };
@@ -90,8 +97,13 @@ int uz__backing_peek(const struct uz_host *h, void *buf, size_t len);
 
 /* As uz_host_ram_bytes, for a system whose /proc and /sys are found under @root. */
 uint64_t uz__ram_bytes_at(const char *root);
-/* Our group there, v2's or the v1 one that limits memory, cut off at @bytes; false: there is none. */
-bool uz__group_find(const char *root, bool v2, char *group, size_t bytes);
+/*
+ * Our group there, v2's or the v1 one that limits memory; false: there is none. up: the one above it,
+ * false at the mount point, which stays. open: a file in its folder to read, NULL if it is not there.
+ */
+bool uz__group_find(const char *root, bool v2, struct uz__group *g);
+bool uz__group_up(struct uz__group *g);
+FILE *uz__group_open(const struct uz__group *g, const char *name);
 
 #define UZ_CLEANUP(fn) __attribute__((cleanup(fn)))
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Pressure is seen in each of its sources when it grows, and only then: files made here stand for
- * /proc and /sys, of a system with either version of control groups.
+ * /proc and /sys, of a system with either version of control groups, and of a container that sees a
+ * part of the tree. A limit counts wherever it is met, on our group or above it.
  */
 #include "host_i.h"
 
@@ -31,7 +32,18 @@ static void put(const char *path, const char *format, unsigned int n)
 }
 
 #define PSI "some avg10=0.00 avg60=0.00 avg300=0.00 total=%u\nfull avg10=0.00 total=999%u\n"
-#define EVENTS "low 0\nhigh %u\nmax 0\noom 0\n"
+#define HIGH "low 0\nhigh %u\nmax 0\noom 0\noom_kill 0\n"
+#define MAX "low 0\nhigh 0\nmax %u\noom 0\noom_kill 0\n"
+#define V2_MOUNT(point) "30 25 0:26 / " point " rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n"
+#define V1_MOUNT(part) \
+	"31 25 0:27 " part " /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n" \
+	"32 25 0:28 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n"
+
+static void set_groups(const char *groups, const char *mounts)
+{
+	put("/proc/self/cgroup", groups, 0);
+	put("/proc/self/mountinfo", mounts, 0);
+}
 
 /* Content that says nothing, then more of it; @by: what is too little to count. */
 static void test_source(const char *path, const char *format, unsigned int little,
@@ -70,13 +82,19 @@ int main(void)
 	mkdir(root, 0700);
 	test_nothing_there();
 	test_source("/proc/pressure/memory", PSI, 9000, 11000);
-	put("/proc/self/cgroup", "4:memory:/job\n1:cpu,cpuacct:/other\n0::/job.v2\n", 0);
+	set_groups("4:memory:/job/part\n1:cpu,cpuacct:/other\n0::/job.v2\n",
+		   V1_MOUNT("/") V2_MOUNT("/sys/fs/cgroup/unified"));
+	test_source("/sys/fs/cgroup/memory/job/part/memory.failcnt", "%u\n", 0, 1);
 	test_source("/sys/fs/cgroup/memory/job/memory.failcnt", "%u\n", 0, 1);
 	test_source("/sys/fs/cgroup/unified/job.v2/memory.pressure", PSI, 9000, 11000);
-	test_source("/sys/fs/cgroup/unified/job.v2/memory.events", EVENTS, 0, 1);
-	put("/proc/self/cgroup", "0::/pod\n", 0);
-	test_source("/sys/fs/cgroup/pod/memory.events", EVENTS, 0, 1);
-	put("/proc/self/cgroup", "0::/\n", 0);
-	test_source("/sys/fs/cgroup/memory.events", EVENTS, 0, 1);
+	test_source("/sys/fs/cgroup/unified/job.v2/memory.events", HIGH, 0, 1);
+	set_groups("4:memory:/docker/abc\n", V1_MOUNT("/docker/abc"));
+	test_source("/sys/fs/cgroup/memory/memory.failcnt", "%u\n", 0, 1);
+	set_groups("0::/pod/job\n", V2_MOUNT("/sys/fs/cgroup"));
+	test_source("/sys/fs/cgroup/pod/job/memory.events", HIGH, 0, 1);
+	test_source("/sys/fs/cgroup/pod/job/memory.events", MAX, 0, 1);
+	test_source("/sys/fs/cgroup/pod/memory.events", MAX, 0, 1);
+	set_groups("0::/\n", V2_MOUNT("/sys/fs/cgroup"));
+	test_source("/sys/fs/cgroup/memory.events", HIGH, 0, 1);
 	return 0;
 }
