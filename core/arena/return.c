@@ -14,9 +14,10 @@
  * an eager one is in use.
  *
  * Methods are first tried beside each other on memory that is on its way back anyway, then the one in use
- * is watched. It is left when another is better by more than a tenth, and only right after a
- * probe: when a watched average rises, or p and q change, a probe says whether it is so. Probes come after
- * 60 s, then twice as long up to 1 h while they change nothing, and never cost more than a fortieth of
+ * is watched. It is left when another is better by more than a tenth. When it is p and q that have changed,
+ * the figures of the last probe are as good as a new one's, and nothing is tried. When a watched average
+ * rises, a probe says whether the call became slower or the machine did. Else probes come after 60 s,
+ * then twice as long up to 1 h while they change nothing. They never cost more than a fortieth of
  * what was returned since the last one, or than the better method would have saved.
  * Integers only, no clock and no calls: a test turns the clock and names the costs.
  */
@@ -28,13 +29,15 @@
 #define ONE 1024ull /* chances are parts of this */
 #define STEP_NS (UZ__LAZY_MAX_NS / UZ__COMEBACK_STEPS)
 #define HISTORY_FRAMES 65536ull /* after so many the account counts half */
-#define FRESH_NS 1000000000ull /* a method is left on figures that are no older */
+#define KEEP_NS 10000000000ull /* a method, before p and q alone may change it again */
 #define GAP_MIN_NS 60000000000ull
 #define GAP_MAX_NS 3600000000000ull
 #define DOUBT_MIN_NS 1000000000ull
 #define PROBE_PART 40 /* a probe costs at most one part in so many of what it is about */
 #define LOOK_NS 250000000ull
 #define PRESSED_NS 10000000000ull
+
+enum basis { PROBED, WATCHED }; /* of a cost: what the last probe found, and how it rose since */
 
 void uz__return_init(struct uz__return *r, const struct uz_plat *pl)
 {
@@ -126,17 +129,26 @@ static uint64_t risen(uint64_t probe_ps, uint64_t live_ps, uint64_t calm_ps)
 }
 
 static struct uz__figures figures(const struct uz__return *r, enum uz__shape shape,
-				  unsigned int method)
+				  unsigned int method, enum basis basis)
 {
 	const struct uz__method_cost *c = &r->chooser[shape].cost[method];
 
+	if (basis == PROBED)
+		return c->probe;
 	return (struct uz__figures){
 		risen(c->probe.advice_ps, c->live.advice_ps, c->calm.advice_ps),
 		risen(c->probe.refault_ps, c->live.refault_ps, c->calm.refault_ps),
 	};
 }
 
-static unsigned int best_eager(const struct uz__return *r, enum uz__shape shape)
+static uint64_t eager_cost(const struct uz__return *r, struct uz__figures f)
+{
+	uint64_t q = chance(&r->comeback, r->comeback.soon + r->comeback.late);
+
+	return f.advice_ps + q * f.refault_ps / ONE;
+}
+
+static unsigned int best_eager(const struct uz__return *r, enum uz__shape shape, enum basis basis)
 {
 	const struct uz__chooser *c = &r->chooser[shape];
 	unsigned int best = r->fallback;
@@ -145,20 +157,23 @@ static unsigned int best_eager(const struct uz__return *r, enum uz__shape shape)
 		return c->current;
 	for (unsigned int m = 0; m < r->nr_methods; m++)
 		if (c->cost[m].legal && !uz__return_is_lazy(r, m) &&
-		    uz__return_cost(r, shape, m) < uz__return_cost(r, shape, best))
+		    eager_cost(r, figures(r, shape, m, basis)) <
+			    eager_cost(r, figures(r, shape, best, basis)))
 			best = m;
 	return best;
 }
 
-uint64_t uz__return_cost(const struct uz__return *r, enum uz__shape shape, unsigned int method)
+/* Expected cost of a page that goes by @method, ps: its way out, and back if it is wanted. */
+static uint64_t cost(const struct uz__return *r, enum uz__shape shape, unsigned int method,
+		     enum basis basis)
 {
-	struct uz__figures f = figures(r, shape, method), eager;
+	struct uz__figures f = figures(r, shape, method, basis), eager;
 	uint64_t p = chance(&r->comeback, r->comeback.soon);
 	uint64_t q = chance(&r->comeback, r->comeback.soon + r->comeback.late);
 
 	if (!uz__return_is_lazy(r, method))
-		return f.advice_ps + q * f.refault_ps / ONE;
-	eager = figures(r, shape, best_eager(r, shape));
+		return eager_cost(r, f);
+	eager = figures(r, shape, best_eager(r, shape, basis), basis);
 	return f.advice_ps + p * f.refault_ps / ONE + (ONE - p) * eager.advice_ps / ONE +
 	       (q - p) * eager.refault_ps / ONE;
 }
@@ -183,7 +198,7 @@ unsigned int uz__return_pick(const struct uz__return *r, enum uz__shape shape, b
 				return m;
 	if (lazy && r->policy == UZ_RETURN_AUTO)
 		return c->current;
-	return best_eager(r, shape);
+	return best_eager(r, shape, WATCHED);
 }
 
 bool uz__return_probe_due(const struct uz__return *r, enum uz__shape shape, uint64_t now_ns)
@@ -214,6 +229,7 @@ void uz__return_probe_done(struct uz__return *r, enum uz__shape shape, uint64_t 
 	c->probe_cost_ns = cost_ns;
 	c->spent_ns = 0;
 	c->doubted = false;
+	c->fresh = true;
 	if (!c->cost[c->current].legal)
 		c->current = r->fallback;
 	c->probe_at_ns = now_ns + c->gap_ns;
@@ -269,31 +285,34 @@ void uz__return_refused(struct uz__return *r, enum uz__shape shape, unsigned int
 		c->current = r->fallback;
 }
 
+/* After a probe the next one is soon: what was slow may be good again. */
 static void change(struct uz__return *r, enum uz__shape shape, unsigned int to, uint64_t now_ns)
 {
 	struct uz__chooser *c = &r->chooser[shape];
-	uint64_t was = uz__return_cost(r, shape, c->current);
-	uint64_t is = UZ_MAX(uz__return_cost(r, shape, to), 1ull);
+	uint64_t was = cost(r, shape, c->current, PROBED);
+	uint64_t is = UZ_MAX(cost(r, shape, to, PROBED), 1ull);
 
 	r->from = c->current;
 	r->to = c->current = (uint8_t)to;
 	r->ratio_percent = (uint32_t)UZ_MIN(was * 100 / is, (uint64_t)UINT32_MAX);
 	r->switches++;
-	c->gap_ns = GAP_MIN_NS;
+	c->keep_ns = now_ns + KEEP_NS;
 	c->doubt_ns = DOUBT_MIN_NS;
+	if (!c->fresh)
+		return;
+	c->gap_ns = GAP_MIN_NS;
 	c->probe_at_ns = now_ns + c->gap_ns;
 }
 
 /* The cheapest, and the one in use when nothing is better by more than a tenth. */
-static unsigned int best_of(const struct uz__return *r, enum uz__shape shape)
+static unsigned int best_of(const struct uz__return *r, enum uz__shape shape, enum basis basis)
 {
 	unsigned int current = r->chooser[shape].current, best = current;
 
 	for (unsigned int m = 0; m < r->nr_methods; m++)
-		if (allowed(r, shape, m) &&
-		    uz__return_cost(r, shape, m) < uz__return_cost(r, shape, best))
+		if (allowed(r, shape, m) && cost(r, shape, m, basis) < cost(r, shape, best, basis))
 			best = m;
-	if (uz__return_cost(r, shape, best) * 11 < uz__return_cost(r, shape, current) * 10)
+	if (cost(r, shape, best, basis) * 11 < cost(r, shape, current, basis) * 10)
 		return best;
 	return current;
 }
@@ -305,8 +324,8 @@ static unsigned int best_of(const struct uz__return *r, enum uz__shape shape)
 static void doubt(struct uz__return *r, enum uz__shape shape, unsigned int best, uint64_t now_ns)
 {
 	struct uz__chooser *c = &r->chooser[shape];
-	uint64_t is = uz__return_cost(r, shape, c->current);
-	uint64_t less = is - uz__return_cost(r, shape, best);
+	uint64_t is = cost(r, shape, c->current, WATCHED);
+	uint64_t less = is - cost(r, shape, best, WATCHED);
 
 	if (now_ns < c->doubted_ns + c->doubt_ns || c->spent_ns * less / is < c->probe_cost_ns)
 		return;
@@ -316,19 +335,18 @@ static void doubt(struct uz__return *r, enum uz__shape shape, unsigned int best,
 	c->probe_at_ns = now_ns;
 }
 
-bool uz__return_decide(struct uz__return *r, enum uz__shape shape, uint64_t now_ns)
+void uz__return_decide(struct uz__return *r, enum uz__shape shape, uint64_t now_ns)
 {
 	struct uz__chooser *c = &r->chooser[shape];
-	unsigned int best = best_of(r, shape);
-	bool fresh = !c->cost[best].nr_advice && now_ns - c->cost[best].probed_ns < FRESH_NS;
+	unsigned int probed = best_of(r, shape, PROBED), watched = best_of(r, shape, WATCHED);
 
-	if (best == c->current || !c->cost[c->current].probed_ns)
-		return false;
-	if (fresh && !c->cost[c->current].nr_advice)
-		change(r, shape, best, now_ns);
-	else
-		doubt(r, shape, best, now_ns);
-	return c->current == best;
+	if (!c->cost[c->current].probed_ns)
+		return;
+	if (probed == c->current && watched != c->current)
+		doubt(r, shape, watched, now_ns);
+	if (probed != c->current && (c->fresh || now_ns >= c->keep_ns))
+		change(r, shape, probed, now_ns);
+	c->fresh = false;
 }
 
 /* Nothing goes lazily where no method is lazy, or none is wanted. */

@@ -40,6 +40,8 @@ struct uz__chooser {
 	uint64_t doubt_ns; /* as gap_ns, for probes because of what was seen */
 	uint64_t doubted_ns;
 	bool doubted; /* the next probe is because of that */
+	bool fresh; /* nothing was decided since the last probe */
+	uint64_t keep_ns; /* until then p and q alone change nothing */
 	uint64_t probe_cost_ns,
 		spent_ns; /* of the last probe, and by returns and the way back since */
 };
@@ -98,8 +100,8 @@ void uz__return_came(struct uz__return *r, enum uz__shape shape, unsigned int me
 /* The method does not work here after all. */
 void uz__return_refused(struct uz__return *r, enum uz__shape shape, unsigned int method);
 
-/* Changes the method if another is better by more than a tenth: true if it did. */
-bool uz__return_decide(struct uz__return *r, enum uz__shape shape, uint64_t now_ns);
+/* Changes the method if another is better by more than a tenth, or sees to a probe that says so. */
+void uz__return_decide(struct uz__return *r, enum uz__shape shape, uint64_t now_ns);
 
 /*
  * Whether pressure would matter and a look at it is due; what it showed. It counts for 10 s.
@@ -109,8 +111,5 @@ void uz__return_looked(struct uz__return *r, uint64_t now_ns, bool pressed);
 
 /* Fills in what is about returns. */
 void uz__return_stats(const struct uz__return *r, struct uz_arena_stats *st);
-
-/* Expected cost of a page that goes by @method, ps: its way out, and back if it is wanted. */
-uint64_t uz__return_cost(const struct uz__return *r, enum uz__shape shape, unsigned int method);
 
 #endif

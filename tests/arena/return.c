@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The choice of the method by which memory goes back, with a clock that the test turns and costs
- * that it names: the cheapest is found, a lazy one only when what goes is wanted again soon, a method
- * that becomes slow is left within a second, noise and a slower machine change nothing, and
+ * that it names: the cheapest is found, a lazy one only when what goes is wanted again soon, which takes
+ * no trial, a method that becomes slow is left within a second, noise and a slower machine change nothing, and
  * in any world auto costs no more than a tenth above the best fixed method.
  */
 #include "return.h"
@@ -133,9 +133,24 @@ static void test_finds_best(struct test_rng *rng)
 	CHECK_EQ(g.r.from, DONTNEED);
 	CHECK_EQ(g.r.to, LAZY);
 	CHECK(g.r.ratio_percent > 110);
+	CHECK_MSG(g.probes <= 2, "%llu probes", (unsigned long long)g.probes);
 	CHECK(g.r.lazy_frames && g.r.eager_frames && g.r.refault_ns);
 	CHECK(!methods[uz__return_pick(&g.r, SHAPE_WHOLE, false)].lazy);
 	CHECK_EQ(uz__return_pick(&g.r, SHAPE_PART, true), DONTNEED);
+}
+
+/* What changes is the load alone, now and then: the first probe's figures will do, and nobody flutters. */
+static void test_follows_load(struct test_rng *rng)
+{
+	struct rig g;
+
+	open_rig(&g, &thp, rng);
+	load(&g, 16, AWAY, 10);
+	CHECK_EQ(g.r.chooser[SHAPE_WHOLE].current, LAZY);
+	CHECK_EQ(g.probes, 1);
+	for (unsigned int i = 0; i < 100; i++)
+		load(&g, 64, i % 2 ? AWAY : 4 * AWAY, 1);
+	CHECK_MSG(g.r.switches <= 20, "%llu switches", (unsigned long long)g.r.switches);
 }
 
 /* The same world, but the call that was best spins. */
@@ -248,6 +263,7 @@ int main(void)
 	struct test_rng rng = test_start();
 
 	test_finds_best(&rng);
+	test_follows_load(&rng);
 	test_leaves_slow(&rng);
 	test_slower_machine(&rng);
 	test_noise(&rng);
