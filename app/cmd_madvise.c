@@ -237,6 +237,8 @@ static int check_first(const struct uz_section *o, struct uz_madvise_report *old
 		err = check_from(o, e);
 	if (!err)
 		err = uz__options_exclude(o, OPT_JSON, OPT_OUTPUT, e);
+	if (!err && o->value[OPT_PLOT])
+		err = uz__madvise_plot_check(o->value[OPT_PLOT], e);
 	return err ? err : uz__madvise_table_check(o->value[OPT_OUTPUT], e);
 }
 

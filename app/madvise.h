@@ -182,7 +182,8 @@ int uz__madvise_json_read(struct uz_madvise_report *r, const char *path, struct 
 void uz__madvise_compare(const struct uz_madvise_report *old, const struct uz_madvise_report *now,
 			 FILE *f, size_t *worse, size_t *same);
 
-/* plot: an SVG file. */
+/* plot: an SVG file. check: whether it can be written; nothing is. */
+int uz__madvise_plot_check(const char *path, struct uz_error *e);
 int uz__madvise_plot(const struct uz_madvise_report *r, const char *path, struct uz_error *e);
 
 #endif

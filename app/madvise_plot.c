@@ -12,6 +12,8 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <uz/bits.h>
 
 #define WIDTH 960
@@ -247,14 +249,35 @@ static void draw(struct plot *p)
 	fprintf(p->f, "</svg>\n");
 }
 
+static int cannot_open(const char *path, struct uz_error *e)
+{
+	return uz__error(e, errno == EINVAL ? EIO : errno, "--plot %s: %s", path, strerror(errno));
+}
+
+int uz__madvise_plot_check(const char *path, struct uz_error *e)
+{
+	struct stat st;
+	bool there = stat(path, &st) == 0;
+	FILE *f;
+
+	if (there && S_ISFIFO(st.st_mode))
+		return 0;
+	f = fopen(path, "ae");
+	if (!f)
+		return cannot_open(path, e);
+	fclose(f);
+	if (!there)
+		unlink(path);
+	return 0;
+}
+
 int uz__madvise_plot(const struct uz_madvise_report *r, const char *path, struct uz_error *e)
 {
 	struct plot p = { .report = r, .f = fopen(path, "we") };
 	int code;
 
 	if (!p.f)
-		return uz__error(e, errno == EINVAL ? EIO : errno, "--plot %s: %s", path,
-				 strerror(errno));
+		return cannot_open(path, e);
 	find_range(&p);
 	draw(&p);
 	code = ferror(p.f) ? EIO : 0;

@@ -182,9 +182,13 @@ def check_bad_input(report):
                        (("--compare", "nofile"), "nofile: No such file"),
                        (("--from", "."), "it is not a file"),
                        (("--from", "a.json", "--plot", "nofolder/p"), "--plot nofolder/p: No such file"),
+                       (("--repeats", "1000", "--plot", "nofolder/p"), "--plot nofolder/p: No such file"),
+                       (("--repeats", "1000", "--plot", "."), "--plot .: Is a directory"),
                        (("--cgroup", "nofolder"), "it is not the folder of a cgroup")):
         p = run(*args, status=2 if args[0] == "--cgroup" else 1)
         assert text in p.stderr, (args, p.stderr)
+    run("--from", "nofile", "--plot", "new.svg", status=1)
+    assert not os.path.exists(os.path.join(DIR, "new.svg"))
     check_broken(report)
 
 
