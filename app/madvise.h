@@ -67,10 +67,10 @@ struct uz_madvise_cell {
 	uint64_t piece_bytes; /* 0: the method has no pieces */
 };
 
-/* @reason is why there are no figures; empty: there are. @switches: how often others took a CPU. */
+/* @reason is why there are no figures; empty: there are. @disturbed: others had a CPU for 2% of the time or more. */
 struct uz_madvise_sample {
 	uint64_t ps[UZ_MADVISE_PHASE_NR];
-	uint64_t switches;
+	bool disturbed;
 	uint32_t freed, lazy, unmapped;
 	char reason[UZ_MADVISE_REASON];
 };

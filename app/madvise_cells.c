@@ -130,7 +130,7 @@ static int take(struct measuring *m, unsigned int round, size_t i)
 	if (err)
 		return err;
 	memcpy(row->reason, s.reason, sizeof(row->reason));
-	row->disturbed += s.switches > 0 && row->cell.threads <= m->report->cpus;
+	row->disturbed += s.disturbed && row->cell.threads <= m->report->cpus;
 	row->freed = UZ_MIN(row->freed, s.freed);
 	row->lazy = UZ_MIN(row->lazy, s.lazy);
 	row->unmapped = UZ_MIN(row->unmapped, s.unmapped);

@@ -16,7 +16,6 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <uz/bits.h>
 
 #ifndef MADV_POPULATE_WRITE
@@ -25,6 +24,7 @@
 
 #define SLACK_BYTES ((uint64_t)8 << 20)
 #define READING_NS 20000 /* more than it takes to read a number from /proc */
+#define DISTURBED_PART 50 /* others had a CPU for more than one part in so many of the time */
 #define THREAD_BYTES ((uint64_t)64 << 10)
 
 const char *const uz__madvise_phases[] = { "touch", "advice", "hog", "retouch", NULL };
@@ -34,14 +34,14 @@ struct crew {
 	const struct uz_madvise_memory *memory;
 	size_t slice_bytes, page_bytes;
 	enum uz_madvise_phase phase;
-	uint64_t switches;
+	uint64_t ns, waited_ns; /* of all threads in all phases */
 	pthread_barrier_t start;
 };
 
 struct worker {
 	struct crew *crew;
 	unsigned int index;
-	uint64_t ns, switches;
+	uint64_t ns, waited_ns;
 	int err;
 	pthread_t thread;
 };
@@ -79,14 +79,6 @@ static uint64_t start_ns(int fd, uint64_t *waited)
 	return after;
 }
 
-/* How often another process got the CPU while the calling thread wanted it. */
-static uint64_t switches(void)
-{
-	struct rusage r;
-
-	return getrusage(RUSAGE_THREAD, &r) ? 0 : (uint64_t)r.ru_nivcsw;
-}
-
 /* A huge page that is not to be had is an error from POPULATE_WRITE and SIGBUS otherwise. */
 static int touch(const struct crew *c, char *p)
 {
@@ -105,7 +97,6 @@ static void *work(void *argument)
 	UZ_CLOSE int fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
 	uint64_t from, waited;
 
-	w->switches = switches();
 	pthread_barrier_wait(&c->start);
 	from = start_ns(fd, &waited);
 	w->err = c->phase == UZ_MADVISE_ADVICE
@@ -113,9 +104,8 @@ static void *work(void *argument)
 					      c->cell->piece_bytes)
 			 : touch(c, p);
 	w->ns = uz__now_ns() - from;
-	waited = waited_ns(fd) - waited;
-	w->ns = less(w->ns, waited);
-	w->switches = switches() - w->switches;
+	w->waited_ns = waited_ns(fd) - waited;
+	w->ns = less(w->ns, w->waited_ns);
 	return NULL;
 }
 
@@ -147,10 +137,11 @@ static int run_phase(struct crew *c, const struct uz_madvise_memory *m, enum uz_
 		if (i)
 			pthread_join(w[i].thread, NULL);
 		ns += w[i].ns;
-		c->switches += w[i].switches;
+		c->waited_ns += w[i].waited_ns;
 		err = err ? err : w[i].err;
 	}
 	pthread_barrier_destroy(&c->start);
+	c->ns += ns;
 	s->ps[phase] = ps_a_page(c, ns);
 	return err;
 }
@@ -277,6 +268,6 @@ void uz__madvise_cycle(const struct uz_madvise_cell *cell, size_t slice_bytes,
 	if (uz__madvise_map(&m, cell->backing, slice_bytes * cell->threads, s->reason))
 		return;
 	phases(&c, &m, s);
-	s->switches = c.switches;
+	s->disturbed = c.waited_ns * DISTURBED_PART > c.ns;
 	uz__madvise_unmap(&m);
 }
