@@ -125,20 +125,49 @@ int uz__object_make(struct uz_dev *d, struct uz_stream *st, uint64_t page, unsig
 	return 0;
 }
 
+/* The checksum behind it included. */
+static uint32_t object_bytes(const struct uz_dev *d, uint64_t word)
+{
+	return uz__slot_size(word) + check_bytes(d->store, uz__slot_codec(word));
+}
+
+static void room_was_made(struct uz_dev *d)
+{
+	if (UZ_UNLIKELY(uz_load(&d->store->reclaim) != UZ__RECLAIM_MAYBE))
+		uz_store(&d->store->reclaim, UZ__RECLAIM_MAYBE);
+}
+
 /* No slot names it any more. Words that name no memory are fine. */
 void uz__object_drop(struct uz_dev *d, uint64_t word)
 {
 	uint64_t handle = uz__slot_handle(word);
 
 	if (uz__slot_is_object(word)) {
-		uz_pool_free(uz__pool_of(d, handle), handle,
-			     uz__slot_size(word) + check_bytes(d->store, uz__slot_codec(word)));
+		uz_pool_free(uz__pool_of(d, handle), handle, object_bytes(d, word));
 	} else if (uz__slot_state(word) == UZ_SLOT_RAW) {
 		uz_block_destroy(&d->store->tab, uz_handle_block(handle));
 		uz_fetch_sub(&d->nr_raw, 1);
 	}
-	if (UZ_UNLIKELY(uz_load(&d->store->reclaim) != UZ__RECLAIM_MAYBE))
-		uz_store(&d->store->reclaim, UZ__RECLAIM_MAYBE);
+	room_was_made(d);
+}
+
+/* The same for at most UZ__DROP_MAX words, at less cost. */
+void uz__objects_drop(struct uz_dev *d, const uint64_t *word, uint32_t nr)
+{
+	struct uz_pool *only = uz_load_acquire(&d->only_pool);
+	struct uz_freed freed[UZ__DROP_MAX];
+	uint32_t nr_freed = 0;
+
+	for (uint32_t i = 0; i < nr; i++) {
+		if (only && uz__slot_is_object(word[i]))
+			freed[nr_freed++] = (struct uz_freed){ uz__slot_handle(word[i]),
+							       object_bytes(d, word[i]) };
+		else
+			uz__object_drop(d, word[i]);
+	}
+	if (nr_freed)
+		uz_pool_free_many(only, freed, nr_freed);
+	room_was_made(d);
 }
 
 /* An object of @size bytes will be made next by the stream: a hint. */

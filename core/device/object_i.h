@@ -22,6 +22,8 @@ void uz__object_fill(struct uz_dev *d, uint64_t page, const struct uz__place *at
 int uz__object_make(struct uz_dev *d, struct uz_stream *st, uint64_t page, unsigned int codec,
 		    const void *bytes, uint32_t size, unsigned int flags, uint64_t *word);
 void uz__object_drop(struct uz_dev *d, uint64_t word);
+#define UZ__DROP_MAX 8u
+void uz__objects_drop(struct uz_dev *d, const uint64_t *word, uint32_t nr);
 void uz__object_prefetch(struct uz_dev *d, const uint64_t *slot, bool drop, bool bytes);
 const void *uz__object_bytes(struct uz_dev *d, uint64_t w, uint32_t *bytes);
 bool uz__object_same(struct uz_dev *d, uint64_t w, uint64_t now, const void *bytes, uint32_t len);

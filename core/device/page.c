@@ -108,17 +108,24 @@ static int give_up(struct uz_dev *d, struct uz_stream *st, int r)
 	return r;
 }
 
-/* @w is in the slot where @old was. */
-void uz__replaced(struct uz_dev *d, struct uz_stream *st, uint64_t page, uint64_t old, uint64_t w)
+/* @w is in the slot where @old was, which is still to be dropped. */
+static void note_replaced(struct uz_dev *d, struct uz_stream *st, uint64_t page, uint64_t old,
+			  uint64_t w)
 {
-	if (w == old)
-		return;
 	if (UZ_UNLIKELY(uz__slot_state(old) == UZ_SLOT_INDIRECT)) {
 		uz__clean_forget(d, page);
 		uz__punch_note(d, page);
 	}
 	uz__account(d, st, w, 1);
 	uz__account(d, st, old, -1);
+}
+
+/* The same, and drops it. */
+void uz__replaced(struct uz_dev *d, struct uz_stream *st, uint64_t page, uint64_t old, uint64_t w)
+{
+	if (w == old)
+		return;
+	note_replaced(d, st, page, old, w);
 	uz__object_drop(d, old);
 }
 
@@ -244,7 +251,8 @@ static int place(struct uz_dev *d, struct uz_stream *st, struct packed *p)
 /*
  * Pages on their way, in front of the one that is being compressed: one waits for its place, one
  * for its bytes, one to be published. The copy and the next locked instruction, which
- * would wait until the copy is out of the way, are a page apart.
+ * would wait until the copy is out of the way, are a page apart. What was replaced is dropped some pages
+ * at a time: pages that are written together often were before, and then lie in one block.
  */
 #define LINE (OUTS + 1) /* the bytes of one that waits to be published are where they belong */
 
@@ -252,13 +260,28 @@ struct line {
 	struct packed p[LINE];
 	struct packed *packed, *placed, *filled; /* or NULL */
 	uint64_t done;
+	uint64_t old[UZ__DROP_MAX];
+	uint32_t nr_old;
 };
+
+static void drop_old(struct uz_dev *d, struct line *l)
+{
+	uz__objects_drop(d, l->old, l->nr_old);
+	l->nr_old = 0;
+}
 
 static void publish_filled(struct uz_dev *d, struct uz_stream *st, struct line *l)
 {
-	if (!l->filled)
+	const struct packed *p = l->filled;
+	uint64_t old;
+
+	if (!p)
 		return;
-	publish(d, st, l->filled->slot, l->filled->page, l->filled->at.word);
+	old = uz__slot_swap(d->store->plat, p->slot, p->at.word);
+	note_replaced(d, st, p->page, old, p->at.word);
+	l->old[l->nr_old++] = old;
+	if (l->nr_old == UZ__DROP_MAX)
+		drop_old(d, l);
 	l->filled = NULL;
 	l->done++;
 }
@@ -292,6 +315,7 @@ static int advance(struct uz_dev *d, struct uz_stream *st, struct line *l)
 	fill_placed(d, l);
 	if (UZ_UNLIKELY(r < 0)) {
 		publish_filled(d, st, l);
+		drop_old(d, l);
 		r = place(d, st, next);
 		l->done += r > 0;
 	}
@@ -310,6 +334,7 @@ static int drain(struct uz_dev *d, struct uz_stream *st, struct line *l)
 
 		r = r < 0 ? r : e;
 	}
+	drop_old(d, l);
 	return r;
 }
 

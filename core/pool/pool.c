@@ -117,6 +117,19 @@ void uz_pool_free(struct uz_pool *p, uint64_t handle, uint32_t size)
 	p->ops->free(p, handle, size);
 }
 
+void uz_pool_free_many(struct uz_pool *p, struct uz_freed *f, uint32_t nr)
+{
+	for (uint32_t i = 0; i < nr; i++) {
+		UZ_ASSERT(uz_handle_block(f[i].handle) && f[i].size - 1 < p->ops->max_object);
+		if (UZ_SAN)
+			poison_freed(p, f[i].handle, f[i].size);
+		if (!p->ops->free_many)
+			p->ops->free(p, f[i].handle, f[i].size);
+	}
+	if (p->ops->free_many)
+		p->ops->free_many(p, f, nr);
+}
+
 int uz__pool_block_create(struct uz_pool *p, uint32_t nr_frames, uint32_t class, unsigned int flags,
 			  uint32_t *block)
 {

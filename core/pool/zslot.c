@@ -287,25 +287,60 @@ static int zslot_alloc(struct uz_pool *p, uint32_t size, uint32_t owner, unsigne
 	return 0;
 }
 
-static void zslot_free(struct uz_pool *p, uint64_t handle, uint32_t size)
+/* Objects of one block. */
+static void free_in(struct zslot *z, uint32_t block, const struct uz_freed *o, uint32_t nr)
 {
-	struct zslot *z = zslot_of(p);
-	uint32_t block = uz_handle_block(handle);
-	struct uz_block_id id = uz_block_id(p->tab, block);
-	struct zslot_foot *f = zslot_foot(p->tab, block);
-	struct zslot_shard *s = zslot_shard(z, id);
+	struct uz_blocktab *tab = z->pool.tab;
+	struct zslot_foot *f = zslot_foot(tab, block);
+	struct zslot_shard *s = zslot_shard(z, uz_block_id(tab, block));
 	struct zslot_room room;
+	uint32_t units = 0;
 
 	zslot_prefetch_foot(f);
 	uz_lock(z->plat, &s->lock);
-	uz__zslot_release(f, uz_handle_index(handle), &room);
-	s->nr_objects--;
-	uz_store(&s->freed, s->freed + zslot_units(size));
+	for (uint32_t i = 0; i < nr; i++) {
+		uz__zslot_release(f, uz_handle_index(o[i].handle), &room);
+		units += zslot_units(o[i].size);
+	}
+	s->nr_objects -= nr;
+	uz_store(&s->freed, s->freed + units);
 	if (f->nr_objects)
 		uz__zslot_file(z, s, block, room);
 	else
 		uz__zslot_drop(z, s, block);
 	uz_unlock(z->plat, &s->lock);
+}
+
+static void zslot_free(struct uz_pool *p, uint64_t handle, uint32_t size)
+{
+	free_in(zslot_of(p), uz_handle_block(handle), &(struct uz_freed){ handle, size }, 1);
+}
+
+static void sort(struct uz_freed *f, uint32_t nr)
+{
+	for (uint32_t i = 1; i < nr; i++) {
+		struct uz_freed now = f[i];
+		uint32_t k = i;
+
+		for (; k && f[k - 1].handle > now.handle; k--)
+			f[k] = f[k - 1];
+		f[k] = now;
+	}
+}
+
+static void zslot_free_many(struct uz_pool *p, struct uz_freed *f, uint32_t nr)
+{
+	uint32_t end;
+
+	sort(f, nr);
+	for (uint32_t i = 0; i < nr; i = end) {
+		uint32_t block = uz_handle_block(f[i].handle);
+
+		end = i + 1;
+		while (end < nr && uz_handle_block(f[end].handle) == block)
+			end++;
+		free_in(zslot_of(p), block, &f[i], end - i);
+	}
 }
 
 static const void *zslot_read_begin(struct uz_pool *p, uint64_t handle, uint32_t size)
@@ -373,6 +408,7 @@ const struct uz_pool_ops uz_pool_zslot = {
 	.fini = uz__pool_destroy_blocks,
 	.alloc = zslot_alloc,
 	.free = zslot_free,
+	.free_many = zslot_free_many,
 	.read_begin = zslot_read_begin,
 	.isolate = uz__zslot_isolate,
 	.move = uz__zslot_move,

@@ -152,6 +152,23 @@ void rig_discard(struct pool_rig *r, uint32_t page)
 		uz_pool_free(r->pool, old.handle, old.size);
 }
 
+void rig_discard_many(struct pool_rig *r, uint32_t page, uint32_t nr)
+{
+	struct uz_freed freed[RIG_MANY];
+	uint32_t nr_freed = 0;
+
+	for (uint32_t end = UZ_MIN(page + UZ_MIN(nr, RIG_MANY), r->nr_slots); page < end; page++) {
+		struct rig_slot *s = &r->slot[page];
+
+		lock_slot(s);
+		if (s->size)
+			freed[nr_freed++] = (struct uz_freed){ s->handle, s->size };
+		s->size = 0;
+		unlock_slot(s);
+	}
+	uz_pool_free_many(r->pool, freed, nr_freed);
+}
+
 void rig_verify(struct pool_rig *r, uint32_t page)
 {
 	lock_slot(&r->slot[page]);

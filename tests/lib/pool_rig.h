@@ -40,6 +40,8 @@ void rig_close(struct pool_rig *r);
 int rig_write(struct pool_rig *r, uint32_t page, uint32_t size, unsigned int flags,
 	      unsigned int hint);
 void rig_discard(struct pool_rig *r, uint32_t page);
+#define RIG_MANY 16u
+void rig_discard_many(struct pool_rig *r, uint32_t page, uint32_t nr); /* at once; up to RIG_MANY */
 void rig_verify(struct pool_rig *r, uint32_t page);
 
 /* Everything: contents of all slots, the pool's own recount, its statistics, the arena's. */

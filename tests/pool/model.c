@@ -147,9 +147,11 @@ static void step(struct model *m)
 
 	if (what < 600) {
 		CHECK_EQ(rig_write(&m->rig, page, random_size(m), 0, (unsigned int)what), 0);
-	} else if (what < 800) {
+	} else if (what < 780) {
 		rig_discard(&m->rig, page);
 		m->discards++;
+	} else if (what < 800) {
+		rig_discard_many(&m->rig, page, 1 + (uint32_t)test_below(&m->rng, RIG_MANY));
 	} else if (what < 960) {
 		rig_verify(&m->rig, page);
 	} else if (what < 980) {

@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pool: packs objects of 1..max_object bytes into blocks. An instance belongs
- * to one disk. A pool is a const table of callbacks; the dispatcher functions
- * at the end check the contract on the way in and out, so no pool has to.
+ * pool: packs objects of 1..max_object bytes into blocks. An instance belongs to one disk. A pool is
+ * a const table of callbacks; the dispatcher functions at the end check the contract on the way in
+ * and out, so no pool has to.
  *
- * Objects are read in place: an object is contiguous in the mapping while its
- * block exists. An object has an owner, the page number on the disk (31 bits,
- * bit 31 is reserved), kept in the store so that the object can be moved.
+ * Objects are read in place: an object is contiguous in the mapping while its block exists. An object
+ * has an owner, the page number on the disk (31 bits, bit 31 is reserved), kept in the store so that
+ * the object can be moved.
  *
- * Threads: every callback may be called from any thread, but init, fini and the
- * attach group. A pool locks itself, per class or finer. Lock order: slot ->
- * class -> block table -> arena; a mover's callbacks are called with no pool lock held.
+ * Threads: every callback may be called from any thread, but init, fini and the attach group. A pool
+ * locks itself, per class or finer. Lock order: slot -> class -> block table -> arena; a mover's
+ * callbacks are called with no pool lock held.
  *
- * Crash rules: what a slot needs to find its object (the descriptor, a directory
- * entry) is complete before alloc returns and changes only by single atomic
- * stores; bytes of a live object are never overwritten. Everything else a pool knows is
- * volatile and rebuilt by the attach group.
+ * Crash rules: what a slot needs to find its object (the descriptor, a directory entry) is complete
+ * before alloc returns and changes only by single atomic stores; bytes of a live object are never
+ * overwritten. Everything else a pool knows is volatile and rebuilt by the attach group.
  */
 #ifndef UZ_POOL_H
 #define UZ_POOL_H
@@ -50,13 +49,17 @@ struct uz_object {
 
 /* A live object as found in a block. Stale at once unless its slot is locked. */
 struct uz_resident {
-	uint32_t index;
-	uint32_t owner;
+	uint32_t index, owner;
+};
+
+/* An object that is freed beside others. */
+struct uz_freed {
+	uint64_t handle;
+	uint32_t size;
 };
 
 struct uz_pool_stats {
-	uint64_t frames; /* in blocks */
-	uint64_t objects; /* live */
+	uint64_t frames, objects; /* in blocks; live */
 	uint64_t free_bytes; /* inside blocks, usable for new objects */
 	uint64_t moved; /* objects moved since init */
 };
@@ -131,10 +134,7 @@ struct uz_pool_ops {
 	 */
 	uint32_t (*victim)(struct uz_pool *p, bool hard);
 
-	/*
-	 * Optional. Moves objects inside blocks to gather free space, at most @nr of them; returns
-	 * how many were moved.
-	 */
+	/* Optional. Moves at most @nr objects inside blocks to gather free space; how many. */
 	uint32_t (*tidy)(struct uz_pool *p, uint32_t nr, struct uz_mover *m);
 
 	/*
@@ -147,8 +147,7 @@ struct uz_pool_ops {
 	int (*attach_object)(struct uz_pool *p, uint64_t handle, uint32_t size, uint32_t owner);
 	void (*attach_done)(struct uz_pool *p);
 
-	/* Required. */
-	void (*stats)(struct uz_pool *p, struct uz_pool_stats *st);
+	void (*stats)(struct uz_pool *p, struct uz_pool_stats *st); /* Required. */
 	/* Required. Recounts everything: 0 or -EBADMSG. No thread may be inside. */
 	int (*check)(struct uz_pool *p);
 
@@ -161,9 +160,10 @@ struct uz_pool_ops {
 
 	/* Optional. alloc will soon be called so, with any owner: prefetch what that touches. */
 	void (*prepare)(struct uz_pool *p, uint32_t size, unsigned int hint);
-
 	/* Required beside victim. As undo, of what victim has isolated, and of nothing else. */
 	void (*spare)(struct uz_pool *p, uint32_t block);
+	/* Optional. free for each of @f, which may be put in another order: often many share a block. */
+	void (*free_many)(struct uz_pool *p, struct uz_freed *f, uint32_t nr);
 };
 
 /* What a pool's shared object exports. */
@@ -182,10 +182,10 @@ int uz_pool_ops_check(const struct uz_pool_ops *ops);
 int uz_pool_create(struct uz_blocktab *tab, const struct uz_pool_ops *ops, uint8_t disk,
 		   uint8_t entry, struct uz_pool **out);
 void uz_pool_destroy(struct uz_pool *p);
-
 int uz_pool_alloc(struct uz_pool *p, uint32_t size, uint32_t owner, unsigned int flags,
 		  unsigned int hint, struct uz_object *out);
 void uz_pool_free(struct uz_pool *p, uint64_t handle, uint32_t size);
+void uz_pool_free_many(struct uz_pool *p, struct uz_freed *f, uint32_t nr);
 
 /*
  * Empties victims by moving their objects into other blocks of the same pool, until the pool is
