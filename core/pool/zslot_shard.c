@@ -23,13 +23,17 @@ static void bin_link(struct zslot *z, struct zslot_shard *s, uint32_t block, uin
 {
 	uz_block_push(z->pool.tab, &s->bin[bin], block);
 	uz_store(&s->map[bin / 64], s->map[bin / 64] | 1ull << bin % 64);
+	uz_store(&s->maps, s->maps | 1ull << bin / 64);
 }
 
 static void bin_unlink(struct zslot *z, struct zslot_shard *s, uint32_t block, uint32_t bin)
 {
 	uz_block_unlink(z->pool.tab, &s->bin[bin], block);
-	if (!s->bin[bin])
-		uz_store(&s->map[bin / 64], s->map[bin / 64] & ~(1ull << bin % 64));
+	if (s->bin[bin])
+		return;
+	uz_store(&s->map[bin / 64], s->map[bin / 64] & ~(1ull << bin % 64));
+	if (!s->map[bin / 64])
+		uz_store(&s->maps, s->maps & ~(1ull << bin / 64));
 }
 
 static void set_bin(struct zslot *z, struct zslot_shard *s, uint32_t block, uint32_t bin)
@@ -143,14 +147,16 @@ void uz__zslot_drop(struct zslot *z, struct zslot_shard *s, uint32_t block)
 uint32_t uz__zslot_peek(const struct zslot_shard *s, uint32_t len)
 {
 	uint32_t i = len / 64;
-	uint64_t w = uz_load(&s->map[i]) & ~0ull << len % 64;
+	uint64_t w = uz_load(&s->map[i]) & ~0ull << len % 64, above;
 
-	while (!w) {
-		if (++i == NR_MAPS)
-			return NR_BINS;
-		w = uz_load(&s->map[i]);
-	}
-	return i * 64 + (uint32_t)__builtin_ctzll(w);
+	if (w)
+		return i * 64 + (uint32_t)__builtin_ctzll(w);
+	above = uz_load(&s->maps) >> i >> 1;
+	if (!above)
+		return NR_BINS;
+	i += 1 + (uint32_t)__builtin_ctzll(above);
+	w = uz_load(&s->map[i]);
+	return w ? i * 64 + (uint32_t)__builtin_ctzll(w) : NR_BINS;
 }
 
 struct zslot_shard *uz__zslot_lock_block(struct zslot *z, uint32_t block)
@@ -173,7 +179,8 @@ static bool bin_ok(struct zslot *z, const struct zslot_shard *s, uint32_t bin, u
 {
 	const struct uz_block *tab = z->pool.tab->block;
 
-	if (!(s->map[bin / 64] >> bin % 64 & 1) != !s->bin[bin])
+	if (!(s->map[bin / 64] >> bin % 64 & 1) != !s->bin[bin] ||
+	    !(s->maps >> bin / 64 & 1) != !s->map[bin / 64])
 		return false;
 	for (uint32_t b = s->bin[bin]; b; b = tab[b].next, ++*nr) {
 		const struct zslot_foot *f = zslot_foot(z->pool.tab, b);

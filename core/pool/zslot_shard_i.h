@@ -35,6 +35,7 @@ struct zslot_shard {
 	uint64_t usable; /* those of use to objects of blocks that might be emptied */
 	uint64_t freed; /* units, since init */
 	uint64_t map[NR_MAPS + 1]; /* bins in use, and a word of none */
+	uint64_t maps; /* words of map with a bin in use */
 	uint64_t levels; /* levels in use */
 	uint32_t bin[NR_BINS];
 	uint32_t level[NR_LEVELS];
