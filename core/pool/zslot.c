@@ -22,7 +22,8 @@
  * into unrelated blocks, and then nothing guesses what comes next but the caller.
  * Prefetching such an object while the page before it is read takes a fifth off the time to read
  * 2 KiB objects, and the one to be dropped while its successor is compressed a quarter off what a
- * store costs besides the codec.
+ * store costs besides the codec. The block that a new object will go to was met just before, mostly: looking
+ * for it ahead of time, to prefetch it, costs more than it wins.
  *
  * Blocks have 8 frames; small objects get smaller ones, so that the cells of a block stay few:
  * they are searched by free. Where nearly all sizes are alike nothing fits into
@@ -365,26 +366,6 @@ static void zslot_prefetch(struct uz_pool *p, uint64_t handle, uint32_t size, bo
 	}
 }
 
-/* The tightest hole's block, as alloc will find it if nobody is quicker. */
-static void zslot_prepare(struct uz_pool *p, uint32_t size, unsigned int hint)
-{
-	struct zslot *z = zslot_of(p);
-	uint32_t active = nr_active(z), len = zslot_units(size), bin, block;
-	struct zslot_shard *s = &z->shard[hint % active];
-
-	if (active > 1 && peek_near(s, len) > len + TIGHT) {
-		struct zslot_shard *t = tightest(z, 0, active, len, peek_near);
-
-		s = t ? t : s;
-	}
-	bin = uz__zslot_peek(s, len);
-	block = bin < NR_BINS ? uz_load(&s->bin[bin]) : 0;
-	if (!block)
-		return;
-	uz_prefetch(&p->tab->block[block]);
-	zslot_prefetch_foot(zslot_foot(p->tab, block));
-}
-
 static void zslot_stats(struct uz_pool *p, struct uz_pool_stats *st)
 {
 	struct zslot *z = zslot_of(p);
@@ -423,5 +404,4 @@ const struct uz_pool_ops uz_pool_zslot = {
 	.stats = zslot_stats,
 	.check = uz__zslot_check,
 	.prefetch = zslot_prefetch,
-	.prepare = zslot_prepare,
 };
