@@ -8,11 +8,16 @@
  *
  *	density data=FILE [object_mib=512] [pool=NAME] [zram=NUMBER] [ours=0] [wait_ms=2000]
  *
+ * settled_ms: how long after the work the reserve was more than that.
+ *
  * The disk is as large as is needed for that many MiB of compressed bytes.
  */
 #include <time.h>
 
 #include "side.h"
+
+#define SETTLE_MS 2000u
+#define SETTLE_STEP_MS 5u
 
 struct density {
 	struct side *ours, *zram;
@@ -26,6 +31,24 @@ struct density {
 static uint64_t reserve_allowed(const struct uz_dev_stats *st)
 {
 	return UZ_MIN(st->ram_reserve, UZ_MAX(st->ram_total / 100, (uint64_t)4 << 20));
+}
+
+static void wait_ms(uint64_t ms)
+{
+	nanosleep(&(struct timespec){ (time_t)(ms / 1000), (long)(ms % 1000) * 1000000 }, NULL);
+}
+
+/* How long it takes until the reserve is within what is allowed: 0 if it is. */
+static uint64_t settle_ms(struct density *d)
+{
+	struct uz_dev_stats st = bench_disk_stats(side_ours_disk(d->ours));
+	uint64_t ms = 0;
+
+	for (; st.ram_reserve > reserve_allowed(&st) && ms < SETTLE_MS; ms += SETTLE_STEP_MS) {
+		wait_ms(SETTLE_STEP_MS);
+		st = bench_disk_stats(side_ours_disk(d->ours));
+	}
+	return ms;
 }
 
 static void emit_ours(struct density *d, const char *when)
@@ -44,6 +67,7 @@ static void emit_ours(struct density *d, const char *when)
 	bench_emit_number("objects_moved", (double)st.objects_moved);
 	bench_emit_number("resident_mib",
 			  (double)uz_host_resident(side_ours_disk(d->ours)->host) / 1048576);
+	bench_emit_number("settled_ms", (double)settle_ms(d));
 	bench_emit_end();
 }
 
@@ -117,11 +141,6 @@ static void discard_half(struct density *d)
 		if (d->zram)
 			side_zram_discard(d->zram, i << UZ_PAGE_SHIFT, UZ_PAGE_SIZE);
 	}
-}
-
-static void wait_ms(uint64_t ms)
-{
-	nanosleep(&(struct timespec){ (time_t)(ms / 1000), (long)(ms % 1000) * 1000000 }, NULL);
 }
 
 /* Pages that compress to @bytes, by the average of the data set; a little more. */

@@ -6,23 +6,25 @@
  * page's content. What was read is compared with what must be there, outside the measured time.
  *
  *	engine data=FILE [size_mib=256] [rounds=5] [pool=NAME] [zram=NUMBER] [cold=1] [background=1]
+ *		[placed=1]
  *
  * A virtual machine may give its free memory back to the host within seconds, and the next
  * touch of it then costs ten times what the system's own work does. So memory is touched and
  * freed just before a fill, for all sides; cold=1 leaves that out.
  *
- * Bare plus the copy of its bytes into memory ("kept") bounds what any store can reach in writing.
+ * Bare plus the copy of its bytes into memory ("kept") bounds what a store that copies can reach in
+ * writing. placed=1 adds one that compresses straight to where the bytes stay.
  *
  * background=1 runs the library's background thread beside the measured one.
  */
 #include "side.h"
 
 #define TURN_BYTES (16u << 20)
-#define SIDES_MAX 4
+#define SIDES_MAX 5
 
 struct engine {
 	struct side *side[SIDES_MAX];
-	struct side *bare, *kept; /* of side[] */
+	struct side *bare; /* of side[] */
 	unsigned int nr_sides;
 	const char *pages;
 	char *buf;
@@ -66,7 +68,7 @@ static void pass(struct engine *e, enum work work, unsigned int round)
 		for (unsigned int i = 0; i < e->nr_sides; i++) {
 			unsigned int k = (i + round) % e->nr_sides;
 
-			if (e->side[k] == e->kept && work == WORK_READ)
+			if (!e->side[k]->read && work == WORK_READ)
 				continue;
 			turn(e, e->side[k], work, off, &t[k]);
 		}
@@ -111,9 +113,11 @@ int main(int argc, char **argv)
 	dc.pool = bench_text("pool", NULL);
 	e.side[0] = side_ours(&dc);
 	e.side[1] = e.bare = side_bare(e.pages, e.size >> UZ_PAGE_SHIFT);
-	e.side[2] = e.kept = side_kept(e.pages, e.size >> UZ_PAGE_SHIFT);
+	e.side[2] = side_kept(e.pages, e.size >> UZ_PAGE_SHIFT);
 	e.side[3] = side_zram(e.size);
 	e.nr_sides = e.side[3] ? 4 : 3;
+	if (bench_number("placed", 0))
+		e.side[e.nr_sides++] = side_placed(e.pages, e.size >> UZ_PAGE_SHIFT);
 	for (unsigned int r = 0; r < bench_number("rounds", 5); r++)
 		one_round(&e, r);
 	for (unsigned int i = 0; i < e.nr_sides; i++)

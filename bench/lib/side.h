@@ -15,6 +15,7 @@ struct side {
 	/* @len at most BENCH_REQUEST, whole pages; @thread below BENCH_STREAMS. */
 	void (*write)(struct side *s, unsigned int thread, uint64_t off, const void *src,
 		      uint64_t len);
+	/* NULL: it cannot. */
 	void (*read)(struct side *s, unsigned int thread, uint64_t off, void *dst, uint64_t len);
 	void (*close)(struct side *s);
 };
@@ -39,9 +40,11 @@ void side_zram_discard(struct side *s, uint64_t off, uint64_t len);
 struct side *side_bare(const char *pages, uint64_t nr);
 /*
  * The same, and writing copies the compressed bytes to memory that is not in the cache: no store
- * that keeps what it is given can do less. Its reads give what was there at first.
+ * that copies what it is given can do less. It reads nothing.
  */
 struct side *side_kept(const char *pages, uint64_t nr);
+/* The same without the copy: compressed straight to where it stays, which has to be known before its size. */
+struct side *side_placed(const char *pages, uint64_t nr);
 void side_bare_turn(struct side *s, uint64_t first);
 uint64_t side_bare_bytes(struct side *s);
 

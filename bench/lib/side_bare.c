@@ -15,10 +15,15 @@ struct bare {
 	uint64_t *start; /* nr + 1 offsets in packed */
 };
 
+static int compress_to(struct bare *b, unsigned int thread, const void *page, char *dst)
+{
+	return LZ4_compress_fast_extState_fastReset(&b->state[thread], page, dst, UZ_PAGE_SIZE,
+						    OUT_BYTES, 1);
+}
+
 static int compress(struct bare *b, unsigned int thread, const void *page)
 {
-	return LZ4_compress_fast_extState_fastReset(&b->state[thread], page, b->out[thread],
-						    UZ_PAGE_SIZE, OUT_BYTES, 1);
+	return compress_to(b, thread, page, b->out[thread]);
 }
 
 static void bare_write(struct side *s, unsigned int thread, uint64_t off, const void *src,
@@ -47,7 +52,14 @@ static void bare_read(struct side *s, unsigned int thread, uint64_t off, void *d
 	}
 }
 
-/* The same, and keeps the bytes: one behind the other in memory that is not in the cache. */
+/* Where the next page's bytes are to stay: one behind the other in memory that is not in the cache. */
+static char *kept_place(struct bare *b)
+{
+	if (b->kept + OUT_BYTES > b->start[b->nr])
+		b->kept = 0;
+	return b->packed + b->kept;
+}
+
 static void kept_write(struct side *s, unsigned int thread, uint64_t off, const void *src,
 		       uint64_t len)
 {
@@ -57,11 +69,19 @@ static void kept_write(struct side *s, unsigned int thread, uint64_t off, const 
 	for (uint64_t i = 0; i < len; i += UZ_PAGE_SIZE) {
 		int n = compress(b, thread, (const char *)src + i);
 
-		if (b->kept + OUT_BYTES > b->start[b->nr])
-			b->kept = 0;
-		memcpy(b->packed + b->kept, b->out[thread], (size_t)n);
+		memcpy(kept_place(b), b->out[thread], (size_t)n);
 		b->kept += (uint64_t)n;
 	}
+}
+
+static void placed_write(struct side *s, unsigned int thread, uint64_t off, const void *src,
+			 uint64_t len)
+{
+	struct bare *b = (void *)s;
+
+	(void)off;
+	for (uint64_t i = 0; i < len; i += UZ_PAGE_SIZE)
+		b->kept += (uint64_t)compress_to(b, thread, (const char *)src + i, kept_place(b));
 }
 
 static void bare_reset(struct side *s)
@@ -115,6 +135,16 @@ struct side *side_kept(const char *pages, uint64_t nr)
 
 	s->name = "kept";
 	s->write = kept_write;
+	s->read = NULL;
+	return s;
+}
+
+struct side *side_placed(const char *pages, uint64_t nr)
+{
+	struct side *s = side_kept(pages, nr);
+
+	s->name = "placed";
+	s->write = placed_write;
 	return s;
 }
 
