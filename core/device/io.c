@@ -122,6 +122,18 @@ int uz_dev_read(struct uz_dev *d, struct uz_stream *st, uint64_t off, void *buf,
 	return finish(&rq, r, len - left);
 }
 
+void uz_dev_prefetch_slot(struct uz_dev *d, struct uz_stream *st, uint64_t off)
+{
+	uint64_t *slot = NULL;
+
+	uz__enter(st);
+	if (in_range(d, off, 1))
+		slot = uz__slot_at(d, off >> UZ_PAGE_SHIFT);
+	if (slot)
+		uz_prefetch(slot);
+	uz__leave(st);
+}
+
 void uz_dev_prefetch(struct uz_dev *d, struct uz_stream *st, uint64_t off)
 {
 	uz__enter(st);

@@ -46,7 +46,7 @@ static void compact(struct uz_nbd_conn *c)
 		return;
 	memmove(c->rx, c->rx + c->rx_pos, uz__nbd_avail(c));
 	c->rx_end -= c->rx_pos;
-	c->rx_pos = 0;
+	c->rx_pos = c->rx_seen = 0;
 }
 
 static ssize_t receive_some(struct uz_nbd_conn *c)

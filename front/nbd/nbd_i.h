@@ -65,6 +65,7 @@ struct uz_nbd_conn {
 
 	char *rx, *tx;
 	uint32_t rx_pos, rx_end, tx_end;
+	uint32_t rx_seen; /* reads before it have their slots on the way */
 	struct uz_nbd_write write;
 	struct uz_nbd_batch batch;
 	struct uz_nbd_helper *helper; /* NULL: none now */

@@ -64,8 +64,11 @@ static void test_range(void)
 	uint64_t len;
 	bool hole;
 
-	for (uint64_t off = 0; off <= SIZE; off += UZ_PAGE_SIZE / 2)
+	for (uint64_t off = 0; off <= SIZE; off += UZ_PAGE_SIZE / 2) {
+		uz_dev_prefetch_slot(rig.dev, rig.st, off);
 		uz_dev_prefetch(rig.dev, rig.st, off);
+	}
+	uz_dev_prefetch_slot(rig.dev, rig.st, UINT64_MAX);
 	uz_dev_prefetch(rig.dev, rig.st, UINT64_MAX);
 	refuse(SIZE, 1);
 	refuse(SIZE - 1, 2);

@@ -124,6 +124,7 @@ static void reader(struct thread *t)
 
 	for (uint32_t i = 0; i < nr; i++)
 		least[i] = __atomic_load_n(&t->w->acked[page + i], __ATOMIC_SEQ_CST);
+	uz_dev_prefetch_slot(t->w->rig.dev, t->st, at(page));
 	uz_dev_prefetch(t->w->rig.dev, t->st, at(page));
 	CHECK_EQ(uz_dev_read(t->w->rig.dev, t->st, at(page), buf, at(nr), 0), 0);
 	for (uint32_t i = 0; i < nr; i++)

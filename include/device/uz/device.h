@@ -62,7 +62,11 @@ int uz_dev_read(struct uz_dev *d, struct uz_stream *st, uint64_t off, void *buf,
 int uz_dev_write(struct uz_dev *d, struct uz_stream *st, uint64_t off, const void *buf, size_t len,
 		 unsigned int flags);
 
-/* A hint, at any @off: the page there will be read soon. */
+/*
+ * Hints, at any @off: the page there will be read next. That waits for its slot, if it is not in a
+ * cache; prefetch_slot waits for nothing, so it is for many pages that will be read in a while.
+ */
+void uz_dev_prefetch_slot(struct uz_dev *d, struct uz_stream *st, uint64_t off);
 void uz_dev_prefetch(struct uz_dev *d, struct uz_stream *st, uint64_t off);
 
 /* The range reads as zeros from now on and its memory goes back to the pool at once. */
