@@ -161,6 +161,7 @@ void uz__nbd_conn_run(struct uz_nbd_conn *c)
 {
 	name_peer(c);
 	tune_socket(c->fd);
+	uz__nbd_lost_watch(c);
 	if (uz__nbd_handshake(c))
 		transmit(c);
 	drop_memory(c);

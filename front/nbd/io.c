@@ -49,8 +49,22 @@ static void compact(struct uz_nbd_conn *c)
 	c->rx_pos = c->rx_seen = 0;
 }
 
+/* Whether a call of the socket that failed is to be made again. */
+static bool again(struct uz_nbd_conn *c, unsigned int *looks)
+{
+	if (errno == EINTR || (errno == EAGAIN && c->deadline_ns))
+		return true;
+	if (errno != EAGAIN)
+		return false;
+	if (!uz__nbd_lost(c, ++*looks))
+		return true;
+	errno = ETIMEDOUT;
+	return false;
+}
+
 static ssize_t receive_some(struct uz_nbd_conn *c)
 {
+	unsigned int looks = 0;
 	ssize_t n;
 
 	do {
@@ -58,7 +72,7 @@ static ssize_t receive_some(struct uz_nbd_conn *c)
 			return -1;
 		n = recv(c->fd, c->rx + c->rx_end, UZ_NBD_RX_BYTES - c->rx_end,
 			 c->deadline_ns ? MSG_DONTWAIT : 0);
-	} while (n < 0 && (errno == EINTR || (errno == EAGAIN && c->deadline_ns)));
+	} while (n < 0 && again(c, &looks));
 	return n;
 }
 
@@ -115,14 +129,16 @@ static ssize_t send_some(struct uz_nbd_conn *c, struct iovec *iov)
 void uz__nbd_flush(struct uz_nbd_conn *c)
 {
 	struct iovec iov = { .iov_base = c->tx, .iov_len = c->tx_end };
+	unsigned int looks = 0;
 
 	uz_san_out("nbd reply", c->tx, c->tx_end);
 	while (iov.iov_len && !c->lost) {
 		ssize_t n = send_some(c, &iov);
 
-		if (n < 0 && errno != EINTR && errno != EAGAIN)
+		if (n < 0 && !again(c, &looks))
 			c->lost = -errno;
 		if (n > 0) {
+			looks = 0;
 			iov.iov_base = (char *)iov.iov_base + n;
 			iov.iov_len -= (size_t)n;
 		}

@@ -109,6 +109,11 @@ int uz__nbd_take_memory(struct uz_nbd_conn *c);
 void uz__nbd_fault(struct uz_nbd_conn *c, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* lost.c: from now on calls of the socket, if it is TCP's, fail with EAGAIN now and then. */
+void uz__nbd_lost_watch(struct uz_nbd_conn *c);
+/* After @looks such calls without success in between: true when the client is gone. */
+bool uz__nbd_lost(struct uz_nbd_conn *c, unsigned int looks);
+
 /* io.c */
 uint64_t uz__nbd_now_ns(void);
 static inline uint32_t uz__nbd_avail(const struct uz_nbd_conn *c)

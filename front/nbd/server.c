@@ -29,6 +29,7 @@
 
 #define CONNECTIONS_DEFAULT 32
 #define HANDSHAKE_DEFAULT_MS 10000
+#define LOST_DEFAULT_MS 300000
 #define HELPERS_MAX 16
 #define QUIET_MS 20
 #define DROP_MS 2000
@@ -309,6 +310,8 @@ int uz_nbd_start(const struct uz_nbd_config *c, struct uz_nbd **out)
 		n->config.max_connections = CONNECTIONS_DEFAULT;
 	if (!n->config.handshake_timeout_ms)
 		n->config.handshake_timeout_ms = HANDSHAKE_DEFAULT_MS;
+	if (!n->config.lost_timeout_ms)
+		n->config.lost_timeout_ms = LOST_DEFAULT_MS;
 	if (!n->config.max_helpers)
 		n->config.max_helpers = default_helpers();
 	init_sync(n);

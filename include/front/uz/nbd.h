@@ -29,6 +29,8 @@ struct uz_nbd_config {
 	unsigned int max_connections; /* 0: 32 */
 	unsigned int max_helpers; /* second threads at once; 0: CPUs - 1, at most 16 */
 	unsigned int handshake_timeout_ms; /* for the whole handshake; 0: 10 s */
+	/* A TCP client that was sent something and acknowledges nothing for so long is ended; 0: 5 min. */
+	unsigned int lost_timeout_ms;
 	/* Optional: one line of text for the log, no newline. Any thread. */
 	void (*log)(void *ctx, const char *line);
 	void *log_ctx;
@@ -42,7 +44,7 @@ int uz_nbd_start(const struct uz_nbd_config *c, struct uz_nbd **out);
 int uz_nbd_listen(struct uz_nbd *n, int listen_fd);
 
 /*
- * Serves one connected stream socket in the calling thread until the client leaves or the
+ * Serves one connected, blocking stream socket in the calling thread until the client leaves or the
  * server stops, and closes it. 0; -EBUSY: max_connections; -ESHUTDOWN: stopping; -ENOMEM.
  */
 int uz_nbd_serve(struct uz_nbd *n, int fd);

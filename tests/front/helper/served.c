@@ -5,7 +5,7 @@
  * wait=1, does not look at stdin and ends at SIGTERM.
  *
  *	size=BYTES ram=BYTES codec=NAME pool=NAME disks=N read_only=1 handshake_ms=N max=N
- *	helpers=N wait=1
+ *	helpers=N lost_ms=N wait=1
  *	drop NAME    no new clients for the disk, and the end of those it has
  *	stop MS      uz_nbd_stop
  *	count        "threads N fds N meta N": what a leak would show in
@@ -36,7 +36,7 @@ struct served {
 };
 
 struct options {
-	uint64_t size, ram, disks, read_only, handshake_ms, max, helpers, wait;
+	uint64_t size, ram, disks, read_only, handshake_ms, lost_ms, max, helpers, wait;
 	const char *codec, *pool;
 };
 
@@ -103,8 +103,8 @@ static void parse(struct options *o, char **argv)
 		    number(*argv, "disks", &o->disks) ||
 		    number(*argv, "read_only", &o->read_only) ||
 		    number(*argv, "handshake_ms", &o->handshake_ms) ||
-		    number(*argv, "max", &o->max) || number(*argv, "helpers", &o->helpers) ||
-		    number(*argv, "wait", &o->wait))
+		    number(*argv, "lost_ms", &o->lost_ms) || number(*argv, "max", &o->max) ||
+		    number(*argv, "helpers", &o->helpers) || number(*argv, "wait", &o->wait))
 			continue;
 		if (!strncmp(*argv, "codec=", 6))
 			o->codec = *argv + 6;
@@ -226,6 +226,7 @@ static void serve(struct served *s, const char *address, const struct options *o
 		.max_connections = (unsigned int)o->max,
 		.max_helpers = (unsigned int)o->helpers,
 		.handshake_timeout_ms = (unsigned int)o->handshake_ms,
+		.lost_timeout_ms = (unsigned int)o->lost_ms,
 		.log = log_line,
 	};
 	char line[128], why[256];
