@@ -37,25 +37,6 @@ size_t kmsan__same_letters(const char *a, const char *b, size_t n)
 	return i < n ? i + 1 : n;
 }
 
-/* Letters are digits, or names (inf, nan); a sign is the first, or that of an exponent. */
-static bool is_in_number(const char *s, bool is_first)
-{
-	if (*s == '+' || *s == '-')
-		return is_first || (s[-1] && strchr("eEpP", s[-1]));
-	return *s == '.' || isalnum((unsigned char)*s);
-}
-
-size_t kmsan__number_size(const char *s)
-{
-	const char *start = s, *p;
-
-	while (isspace((unsigned char)*s))
-		s++;
-	for (p = s; is_in_number(p, p == s); p++)
-		;
-	return (size_t)(p - start) + 1;
-}
-
 size_t kmsan__until(const void *p, int c, size_t n)
 {
 	const char *s = p;

@@ -63,8 +63,11 @@ size_t kmsan__same_string(const char *a, const char *b, size_t n);
 size_t kmsan__same_letters(const char *a, const char *b, size_t n);
 size_t kmsan__until(const void *p, int c, size_t n);
 size_t kmsan__until_either(const char *s, int c);
-/* Of a number in text, with the character behind it. */
-size_t kmsan__number_size(const char *s);
+/* Of a number in text, with what ends it. */
+size_t kmsan__number_size(const char *s, int base);
+size_t kmsan__float_size(const char *s);
+size_t kmsan__wide_number_size(const wchar_t *s, int base);
+size_t kmsan__wide_float_size(const wchar_t *s);
 size_t kmsan__wide_length(const wchar_t *s);
 /* In bytes, the end included; 0 for NULL. */
 size_t kmsan__wide_size(const wchar_t *s);

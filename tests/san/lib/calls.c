@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define NR_SLOTS 24
+#define NR_SLOTS 40
 #define ROOM 20480
 #define GUARD 64
 
