@@ -15,11 +15,6 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-union handler {
-	void (*simple)(int);
-	void (*full)(int, siginfo_t *, void *);
-};
-
 static struct sigaction actions[NSIG]; /* as the program gave them */
 
 int __wrap_sigaction(int sig, const struct sigaction *act, struct sigaction *old);
@@ -28,6 +23,7 @@ sighandler_t __wrap_bsd_signal(int sig, sighandler_t fn);
 sighandler_t __wrap_ssignal(int sig, sighandler_t fn);
 sighandler_t __wrap_sysv_signal(int sig, sighandler_t fn);
 sighandler_t __wrap___sysv_signal(int sig, sighandler_t fn);
+sighandler_t __wrap_sigset(int sig, sighandler_t fn);
 _Noreturn void __wrap_longjmp(jmp_buf b, int v);
 _Noreturn void __wrap__longjmp(jmp_buf b, int v);
 _Noreturn void __wrap_siglongjmp(sigjmp_buf b, int v);
@@ -47,18 +43,14 @@ uintptr_t kmsan__stack_pointer(const ucontext_t *uc)
 #endif
 }
 
+/* As the kernel does, all three are passed to each handler: another thread may change it now. */
 static void trampoline(int sig, siginfo_t *info, void *uc)
 {
 	int token = kmsan__intr_enter_at(kmsan__stack_pointer(uc));
-	union handler h;
 
 	K_OUT(info, sizeof(*info));
 	K_OUT(uc, sizeof(ucontext_t));
-	h.full = kmsan__load_acquire(&actions[sig].sa_sigaction);
-	if (actions[sig].sa_flags & SA_SIGINFO)
-		h.full(sig, info, uc);
-	else
-		h.simple(sig);
+	kmsan__load_acquire (&actions[sig].sa_sigaction)(sig, info, uc);
 	kmsan_intr_leave(token);
 }
 
@@ -135,6 +127,25 @@ sighandler_t __wrap_sysv_signal(int sig, sighandler_t fn)
 sighandler_t __wrap___sysv_signal(int sig, sighandler_t fn)
 {
 	return install(sig, fn, (int)(SA_RESETHAND | SA_NODEFER));
+}
+
+/* Of old: it unblocks the signal, or blocks it, and tells whether it was. */
+sighandler_t __wrap_sigset(int sig, sighandler_t fn)
+{
+	struct sigaction act = { .sa_handler = SIG_ERR };
+	sigset_t one, before;
+
+	sigemptyset(&one);
+	if (sigaddset(&one, sig))
+		return SIG_ERR;
+	if (fn == SIG_HOLD)
+		__wrap_sigaction(sig, NULL, &act);
+	else
+		act.sa_handler = install(sig, fn, 0);
+	if (act.sa_handler == SIG_ERR ||
+	    sigprocmask(fn == SIG_HOLD ? SIG_BLOCK : SIG_UNBLOCK, &one, &before))
+		return SIG_ERR;
+	return sigismember(&before, sig) ? SIG_HOLD : act.sa_handler;
 }
 
 static uintptr_t target_sp(const jmp_buf b)

@@ -33,9 +33,23 @@ export KMSAN_LIB=$UZ_BUILD/libkmsan KMSAN_LTO=off CLANG=clang
 	"$UZ_ROOT/tests/san/lib/handlers.c" "$UZ_ROOT/tests/san/lib/cases.c" -o "$dir/handlers" -ldl
 expect 0 env KMSAN_OPTIONS="dedup=0:max_reports=1000000:exit_code=0:log=$dir/log" \
 	timeout 600 "$dir/handlers" "$(scale 500 3000 100000)"
+counts=$output
 [[ $output =~ uses=([0-9]+)\ reports=([0-9]+)$ ]] || fail "$output"
 [ "${BASH_REMATCH[1]}" = "${BASH_REMATCH[2]}" ] || fail "$output"
 [ "$(grep -c '^BUG: KMSAN: uninit-value in use' "$dir/log")" = "${BASH_REMATCH[1]}" ] ||
 	fail "$(grep -c ^BUG "$dir/log") texts, $output"
 grep -q '^ handler .*handlers.c:' "$dir/log" || fail "no report names the handler"
-echo "COUNT ${output%% *} reports=${BASH_REMATCH[2]}"
+
+# A library's fork handlers, registered before main and before the program's constructors, find no lock taken.
+cat >"$dir/library.c" <<'C'
+#include <pthread.h>
+#include <stdlib.h>
+static void use(void) { volatile int *p = malloc(64); if (*p == 7) abort(); }
+__attribute__((constructor)) static void start(void) { pthread_atfork(use, use, use); }
+C
+echo 'int fork(void); int main(void) { fork(); return 0; }' >"$dir/forks.c"
+"$UZ_ROOT/san/kmsan-cc" -O1 -fPIC -shared "$dir/library.c" -o "$dir/library.so"
+"$UZ_ROOT/san/kmsan-cc" -O1 "$dir/forks.c" -Wl,--no-as-needed "$dir/library.so" -o "$dir/forks"
+expect 86 env KMSAN_OPTIONS=dedup=0 timeout -s KILL 60 "$dir/forks"
+[ "$(grep -c '^BUG: KMSAN: uninit-value in use' <<<"$output")" = 3 ] || fail "not three reports: $output"
+echo "COUNT ${counts%% *} ${counts##* }"

@@ -303,6 +303,29 @@ ROW(aio_read64, AIO("hello", O_N(char, 5)); EXPECT(!aio_read64((struct aiocb64 *
     finish(&a, 5));
 ROW(aio_write, AIO("", B("hello")); EXPECT(!aio_write(&a)); finish(&a, 5));
 ROW(aio_write64, AIO("", B("hello")); EXPECT(!aio_write64((struct aiocb64 *)&a)); finish(&a, 5));
+static void list_done(struct aiocb *a, int opcode)
+{
+	struct aiocb *list[] = { NULL, a };
+
+	a->aio_lio_opcode = opcode;
+	EXPECT(!lio_listio(LIO_WAIT, list, 2, NULL));
+	finish(a, 5);
+}
+static void list64_done(struct aiocb *a, int opcode)
+{
+	struct aiocb64 *list[] = { NULL, (struct aiocb64 *)a };
+
+	a->aio_lio_opcode = opcode;
+	EXPECT(!lio_listio64(LIO_WAIT, list, 2, NULL));
+	finish(a, 5);
+}
+#define LIST(done) \
+	AIO("hello", O_N(char, 5)); \
+	done(&a, LIO_READ); \
+	a.aio_buf = B("hello"); \
+	done(&a, LIO_WRITE)
+ROW(lio_listio, LIST(list_done));
+ROW(lio_listio64, LIST(list64_done));
 
 static int *pair(void)
 {
