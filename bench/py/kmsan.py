@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """lua, zlib and lz4 from Debian's sources under libkmsan, MSan, memcheck and nothing: time and memory.
 
-Each variant is the program and its driver compiled in one go. Runs of the variants take turns, a
+Each variant is the program and its driver compiled in one go, and nothing is inlined but where LTO is asked for. Runs of the variants take turns, a
 ratio is the median over the rounds, and time is the CPU time that a run itself spent outside the
 system, so that a machine which does other work too gives the same ratios.
 """
@@ -171,6 +171,7 @@ def has_lto(env):
 def kmsan(c):
     clang = os.environ.get("CLANG", "clang")
     env = dict(os.environ, CLANG=clang, KMSAN_LIB=os.path.join(tools.BUILD, "libkmsan"),
+               KMSAN_LTO="off",
                KMSAN_OPTIONS="on_error=exit", MSAN_OPTIONS="halt_on_error=1")
     fetch = subprocess.run([os.path.join(tools.ROOT, "scripts", "debian-source"), SOURCES,
                             *PACKAGES.values()], check=False)

@@ -68,7 +68,7 @@ struct kmsan__thread {
 };
 
 #if __STDC_HOSTED__
-extern __thread struct kmsan__thread kmsan__self;
+extern KMSAN_EXPORT __thread struct kmsan__thread kmsan__self;
 #else
 #define kmsan__self (*(struct kmsan__thread *)kmsan_port_context())
 #endif

@@ -26,13 +26,19 @@ struct kmsan__segment {
 	size_t size_bytes;
 };
 
+/* Objects whose lookups are inlined for one layout do not link with the runtime of the other. */
+#ifdef KMSAN_LINEAR
+#define kmsan__nothing kmsan__nothing_linear
+#define kmsan__sink kmsan__sink_linear
+#endif
+
 /* What a load of written memory is given, and where stores go when there is no metadata. */
 struct kmsan__nothing {
 	uint8_t shadow[4096];
 	uint32_t origin[1024 + 1];
 };
-extern const struct kmsan__nothing kmsan__nothing;
-extern struct kmsan__nothing kmsan__sink;
+extern KMSAN_EXPORT const struct kmsan__nothing kmsan__nothing;
+extern KMSAN_EXPORT struct kmsan__nothing kmsan__sink;
 
 static inline struct kmsan__meta kmsan__meta_nothing(void)
 {

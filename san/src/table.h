@@ -54,7 +54,7 @@ struct kmsan__leaf {
 	uintptr_t distances[KMSAN__LEAF_SIZE];
 };
 
-extern struct kmsan__leaf *kmsan__root[KMSAN__ROOT_SIZE];
+extern KMSAN_EXPORT struct kmsan__leaf *kmsan__root[KMSAN__ROOT_SIZE];
 
 static inline bool kmsan__is_tracked(uintptr_t a)
 {
@@ -94,8 +94,8 @@ static inline bool kmsan__is_inside(uintptr_t a, size_t n)
 	       ((a - KMSAN__MARGIN) & KMSAN__CHUNK_MASK) < KMSAN__CHUNK - 2 * KMSAN__MARGIN - n;
 }
 
-struct kmsan__meta kmsan__load_slow(uintptr_t a, size_t n);
-struct kmsan__meta kmsan__store_slow(uintptr_t a, size_t n);
+KMSAN_EXPORT struct kmsan__meta kmsan__load_slow(uintptr_t a, size_t n);
+KMSAN_EXPORT struct kmsan__meta kmsan__store_slow(uintptr_t a, size_t n);
 
 static inline struct kmsan__meta kmsan__meta_load(uintptr_t a, size_t n)
 {

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# uz-test: timeout 120
+# uz-test: timeout 240
 """kmsan-cc --lto with each clang that has its lld: the reports are the same, no lookup is a
 call any more, and members of an archive made by binutils' ar are found. By itself it is done
-where one command compiles and links, and undone where lld does not take the command."""
+where one command compiles and links, and undone where lld does not take the command. Where
+objects are kept the lookups are inlined too, with each clang, and the reports are the same."""
 
 import os
 import re
@@ -64,8 +65,8 @@ def check_auto(clang, folder):
     main, obj, other, exe = (os.path.join(folder, f"{clang}-auto{end}") for end in (".c", ".o", ".2.o", ""))
     with open(main, "w", encoding="utf-8") as f:
         f.write("int b(int *p);\nint main(void) { int x; b(&x); return 0; }\n")
-    checks = [(True, ["-O2", main, source], {}), (False, [main, source], {}), (False, ["-O2", other, obj], {}),
-              (False, ["-O2", main, source], {"KMSAN_LTO": "off"}), (True, ["-O2", other, obj], {"KMSAN_LTO": "on"}),
+    checks = [(True, ["-O2", main, source], {}), (False, [main, source], {}), (True, ["-O2", other, obj], {}),
+              (False, ["-O2", other, obj], {"KMSAN_LTO": "off"}), (False, ["-O2", main, source], {"KMSAN_LTO": "off"}), (True, ["-O2", other, obj], {"KMSAN_LTO": "on"}),
               # An option of binutils' ld that lld does not have.
               (False, ["-O2", main, source, "-Wl,--hash-size=1000"], {})]
     if not QUICK:
@@ -103,5 +104,13 @@ for clang in clangs:
     failed += check_archive(clang, folder)
     if clang == clangs[-1] or not QUICK:
         failed += check_auto(clang, folder)
+for clang in cases.compilers():
+    for name in FILES:
+        f, d = cases.check_file(name, folder, clang, ("-O2",) if QUICK else ("-O1", "-O2"), objects=True)
+        failed, done = failed + f, done + d
+        left = lookups(os.path.join(folder, f"{name}-O2{clang}"))
+        if left:
+            print(f"FAIL: {name} from objects with {clang}: {left} lookups are calls")
+            failed += 1
 print(f"COUNT comparisons={done} clangs={len(clangs)}")
 sys.exit(1 if failed or not done else 0)
