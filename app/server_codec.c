@@ -1,68 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Codecs of the server's disks: from what a user types to an entry of the store. */
 #include "cleanup.h"
+#include "codec_params.h"
 #include "server.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 #define TRAIN_PAGES 4096u
-
-static int read_dict(int fd, const char *path, void **bytes, uint32_t *nr, struct uz_error *e)
-{
-	UZ_FREE char *buf = malloc(UZ_DICT_MAX + 1);
-	size_t n = 0;
-	ssize_t got;
-
-	if (!buf)
-		return uz__error(e, ENOMEM, "out of memory");
-	do {
-		got = pread(fd, buf + n, UZ_DICT_MAX + 1 - n, (off_t)n);
-		n += got > 0 ? (size_t)got : 0;
-	} while (got > 0 && n <= UZ_DICT_MAX);
-	if (got < 0)
-		return uz__error(e, errno, "dictionary %s: %s", path, strerror(errno));
-	if (n == 0 || n > UZ_DICT_MAX)
-		return uz__error(e, EINVAL,
-				 "dictionary %s: it is %s; a dictionary has 1 to %u bytes", path,
-				 n ? "too large" : "empty", UZ_DICT_MAX);
-	*bytes = buf;
-	*nr = (uint32_t)n;
-	buf = NULL;
-	return 0;
-}
-
-static int load_dict(const char *path, int fd, void **bytes, uint32_t *nr, struct uz_error *e)
-{
-	UZ_CLOSE int own = -1;
-
-	if (!*path || !strcmp(path, UZ_NO_DICT))
-		return 0;
-	if (fd < 0) {
-		own = open(path, O_RDONLY | O_CLOEXEC);
-		fd = own;
-	}
-	if (fd < 0)
-		return uz__error(e, EINVAL, "dictionary %s: %s", path, strerror(errno));
-	return read_dict(fd, path, bytes, nr, e);
-}
-
-static int check_params(const struct uz_codec_ops *ops, const struct uz_codec_params *p,
-			struct uz_error *e)
-{
-	bool levels = ops->level_min || ops->level_max;
-
-	if (p->dict_bytes && !ops->takes_dict)
-		return uz__error(e, EINVAL, "codec %s takes no dictionary: leave dict= out",
-				 ops->name);
-	if (uz_codec_params_check(ops, p) == 0)
-		return 0;
-	if (!levels)
-		return uz__error(e, EINVAL, "codec %s has no levels: leave level= out", ops->name);
-	return uz__error(e, EINVAL, "codec %s takes levels from %d to %d, not %d", ops->name,
-			 ops->level_min, ops->level_max, p->level);
-}
 
 static int entry_of(struct uz_server *s, const struct uz_codec_ops *ops,
 		    const struct uz_codec_params *p, bool checksum, struct uz_error *e)
@@ -84,14 +29,9 @@ static int entry_for(struct uz_server *s, const struct uz_codec_spec *spec, cons
 		     uint32_t dict_bytes, bool checksum, struct uz_error *e)
 {
 	struct uz_codec_params p = { .level = spec->level, .dict_bytes = dict_bytes, .dict = dict };
-	const struct uz_codec_ops *ops;
-	char why[512] = "";
-	int err;
+	const struct uz_codec_ops *ops = uz__codec_find(spec->name, e);
+	int err = ops ? uz__codec_params_check(ops, &p, e) : -e->code;
 
-	ops = uz_host_codec(spec->name, why, sizeof(why));
-	if (!ops)
-		return uz__error(e, EINVAL, "%s", why);
-	err = check_params(ops, &p, e);
 	return err ? err : entry_of(s, ops, &p, checksum, e);
 }
 
@@ -119,7 +59,7 @@ int uz__server_codec(struct uz_server *s, const struct uz_codec_spec *spec, bool
 {
 	UZ_FREE void *dict = NULL;
 	uint32_t bytes = 0;
-	int err = load_dict(spec->dict, dict_fd, &dict, &bytes, e);
+	int err = uz__dict_load(spec->dict, dict_fd, &dict, &bytes, e);
 
 	return err ? err : entry_for(s, spec, dict, bytes, checksum, e);
 }
@@ -189,12 +129,9 @@ static int use_dict(struct uz_server *s, struct uz_disk *d, const struct uz_code
 
 static const struct uz_codec_ops *trainable(const char *name, struct uz_error *e)
 {
-	char why[512] = "";
-	const struct uz_codec_ops *ops = uz_host_codec(name, why, sizeof(why));
+	const struct uz_codec_ops *ops = uz__codec_find(name, e);
 
-	if (!ops)
-		uz__error(e, EINVAL, "%s", why);
-	else if (!ops->train)
+	if (ops && !ops->train)
 		uz__error(e, EINVAL, "codec %s makes no dictionaries: use zstd or lz4", name);
 	return ops && ops->train ? ops : NULL;
 }
