@@ -54,6 +54,11 @@ const struct uz_command uz__commands[UZ_CMD_NR] = {
 			    "$UZRAM_GRANT_BYTES from $UZRAM_GRANT_OFFSET on, or held until this "
 			    "process ends",
 			    uz__cmd_contig },
+	[UZ_CMD_MEASURE] = { "measure", "FILE... | - | --pid PID [options]", 0, UZ_ARGS_MAX,
+			     "what your data would cost on a disk and how fast it would be, with every "
+			     "pool and codec, before you choose: of files, devices, a pipe, or what a "
+			     "process has in memory",
+			     uz__cmd_measure },
 	[UZ_CMD_MADVISE_BENCH] = { "madvise-bench", "[options]", 0, 0,
 				   "measure what giving memory back to this kernel costs, by every method",
 				   uz__cmd_madvise_bench },

@@ -22,6 +22,7 @@ enum uz_command_id {
 	UZ_CMD_METRICS,
 	UZ_CMD_TOP,
 	UZ_CMD_CONTIG,
+	UZ_CMD_MEASURE,
 	UZ_CMD_MADVISE_BENCH,
 	UZ_CMD_VERSION,
 	UZ_CMD_HELP,
@@ -78,6 +79,7 @@ int uz__cmd_metrics(const struct uz_command_line *cl, struct uz_error *e);
 int uz__cmd_top(const struct uz_command_line *cl, struct uz_error *e);
 int uz__contig_stat(const struct uz_command_line *cl, struct uz_error *e);
 int uz__cmd_contig(const struct uz_command_line *cl, struct uz_error *e);
+int uz__cmd_measure(const struct uz_command_line *cl, struct uz_error *e);
 int uz__cmd_madvise_bench(const struct uz_command_line *cl, struct uz_error *e);
 int uz__cmd_version(const struct uz_command_line *cl, struct uz_error *e);
 int uz__cmd_help(const struct uz_command_line *cl, struct uz_error *e);

@@ -9,6 +9,7 @@
 
 #include "list.h"
 #include "madvise.h"
+#include "measure.h"
 #include "nearest.h"
 
 #define WIDTH 78
@@ -77,6 +78,8 @@ void uz__help_print(const struct uz_command *command)
 			option(&uz__options[i]);
 	if (command == &uz__commands[UZ_CMD_LIST])
 		uz__list_help();
+	if (command == &uz__commands[UZ_CMD_MEASURE])
+		uz__measure_table_help();
 	if (command == &uz__commands[UZ_CMD_MADVISE_BENCH])
 		uz__madvise_table_help();
 }

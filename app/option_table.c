@@ -101,8 +101,9 @@ const struct uz_option uz__options[OPT_NR] = {
 			   "write the process id there once clients can connect" },
 	[OPT_EXIT_WITH_PARENT] = FLAG("exit-with-parent", 0, UZ_SCOPE_SERVER, FOR_SERVER,
 				      "end when the process that started the server ends"),
-	[OPT_OUTPUT] = { "output", 'o', UZ_KIND_TEXT, UZ_SCOPE_CLIENT, ON(LIST) | ON(MADVISE_BENCH),
-			 "LIST", NULL, "columns to show, separated by commas" },
+	[OPT_OUTPUT] = { "output", 'o', UZ_KIND_TEXT, UZ_SCOPE_CLIENT,
+			 ON(LIST) | ON(MEASURE) | ON(MADVISE_BENCH), "LIST", NULL,
+			 "columns to show, separated by commas" },
 	[OPT_OUTPUT_ALL] = FLAG("output-all", 0, UZ_SCOPE_CLIENT, ON(LIST), "show all columns"),
 	[OPT_NOHEADINGS] =
 		FLAG("noheadings", 'n', UZ_SCOPE_CLIENT, ON(LIST), "no line of headings"),
@@ -111,9 +112,11 @@ const struct uz_option uz__options[OPT_NR] = {
 	[OPT_BYTES] = FLAG("bytes", 'b', UZ_SCOPE_CLIENT, ON(LIST) | ON(STAT),
 			   "sizes in bytes instead of 1.5G"),
 	[OPT_JSON] = FLAG(
-		"json", 'J', UZ_SCOPE_CLIENT, ON(LIST) | ON(STAT) | ON(CONTIG) | ON(MADVISE_BENCH),
+		"json", 'J', UZ_SCOPE_CLIENT,
+		ON(LIST) | ON(STAT) | ON(CONTIG) | ON(MEASURE) | ON(MADVISE_BENCH),
 		"JSON: for disks an array of objects, keys as in the table of statistics, sizes in bytes; "
 		"for contig an object of the arrays regions and grants; "
+		"for measure an array of objects, sizes in bytes, times in nanoseconds; "
 		"for madvise-bench an object that --compare and --from read, times in picoseconds a page"),
 	[OPT_SYSFS] = FLAG(
 		"sysfs", 0, UZ_SCOPE_CLIENT, ON(STAT) | ON(CONTIG),
@@ -132,6 +135,16 @@ const struct uz_option uz__options[OPT_NR] = {
 			   "100ms",
 			   "how long a region may take to be emptied, 1ms to 10s; the time that the system "
 			   "takes to clear the memory comes on top" },
+	[OPT_POOLS] = { "pools", 0, UZ_KIND_TEXT, UZ_SCOPE_CLIENT, ON(MEASURE), "LIST", NULL,
+			"pools to measure, separated by blanks (default: all)" },
+	[OPT_CODECS] = { "codecs", 0, UZ_KIND_TEXT, UZ_SCOPE_CLIENT, ON(MEASURE), "LIST", NULL,
+			 "codecs to measure, separated by blanks, each CODEC[:level=N][,dict=FILE]; dict=train "
+			 "is a dictionary made of the sample (default: all, each with its usual level)" },
+	[OPT_PID] = { "pid", 0, UZ_KIND_TEXT, UZ_SCOPE_CLIENT, ON(MEASURE), "PID", NULL,
+		      "measure the memory of that process, as it would be swapped out" },
+	[OPT_SAMPLE] = { "sample", 0, UZ_KIND_SIZE, UZ_SCOPE_CLIENT, ON(MEASURE), "SIZE", "32M",
+			 "take so much of the data, evenly spread; of a small sample the half-full blocks "
+			 "of a pool weigh more than of a full disk" },
 	[OPT_METHODS] = { "methods", 0, UZ_KIND_TEXT, UZ_SCOPE_CLIENT, ON(MADVISE_BENCH), "LIST",
 			  NULL,
 			  "methods to measure: none, dontneed, dontneed_batch, free, remove, "
@@ -145,8 +158,9 @@ const struct uz_option uz__options[OPT_NR] = {
 			  NULL, "numbers of threads (default: 1 and the number of CPUs)" },
 	[OPT_FOOTPRINT] = { "footprint", 0, UZ_KIND_TEXT, UZ_SCOPE_CLIENT, ON(MADVISE_BENCH),
 			    "SIZE", "16M", "memory of each thread" },
-	[OPT_REPEATS] = { "repeats", 0, UZ_KIND_TEXT, UZ_SCOPE_CLIENT, ON(MADVISE_BENCH), "N", "5",
-			  "samples of each cell, of which the median counts" },
+	[OPT_REPEATS] = { "repeats", 0, UZ_KIND_TEXT, UZ_SCOPE_CLIENT,
+			  ON(MEASURE) | ON(MADVISE_BENCH), "N", "5",
+			  "times that each figure is taken, of which the median counts" },
 	[OPT_CGROUP] = { "cgroup", 0, UZ_KIND_TEXT, UZ_SCOPE_CLIENT, ON(MADVISE_BENCH), "FOLDER",
 			 NULL,
 			 "measure under memory pressure too, in a group of the memory controller that is "

@@ -161,6 +161,27 @@ check_table <<'END'
 2|--json and --raw exclude each other|list -J --raw
 2|--json and --noheadings exclude each other|list -Jn
 2|--json and --output exclude each other|madvise-bench --json -o method
+2|--json and --output exclude each other|measure --json -o pool garbage
+2|measure what? Give files, devices or '-', or a process with --pid|measure
+2|or a process with --pid, not both|measure --pid 1 garbage
+2|--pid: 'x' is not a process id|measure --pid x
+1|--pid: there is no process 999999999|measure --pid 999999999
+2|nosuch: No such file|measure nosuch
+2|folder is a folder: measure files, an image, or what comes from 'tar -c folder |measure folder
+2|is a pipe, of which nobody knows the share: measure it alone|measure garbage - <<<x
+2|empty: there is nothing in it to measure|measure empty
+2|--sample: '1K' is not a size from 1M to a quarter of the RAM|measure --sample 1K garbage
+2|is not a size from 1M to a quarter of the RAM|measure --sample 100% garbage
+2|--sample: 'x' is not a size|measure --sample x garbage
+2|--repeats: '0' is not a number from 1 to|measure --repeats 0 garbage
+2|--pools: |measure --pools nopool garbage
+2|--pools: the list is empty|measure --pools ' ' garbage
+2|--codecs: the list is empty|measure --codecs ' ' garbage
+2|codec zstd takes levels from|measure --codecs zstd:level=99 garbage
+2|codec deflate takes no dictionary|measure --codecs deflate:dict=dict garbage
+2|codec deflate makes no dictionaries: use zstd or lz4|measure --codecs deflate:dict=train garbage
+2|dictionary nodict: No such file|measure --codecs zstd:dict=nodict garbage
+2|--output: no column 'x'|measure -o x garbage
 2|--deadline is for emptying a region|contig alloc 1M --scatter --deadline 5ms
 2|nothing to set|set d0
 2|'pool' is not KEY=VALUE|set d0 pool
