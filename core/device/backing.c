@@ -134,9 +134,23 @@ static int judge(struct uz_dev *d, struct uz_backing_dev *b, unsigned char *buf,
 	return r == 0 ? -UZ_EEXIST : r;
 }
 
-static void record_publish(struct uz_dev *d, uint64_t id, const char *hint)
+/* @rec is sealed as a valid one, or is none. */
+static void record_publish(struct uz_dev *d, struct uz__backing_record rec)
 {
 	struct uz__backing_record *at = &d->store->meta->backing[d->index];
+	uint32_t valid = rec.valid;
+
+	uz_lock(d->store->plat, &d->save_lock);
+	uz_store_release(&at->valid, 0);
+	rec.valid = 0;
+	*at = rec;
+	uz_store_release(&at->valid, valid);
+	uz_unlock(d->store->plat, &d->save_lock);
+	uz__disk_save(d);
+}
+
+static struct uz__backing_record record_make(uint64_t id, const char *hint)
+{
 	struct uz__backing_record rec = { .valid = META_VALID, .id = id };
 	size_t n = 0;
 
@@ -146,32 +160,32 @@ static void record_publish(struct uz_dev *d, uint64_t id, const char *hint)
 	for (n = 0; hint[n]; n++)
 		rec.hint[n] = hint[n];
 	uz__record_seal(&rec, sizeof(rec));
-	uz_lock(d->store->plat, &d->save_lock);
-	uz_store_release(&at->valid, 0);
-	rec.valid = 0;
-	*at = rec;
-	uz_store_release(&at->valid, META_VALID);
-	uz_unlock(d->store->plat, &d->save_lock);
+	return rec;
 }
 
-/* The engine's lock is held. A record that names pages is not touched: it is published once. */
+/*
+ * The engine's lock is held. A record that names pages is not touched: it is published once. One whose
+ * header cannot be written goes, and the one before it, which names no page, comes back.
+ */
 static int take(struct uz_dev *d, struct uz_backing_dev *b, const char *hint, unsigned int flags)
 {
 	struct uz__wb *wb = &d->store->wb;
+	struct uz__backing_record was = d->store->meta->backing[d->index];
 	int r = judge(d, b, wb->buf, flags);
-	bool used;
+	bool used = r == 0;
 
 	if (r < 0)
 		return r;
-	if (r > 0)
-		record_publish(d, b->id, hint);
+	if (used)
+		b->id = was.id;
 	else
-		b->id = record(d)->id;
-	uz__disk_save(d);
-	used = r == 0;
+		record_publish(d, record_make(b->id, hint));
 	r = header_write(b, wb->buf, d, flags & UZ_BACKING_KEPT ? KEPT : LOST_WITH_PROCESS);
-	if (r < 0)
+	if (r < 0) {
+		if (!used)
+			record_publish(d, was);
 		return r;
+	}
 	if (used || flags & UZ_BACKING_FORMAT)
 		uz__punch_all(d);
 	uz_store_release(&d->backing, b);

@@ -2,8 +2,11 @@
 /*
  * The record of a backing goes after that of its disk. When the end of a disk is cut short in between, the
  * next disk in its place has no backing, neither now nor after an adoption. The backing is the disk's as long
- * as the disk is there, and anybody's from then on.
+ * as the disk is there, and anybody's from then on. A backing whose
+ * header cannot be written leaves the records as they were.
  */
+#include <errno.h>
+
 #include "../../core/device/device_i.h"
 
 #include "dev_rig.h"
@@ -69,6 +72,36 @@ static void cut_short(struct test_backing *b)
 	CHECK_EQ(page[8], 0);
 }
 
+static bool marked(struct uz_dev *d)
+{
+	return uz__disk_record(rig.store->meta, d->index)->codec & META_BACKED;
+}
+
+static void refuses_header(struct test_backing *b)
+{
+	struct test_backing other;
+	struct uz_dev *d = rig.dev;
+	uint64_t id;
+
+	CHECK(!marked(d));
+	test_backing_fail(b, 0, 1, 1);
+	CHECK_EQ(uz_dev_set_backing(d, &b->dev, "memory", 0), -EIO);
+	CHECK_EQ(backing_id(d), 0);
+	CHECK(!marked(d));
+	CHECK_EQ(uz_dev_set_backing(d, &b->dev, "memory", 0), 0);
+	id = backing_id(d);
+	dev_rig_adopt(&rig);
+	d = rig.dev;
+	test_backing_open(&other, SIZE + UZ_PAGE_SIZE);
+	test_backing_fail(&other, 0, 1, 1);
+	CHECK_EQ(uz_dev_set_backing(d, &other.dev, "other", 0), -EIO);
+	CHECK_EQ(backing_id(d), id);
+	CHECK(marked(d));
+	CHECK_EQ(uz_dev_set_backing(d, &b->dev, "memory", 0), 0);
+	CHECK_EQ(uz_dev_drop_backing(d), 0);
+	test_backing_close(&other);
+}
+
 int main(void)
 {
 	struct dev_rig_config c = { .size_bytes = SIZE, .limit_bytes = 32 << 20 };
@@ -80,6 +113,7 @@ int main(void)
 	test_start();
 	dev_rig_open(&rig, &c);
 	test_backing_open(&b, SIZE + UZ_PAGE_SIZE);
+	refuses_header(&b);
 	d = make();
 	at = d->index;
 	CHECK_EQ(uz_dev_set_backing(d, &b.dev, "memory", 0), 0);
