@@ -9,6 +9,8 @@
  * nobody claimed goes back to the system. One pass over descriptors and one over
  * slots.
  */
+#include <uz/name.h>
+
 #include "device_i.h"
 #include "object_i.h"
 
@@ -215,7 +217,15 @@ static bool record_sane(struct uz_store *s, const struct uz__disk_record *rec)
 	       s->meta->pool[rec->pool].valid == META_VALID && rec->root_off < s->root_area.bytes &&
 	       rec->root_bytes <= s->root_area.bytes - rec->root_off &&
 	       rec->root_bytes / sizeof(uint32_t) >= UZ_DIV_UP(pages, (uint64_t)SLOTS_PER_TABLE) &&
-	       uz__root_sane(s, rec->root_off, rec->root_bytes) && !rec->name[UZ_DISK_NAME_MAX - 1];
+	       uz__root_sane(s, rec->root_off, rec->root_bytes) && uz__name_ok(rec->name);
+}
+
+static bool has_twin(struct uz_store *s, unsigned int i, const char *name)
+{
+	while (i--)
+		if (s->disk[i] && uz_name_equal(s->disk[i]->name, name))
+			return true;
+	return false;
 }
 
 static int open_disk(struct uz_store *s, unsigned int i, struct uz_store_error *err)
@@ -226,7 +236,7 @@ static int open_disk(struct uz_store *s, unsigned int i, struct uz_store_error *
 	if (!s->meta->disk[i].current)
 		return 0;
 	uz__explain(err, "the table of disks is damaged", NULL);
-	if (!rec || !record_sane(s, rec))
+	if (!rec || !record_sane(s, rec) || has_twin(s, i, rec->name))
 		return -UZ_EBADMSG;
 	r = uz_area_commit(s->arena, &s->root_area, rec->root_off, rec->root_bytes);
 	if (r < 0)

@@ -151,6 +151,7 @@ int uz__disk_pool(struct uz_dev *d, unsigned int entry);
 uint64_t uz__disk_used_bytes(struct uz_dev *d); /* mem_used_total */
 bool uz__disk_over(struct uz_dev *d, unsigned int flags); /* mem_limit */
 bool uz__disk_near_limit(struct uz_dev *d);
+bool uz__name_ok(const char *name); /* looks at UZ_DISK_NAME_MAX bytes at most */
 int uz__pool_entry(struct uz_store *s, const struct uz_pool_ops *ops);
 
 /* contig.c: whether a disk of the store may use that pool */

@@ -6,7 +6,7 @@
 
 #include "device_i.h"
 
-static bool name_ok(const char *name)
+bool uz__name_ok(const char *name)
 {
 	unsigned int n = 0;
 
@@ -221,7 +221,7 @@ int uz_dev_create(struct uz_store *s, const struct uz_dev_config *c, struct uz_d
 	unsigned int i = 0;
 	int r;
 
-	if (!c->name || !name_ok(c->name) || !size_ok(c->size_bytes) || !c->pool ||
+	if (!c->name || !uz__name_ok(c->name) || !size_ok(c->size_bytes) || !c->pool ||
 	    c->codec >= UZ_CODEC_MAX)
 		return -UZ_EINVAL;
 	r = uz_pool_ops_check(c->pool);

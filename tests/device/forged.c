@@ -38,6 +38,9 @@ FORGE(short_root, disk(m, 0), rec->root_bytes--)
 FORGE(same_root, disk(m, 1), rec->root_off = disk(m, 0)->root_off)
 FORGE(far_root, disk(m, 1), rec->root_off = 1ull << 60)
 FORGE(endless_disk, disk(m, 1), memset(rec->name, 'd', sizeof(rec->name)))
+FORGE(no_name, disk(m, 0), memset(rec->name, 0, sizeof(rec->name)))
+FORGE(two_lines, disk(m, 0), rec->name[0] = '\n')
+FORGE(twins, disk(m, 1), memcpy(rec->name, disk(m, 0)->name, sizeof(rec->name)))
 FORGE(endless_pool, &m->pool[0], memset(rec->name, 'p', sizeof(rec->name)))
 FORGE(endless_codec, &m->codec[0], memset(rec->name, 'c', sizeof(rec->name)))
 FORGE(large_dict, &m->codec[0], rec->dict_bytes = UINT32_MAX)
@@ -45,8 +48,9 @@ FORGE(no_codec, disk(m, 0), rec->codec = 7)
 FORGE(no_pool, disk(m, 0), rec->pool = META_POOLS)
 
 static void (*const forge[])(struct uz__meta *m) = {
-	odd_size,     no_size,	    large_size,	   odd_root,   short_root, same_root, far_root,
-	endless_disk, endless_pool, endless_codec, large_dict, no_codec,   no_pool,
+	odd_size,      no_size,	     large_size, odd_root,  short_root, same_root,
+	far_root,      endless_disk, no_name,	 two_lines, twins,	endless_pool,
+	endless_codec, large_dict,   no_codec,	 no_pool,
 };
 
 static int try_open(void)
