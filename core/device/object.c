@@ -29,18 +29,18 @@ uint32_t uz__checksum(const struct uz_dev *d, uint64_t page, const void *bytes, 
 	return (uint32_t)uz_hash64(bytes, size, (uint64_t)d->index << 32 | page);
 }
 
-/* Compresses a page into @out. *size is UZ_PAGE_SIZE when it is to be stored raw. */
-int uz__encode(struct uz_dev *d, struct uz_stream *st, unsigned int codec, const void *src,
-	       void *out, uint32_t *size)
+/*
+ * Compresses a page into @out. UZ_PAGE_SIZE: it is to be stored raw, as it is when the codec fails in
+ * whatever way: what it cannot compress is no reason to refuse data.
+ */
+uint32_t uz__encode(struct uz_dev *d, struct uz_stream *st, unsigned int codec, const void *src,
+		    void *out)
 {
 	const struct uz__codec *c = &d->store->codec[codec];
 	uint32_t room = uz_load_acquire(&d->pool)->ops->max_object - CHECK_BYTES;
 	int n = c->ops->compress(c->shared, st->state[codec], src, out, OUT_BYTES);
 
-	if (n < 0 && n != -UZ_ENOSPC)
-		return n;
-	*size = n > 0 && (uint32_t)n <= UZ_MIN(room, RAW_ABOVE) ? (uint32_t)n : UZ_PAGE_SIZE;
-	return 0;
+	return n > 0 && (uint32_t)n <= UZ_MIN(room, RAW_ABOVE) ? (uint32_t)n : UZ_PAGE_SIZE;
 }
 
 static int raw_place(struct uz_dev *d, uint64_t page, unsigned int codec, unsigned int flags,
@@ -124,6 +124,22 @@ int uz__object_make(struct uz_dev *d, struct uz_stream *st, uint64_t page, unsig
 	uz__object_fill(d, page, &at, bytes);
 	*word = at.word;
 	return 0;
+}
+
+/* Encodes st->page and makes an object of it, in place of @old. *size as from uz__encode; st->out is used. */
+int uz__page_make(struct uz_dev *d, struct uz_stream *st, uint64_t page, unsigned int codec,
+		  unsigned int flags, uint64_t old, uint32_t *size, uint64_t *word)
+{
+	const void *bytes;
+	int r;
+
+	do {
+		*size = uz__encode(d, st, codec, st->page, st->out);
+		bytes = *size == UZ_PAGE_SIZE ? st->page : st->out;
+		r = uz__object_make(d, st, page, codec, bytes, *size,
+				    uz__flags_for(flags, old, *size), word);
+	} while (r == -UZ_EAGAIN);
+	return r;
 }
 
 /* The checksum behind it included. */

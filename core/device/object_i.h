@@ -12,8 +12,8 @@ struct uz__place {
 };
 
 struct uz_pool *uz__pool_of(struct uz_dev *d, uint64_t handle);
-int uz__encode(struct uz_dev *d, struct uz_stream *st, unsigned int codec, const void *src,
-	       void *out, uint32_t *size);
+uint32_t uz__encode(struct uz_dev *d, struct uz_stream *st, unsigned int codec, const void *src,
+		    void *out);
 void uz__object_prepare(struct uz_dev *d, struct uz_stream *st, uint32_t size);
 int uz__object_place(struct uz_dev *d, struct uz_stream *st, uint64_t page, unsigned int codec,
 		     uint32_t size, unsigned int flags, struct uz__place *at);
@@ -21,6 +21,8 @@ void uz__object_fill(struct uz_dev *d, uint64_t page, const struct uz__place *at
 		     const void *bytes);
 int uz__object_make(struct uz_dev *d, struct uz_stream *st, uint64_t page, unsigned int codec,
 		    const void *bytes, uint32_t size, unsigned int flags, uint64_t *word);
+int uz__page_make(struct uz_dev *d, struct uz_stream *st, uint64_t page, unsigned int codec,
+		  unsigned int flags, uint64_t old, uint32_t *size, uint64_t *word);
 void uz__object_drop(struct uz_dev *d, uint64_t word);
 #define UZ__DROP_MAX 8u
 void uz__objects_drop(struct uz_dev *d, const uint64_t *word, uint32_t nr);

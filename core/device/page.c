@@ -188,7 +188,6 @@ struct packed {
 	void *out;
 	uint32_t size;
 	unsigned int codec;
-	int err;
 	uint64_t *slot;
 	struct uz__place at;
 };
@@ -202,9 +201,8 @@ static const void *packed_bytes(const struct packed *p)
 static void pack(struct uz_dev *d, struct uz_stream *st, struct packed *p, bool alone)
 {
 	p->codec = uz_load_acquire(&d->codec);
-	p->size = UZ_PAGE_SIZE;
 	uz__object_prefetch(d, uz__slot_at(d, p->page), true, alone);
-	p->err = uz__encode(d, st, p->codec, p->src, p->out, &p->size);
+	p->size = uz__encode(d, st, p->codec, p->src, p->out);
 }
 
 /* There was no room for the object; once more, by way of a raw frame. */
@@ -222,7 +220,7 @@ static int store_last(struct uz_dev *d, struct uz_stream *st, uint64_t *slot,
 
 static int try_place(struct uz_dev *d, struct uz_stream *st, struct packed *p, unsigned int flags)
 {
-	int r = p->err ? p->err : uz__slot_make_at(d, p->page, &p->slot);
+	int r = uz__slot_make_at(d, p->page, &p->slot);
 
 	if (r < 0)
 		return r;
@@ -239,7 +237,7 @@ static int place(struct uz_dev *d, struct uz_stream *st, struct packed *p)
 	while ((r = try_place(d, st, p, e.flags)) < 0) {
 		if (r != -UZ_EAGAIN && !(uz__no_room(r) && uz__try_harder(d, &e)))
 			break;
-		p->err = uz__encode(d, st, p->codec, p->src, p->out, &p->size);
+		p->size = uz__encode(d, st, p->codec, p->src, p->out);
 	}
 	if (uz__no_room(r) && uz__slot_at(d, p->page)) {
 		r = store_last(d, st, uz__slot_at(d, p->page), p);
@@ -416,13 +414,7 @@ static int make_word(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uin
 		*w = fill ? uz__slot_make_fill(fill, page) : 0;
 		return 0;
 	}
-	do {
-		r = uz__encode(d, st, codec, st->page, st->out, &size);
-		if (r == 0)
-			r = uz__object_make(d, st, page, codec,
-					    size == UZ_PAGE_SIZE ? st->page : st->out, size,
-					    uz__flags_for(flags, *old, size), w);
-	} while (r == -UZ_EAGAIN);
+	r = uz__page_make(d, st, page, codec, flags, *old, &size, w);
 	if (uz__no_room(r) && flags & UZ_ALLOC_URGENT)
 		r = uz__detour(d, st, slot, old, page, codec, st->page, st->out, size, w);
 	return r;

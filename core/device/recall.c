@@ -24,14 +24,7 @@ static int bring_back(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64
 
 	if (r < 0)
 		return r;
-	do {
-		r = uz__encode(d, st, codec, st->page, st->out, &size);
-		if (r == 0)
-			r = uz__object_make(d, st, page, codec,
-					    size == UZ_PAGE_SIZE ? st->page : st->out, size, 0,
-					    neu);
-	} while (r == -UZ_EAGAIN);
-	return r;
+	return uz__page_make(d, st, page, codec, 0, w, &size, neu);
 }
 
 static int recall(struct uz_dev *d, struct uz_stream *st, uint64_t *slot, uint64_t page)

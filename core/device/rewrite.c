@@ -37,7 +37,7 @@ static int recode(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64_t p
 		return uz__object_intact(d, w, page, st->copy) ? 0 : -UZ_EIO;
 	r = uz__object_decode(d, st, w, page, st->copy, st->page);
 	if (r == 0)
-		r = uz__encode(d, st, codec, st->page, st->out, size);
+		*size = uz__encode(d, st, codec, st->page, st->out);
 	*from = *size == UZ_PAGE_SIZE ? st->page : st->out;
 	return r;
 }

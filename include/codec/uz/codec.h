@@ -47,6 +47,7 @@ struct uz_codec_ops {
 	/*
 	 * Required. One page (UZ_PAGE_SIZE bytes at @src, any alignment) into at most @cap bytes.
 	 * The number of bytes (1..cap), or -ENOSPC when it would need more; @dst is then undefined.
+	 * Any other result is taken as that: the page is stored as it is.
 	 * A codec may refuse already when fewer than 64 bytes of @cap would be left over.
 	 * Writes nothing past @cap. The thread that owns @state.
 	 */
