@@ -2,14 +2,19 @@
 /*
  * After a change of pool or codec: moves what is stored the old way, page by
  * page, while I/O goes on. Where the new way does not fit the budget it pauses and is
- * tried again later; what is left shows in the statistics.
+ * tried again later; what is left shows in the statistics. So do damaged pages, which stay where they
+ * are: a pass that found nothing else rests before the next one.
  */
 #include "device_i.h"
 #include "object_i.h"
 
+#define REST_NS 1000000000ull
+
 void uz__migrate_start(struct uz_dev *d)
 {
 	d->migrate.page = 0;
+	d->migrate_next_ns = 0;
+	d->migrate_won = false;
 	uz_store(&d->migrate.active, true);
 }
 
@@ -50,6 +55,7 @@ static bool visit(void *ctx, uint64_t *slot, uint64_t page)
 		uz_fetch_add(&m->d->moved, 1);
 	if (r == -UZ_EAGAIN)
 		return false;
+	m->d->migrate_won |= r > 0 || !uz__slot_same(w, uz_load(slot));
 	m->error = UZ_MIN(r, 0);
 	return r >= 0;
 }
@@ -111,14 +117,19 @@ bool uz__pools_settle(struct uz_dev *d)
 bool uz__migrate_step(struct uz_dev *d, struct uz_stream *st, uint64_t end_ns)
 {
 	struct migration m = { .d = d, .st = st, .slice = { .end_ns = end_ns } };
+	struct uz_plat *pl = d->store->plat;
 
-	if (!uz__pools_settle(d) || !d->migrate.active || d->switching)
+	if (!uz__pools_settle(d) || !d->migrate.active || d->switching ||
+	    pl->ops->now(pl) < d->migrate_next_ns)
 		return false;
 	if (!uz__walk(d, &d->migrate, end_ns, visit, &m))
 		return m.error == 0;
 	d->migrate.page = 0;
-	if (uz__migrate_left(d) != 0)
-		return false; /* lost races and damaged pages: again at the next call */
+	if (uz__migrate_left(d) != 0) {
+		d->migrate_next_ns = d->migrate_won ? 0 : pl->ops->now(pl) + REST_NS;
+		d->migrate_won = false;
+		return false;
+	}
 	uz_store(&d->migrate.active, false);
 	if (!d->only_pool)
 		unlink_pools(d);

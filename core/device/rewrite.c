@@ -25,6 +25,12 @@ static uint64_t copy_out(struct uz_dev *d, struct uz_stream *st, uint64_t *slot,
 	return w;
 }
 
+static bool fits(struct uz_dev *d, uint32_t size)
+{
+	return size == UZ_PAGE_SIZE ||
+	       size + CHECK_BYTES <= uz_load_acquire(&d->pool)->ops->max_object;
+}
+
 /* What to store for the copied object: *from is st->copy, st->page or st->out. */
 static int recode(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64_t page,
 		  unsigned int codec, const void **from, uint32_t *size)
@@ -33,7 +39,7 @@ static int recode(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64_t p
 
 	*from = st->copy;
 	*size = uz__slot_size(w);
-	if (codec == uz__slot_codec(w))
+	if (codec == uz__slot_codec(w) && fits(d, *size))
 		return uz__object_intact(d, w, page, st->copy) ? 0 : -UZ_EIO;
 	r = uz__object_decode(d, st, w, page, st->copy, st->page);
 	if (r == 0)

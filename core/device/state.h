@@ -172,10 +172,10 @@ struct uz_dev {
 	struct uz__walk migrate, tables, aging, recompress;
 	struct uz__closing closing;
 	uint32_t tables_hint; /* something was freed that may have emptied a table */
-	uint64_t age_tick, age_next_ns;
+	uint64_t age_tick, age_next_ns, recompress_next_ns, migrate_next_ns;
+	bool migrate_won; /* this pass found something to move */
 	int recompress_codec; /* -1: off; atomic */
 	uint32_t recompress_idle_s, recompress_min_bytes, recompress_cpu;
-	uint64_t recompress_next_ns;
 	struct uz__walk squeeze; /* from here on under squeeze.lock */
 	bool squeeze_any, squeeze_won;
 	uint64_t squeeze_vain; /* bytes written + 1 when nothing was left to win */

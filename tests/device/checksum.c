@@ -10,6 +10,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../../core/device/device_i.h"
+
 #include "dev_rig.h"
 #include "self_page.h"
 #include "test_backing.h"
@@ -123,6 +125,8 @@ static void change_pool(struct dev_rig *rig)
 	for (int i = 0; i < 10; i++)
 		uz_dev_background(rig->dev, dev_rig_in(rig, 0), 10000000);
 	CHECK_EQ(dev_rig_stats(rig).migrate_left, 1);
+	CHECK(rig->dev->migrate_next_ns != 0); /* nothing else is left: it rests */
+	CHECK(rig->dev->migrate_next_ns < dev_rig_in(rig, 1100000000));
 }
 
 static void write_back(struct dev_rig *rig)
