@@ -30,8 +30,8 @@ struct uz__where {
 	struct uz_area area;
 	uint64_t nr; /* pages */
 	uint64_t *there; /* a bit for each 512 pages: their locations are committed */
-	uint64_t *
-		stale; /* the same: pages of them have left the backing since it was looked through */
+	/* the same: pages of them have left the backing since it was looked through */
+	uint64_t *stale;
 	uint64_t *loc;
 	uint64_t charged_bytes;
 };

@@ -94,8 +94,8 @@ struct uz__meta {
 	struct uz__codec_record codec[UZ_CODEC_MAX];
 	struct uz__pool_record pool[META_POOLS];
 	struct uz__disk_slot disk[UZ_DISK_MAX];
-	struct uz__backing_record
-		backing[UZ_DISK_MAX]; /* zeros in a store made before there were any */
+	/* zeros in a store made before there were any */
+	struct uz__backing_record backing[UZ_DISK_MAX];
 };
 static_assert(sizeof(struct uz__meta) <= META_DICT_OFF, "tables end before the dictionaries");
 

@@ -83,13 +83,13 @@ struct uz_store {
 	struct uz__meta *meta;
 
 	struct uz_lock control; /* streams, codec entries and their use, the set of disks */
-	struct uz_lock
-		entries; /* below it: whether a codec entry is valid, for who looks at its record */
+	/* below it: whether a codec entry is valid, for who looks at its record */
+	struct uz_lock entries;
 	struct uz__codec codec[UZ_CODEC_MAX];
 	struct uz_stream *stream[UZ_STREAM_MAX];
 	struct uz_dev *disk[UZ_DISK_MAX];
-	struct uz__old_root
-		old_root[UZ_DISK_MAX]; /* control lock; where there is one, the index is taken */
+	/* control lock; where there is one, the index is taken */
+	struct uz__old_root old_root[UZ_DISK_MAX];
 	uint64_t grace;
 	struct uz__seen seen[UZ_STREAM_MAX]; /* not in the stream: a stream may close meanwhile */
 
@@ -97,8 +97,8 @@ struct uz_store {
 	struct uz_stream *bg;
 	struct uz_line line; /* for it */
 	uint32_t grants; /* atomic: that wait for it, which every step gives way to */
-	uint64_t
-		calm_until_ns; /* atomic: a grant is at work, beside which nothing leaves for a backing */
+	/* atomic: a grant is at work, beside which nothing leaves for a backing */
+	uint64_t calm_until_ns;
 	uint64_t left_ns; /* atomic: when something last could */
 	struct uz__taken taken[UZ__TAKEN_MAX];
 	struct uz__carried carried[UZ_ABLOCK_FRAMES];
@@ -144,8 +144,8 @@ struct uz_dev {
 	char name[UZ_DISK_NAME_MAX];
 	uint64_t size_bytes;
 	uint64_t record_bytes; /* atomic; the size that the record has */
-	uint64_t
-		held_bytes; /* atomic; pages may be there up to here: more than the size during a cut */
+	/* atomic; pages may be there up to here: more than the size during a cut */
+	uint64_t held_bytes;
 	uint64_t mem_limit_bytes, mem_used_max;
 	struct uz_lock control; /* control operations */
 	struct uz_lock root_lock; /* changes of root entries and of the root itself */

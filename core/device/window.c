@@ -26,8 +26,8 @@ struct clearing {
 	struct evacuation ev;
 	uint64_t since_ns;
 	struct uz_contig_failure *why;
-	struct uz_contig_failure
-		before; /* culprits of the round before, but those acquitted since */
+	/* culprits of the round before, but those acquitted since */
+	struct uz_contig_failure before;
 	bool unknown; /* frames are in use by blocks that the map does not have */
 };
 

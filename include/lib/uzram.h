@@ -55,9 +55,8 @@ struct uz_ram_options {
 	bool checksum; /* 4 bytes more a page; damage is found on read */
 	bool background; /* a thread that compacts and gives memory back; else call
 			    uz_store_background(uz_ram_store(ram), ...) yourself */
-	const char
-		*memory_file; /* keep the content in this file on tmpfs and adopt it if it is there;
-				    NULL: private memory */
+	/* keep the content in this file on tmpfs and adopt it if it is there; NULL: private memory */
+	const char *memory_file;
 };
 
 /*

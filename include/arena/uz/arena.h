@@ -39,8 +39,8 @@ struct uz_arena {
 struct uz_arena_config {
 	uint64_t capacity_bytes; /* address space for frames, at most 1 TiB; rounded up to 2 MiB */
 	uint64_t limit_bytes; /* the RAM budget: no more than this is ever committed */
-	uint64_t
-		reserve_bytes; /* populated ahead of demand; 0: as large as max(4 MiB, 1% of use) allows */
+	/* populated ahead of demand; 0: as large as max(4 MiB, 1% of use) allows */
+	uint64_t reserve_bytes;
 };
 
 /*

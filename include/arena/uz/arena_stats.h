@@ -11,8 +11,8 @@ struct uz_arena_stats {
 	uint64_t used_bytes; /* frames in use */
 	uint64_t reserve_bytes; /* frames committed but free */
 	uint64_t lazy_bytes; /* frames given back lazily: the system may take them */
-	uint64_t
-		owed_bytes; /* granted already, and not back with the system yet: above the limit */
+	/* granted already, and not back with the system yet: above the limit */
+	uint64_t owed_bytes;
 	uint64_t meta_bytes; /* store areas and scratch */
 	uint64_t commit_stalls; /* times a caller of uz_run_alloc had to commit itself */
 	uint64_t commit_failures;
