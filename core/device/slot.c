@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "slot.h"
 
+/* The half of the word that has its lock bit: a system waits on 32 bits. */
+#define LOW_HALF (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
+
 static uint64_t wait(struct uz_plat *pl, const uint64_t *slot, bool (*held)(uint64_t w))
 {
 	uint64_t w;
@@ -12,7 +15,7 @@ static uint64_t wait(struct uz_plat *pl, const uint64_t *slot, bool (*held)(uint
 		uz_relax();
 	}
 	while (held(w = uz_load_acquire(slot)))
-		pl->ops->wait(pl, (const uint32_t *)(const void *)slot, (uint32_t)w,
+		pl->ops->wait(pl, (const uint32_t *)(const void *)slot + LOW_HALF, (uint32_t)w,
 			      pl->ops->now(pl) + UZ_SLOT_NAP_NS);
 	return w;
 }
