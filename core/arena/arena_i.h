@@ -68,7 +68,7 @@ static inline unsigned int uz__shelf(const struct ablock *ab)
 }
 
 /* Where runs of a kind may go: into regions or outside; @begin: where nothing is yet, too. */
-struct uz__place {
+struct uz__wanted {
 	enum ablock_kind kind;
 	bool lent, begin;
 };

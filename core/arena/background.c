@@ -40,7 +40,7 @@ static bool return_some(struct uz__arena *a, enum return_how how)
 /* Ahead of demand for what has to be moved: outside of regions as long as there are addresses. */
 static bool fill(struct uz__arena *a, uint32_t chunk)
 {
-	struct uz__place p = { .kind = MOVABLE, .begin = true };
+	struct uz__wanted p = { .kind = MOVABLE, .begin = true };
 
 	if (uz__piece_commit(a, p, chunk) == 0)
 		return true;
@@ -61,7 +61,7 @@ static uint64_t lazy_end(struct uz__arena *a)
 /* One step: true when something was done and more may be needed. */
 static bool step(struct uz__arena *a)
 {
-	const struct uz__place evac = { .kind = EMPTY, .begin = true };
+	const struct uz__wanted evac = { .kind = EMPTY, .begin = true };
 	uint64_t target = uz__reserve_frames(a);
 	uint32_t chunk = a->pub.plat->commit_bytes / PIECE_BYTES;
 

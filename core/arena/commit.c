@@ -49,7 +49,7 @@ void uz__mark_busy(struct uz__arena *a, uint32_t ablock, uint32_t mask, bool bus
 	uz__ablock_file(a, ablock);
 }
 
-static uint32_t cold_of(const struct uz__arena *a, struct uz__place p)
+static uint32_t cold_of(const struct uz__arena *a, struct uz__wanted p)
 {
 	uint32_t i = a->cold[uz__shelf_of(p.kind, p.lent)];
 
@@ -57,7 +57,7 @@ static uint32_t cold_of(const struct uz__arena *a, struct uz__place p)
 }
 
 /* Lazy pieces first, which are charged already, and cost little if the system let them be. */
-static bool lazy_stretch(struct uz__arena *a, struct uz__place p, uint32_t max, struct transit *t)
+static bool lazy_stretch(struct uz__arena *a, struct uz__wanted p, uint32_t max, struct transit *t)
 {
 	t->ablock = uz__lazy_find(a, p);
 	if (t->ablock == NO_ABLOCK)
@@ -66,7 +66,7 @@ static bool lazy_stretch(struct uz__arena *a, struct uz__place p, uint32_t max, 
 	return true;
 }
 
-static int cold_stretch(struct uz__arena *a, struct uz__place p, uint32_t max, struct transit *t)
+static int cold_stretch(struct uz__arena *a, struct uz__wanted p, uint32_t max, struct transit *t)
 {
 	uint32_t i = cold_of(a, p);
 	int r;
@@ -174,7 +174,7 @@ int uz__mask_decommit(struct uz__arena *a, uint32_t ablock, uint32_t mask)
 }
 
 /* Commits up to @max_pieces neighbouring pieces; at least one, or an error. */
-int uz__piece_commit(struct uz__arena *a, struct uz__place p, uint32_t max_pieces)
+int uz__piece_commit(struct uz__arena *a, struct uz__wanted p, uint32_t max_pieces)
 {
 	struct transit t;
 	int r;

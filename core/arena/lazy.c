@@ -75,13 +75,13 @@ void uz__lazy_remove(struct uz__arena *a, uint32_t ablock, uint32_t mask)
 		unlink_block(a, ab);
 }
 
-static bool suits(const struct ablock *ab, struct uz__place p)
+static bool suits(const struct ablock *ab, struct uz__wanted p)
 {
 	return ab->in_region == p.lent && (ab->kind == p.kind || (ab->kind == EMPTY && p.begin));
 }
 
 /* An isolated one is being emptied, and nothing shall be put there. */
-uint32_t uz__lazy_find(struct uz__arena *a, struct uz__place p)
+uint32_t uz__lazy_find(struct uz__arena *a, struct uz__wanted p)
 {
 	uint32_t i = a->lazy_newest;
 

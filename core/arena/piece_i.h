@@ -20,7 +20,7 @@ static inline uint32_t uz__mask_stretch(uint32_t mask)
 }
 
 /* commit.c: pieces to and from the system. Lock held; dropped during the system call. */
-int uz__piece_commit(struct uz__arena *a, struct uz__place p, uint32_t max_pieces);
+int uz__piece_commit(struct uz__arena *a, struct uz__wanted p, uint32_t max_pieces);
 /*
  * Gives back up to @max_pieces free pieces of one arena block: bytes, 0 if there are none. NOW: they
  * leave the account, lazy ones first. WHOLE: of an arena block that is free, may be lazily. TRIM: any.
@@ -55,7 +55,7 @@ int uz__probe(struct uz__arena *a, uint32_t ablock, uint32_t mask, enum uz__shap
 /* lazy.c: pieces that went lazily, by arena block, in the order in which they went. Lock held. */
 void uz__lazy_add(struct uz__arena *a, uint32_t ablock, uint32_t mask, uint64_t now_ns);
 void uz__lazy_remove(struct uz__arena *a, uint32_t ablock, uint32_t mask);
-uint32_t uz__lazy_find(struct uz__arena *a, struct uz__place p); /* to commit; NO_ABLOCK */
+uint32_t uz__lazy_find(struct uz__arena *a, struct uz__wanted p); /* to commit; NO_ABLOCK */
 /* Those that went at @before_ns or earlier, of one arena block, are given back: bytes. */
 uint64_t uz__lazy_force(struct uz__arena *a, uint64_t before_ns);
 void uz__lazy_force_all(struct uz__arena *a);

@@ -31,7 +31,7 @@ static uint32_t tightest(const struct uz__arena *a, unsigned int shelf, uint32_t
 }
 
 /* An empty block changes its kind only when no other of the kind has room. */
-static bool take_resident(struct uz__arena *a, struct uz__place p, uint32_t nr, uint32_t *first)
+static bool take_resident(struct uz__arena *a, struct uz__wanted p, uint32_t nr, uint32_t *first)
 {
 	uint32_t i = tightest(a, uz__shelf_of(p.kind, p.lent), nr);
 
@@ -88,7 +88,7 @@ static bool lent_first(const struct uz__arena *a, enum ablock_kind kind)
 }
 
 /* On one side of the regions' border: 0 with the run, 1 when there is more memory to look at. */
-static int on_side(struct uz__arena *a, struct uz__place p, uint32_t nr, unsigned int flags,
+static int on_side(struct uz__arena *a, struct uz__wanted p, uint32_t nr, unsigned int flags,
 		   uint32_t *first)
 {
 	int r;
@@ -103,7 +103,7 @@ static int on_side(struct uz__arena *a, struct uz__place p, uint32_t nr, unsigne
 }
 
 /* No run fits although frames are free: trade a free piece elsewhere for a fresh one. */
-static int trade(struct uz__arena *a, struct uz__place p)
+static int trade(struct uz__arena *a, struct uz__wanted p)
 {
 	int r = uz__piece_commit(a, p, 1);
 
@@ -111,7 +111,7 @@ static int trade(struct uz__arena *a, struct uz__place p)
 }
 
 /* Whether the promise leaves anything to commit. */
-static bool may_grow(const struct uz__arena *a, struct uz__place p)
+static bool may_grow(const struct uz__arena *a, struct uz__wanted p)
 {
 	return p.begin || a->cold[p.kind] != NO_ABLOCK || a->cold[LENT + p.kind] != NO_ABLOCK;
 }
@@ -123,10 +123,10 @@ static bool may_begin(const struct uz__arena *a, enum ablock_kind kind)
 }
 
 /* As on_side, on either side. */
-static int on_any_side(struct uz__arena *a, struct uz__place p, uint32_t nr, unsigned int flags,
+static int on_any_side(struct uz__arena *a, struct uz__wanted p, uint32_t nr, unsigned int flags,
 		       uint32_t *first)
 {
-	struct uz__place other = { p.kind, !p.lent, p.begin };
+	struct uz__wanted other = { p.kind, !p.lent, p.begin };
 	bool two = a->nr_lent && p.kind != PINNED;
 	int r = on_side(a, p, nr, flags, first);
 
@@ -146,7 +146,7 @@ static int on_any_side(struct uz__arena *a, struct uz__place p, uint32_t nr, uns
 
 static int run_alloc(struct uz__arena *a, uint32_t nr, unsigned int flags, uint32_t *first)
 {
-	struct uz__place p = { .kind = kind_of(flags) };
+	struct uz__wanted p = { .kind = kind_of(flags) };
 	uint64_t floor = frames_kept(a, flags);
 	int r;
 
