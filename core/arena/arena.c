@@ -23,7 +23,7 @@ static int self_alloc(struct uz_plat *pl, struct uz__arena **out)
 	*out = p;
 	(*out)->pub.plat = pl;
 	(*out)->self_bytes = bytes;
-	(*out)->total_bytes = bytes + UZ_FRAME_SIZE; /* and the superblock */
+	(*out)->total_bytes = bytes + pl->page_bytes; /* and the superblock */
 	return 0;
 }
 
@@ -41,15 +41,15 @@ static void init_lists(struct uz__arena *a)
 
 static int map_store(struct uz__arena *a, bool attach)
 {
-	struct uz_plat *pl = a->pub.plat;
 	void *base;
-	int r = pl->ops->reserve(pl, UZ_BACKING_STORE, a->super.total_bytes, ABLOCK_BYTES, &base);
+	int r = a->pub.plat->ops->reserve(a->pub.plat, UZ_BACKING_STORE, a->super.total_bytes,
+					  ABLOCK_BYTES, &base);
 
 	if (r < 0)
 		return r;
 	a->pub.base = base;
 	if (attach) /* the epoch is raised when all of it has been accepted */
-		return pl->ops->commit(pl, base, UZ_FRAME_SIZE);
+		return uz__super_commit(a);
 	r = uz__super_write(a);
 	return r < 0 ? r : uz__super_raise_epoch(a);
 }
@@ -80,6 +80,8 @@ int uz_arena_open(struct uz_plat *pl, const struct uz_arena_config *c, bool atta
 	struct uz__arena *a;
 	int r;
 
+	if (pl->page_bytes > PIECE_BYTES)
+		return -UZ_ENOTSUP;
 	if (!attach && pl->ops->store_bytes(pl) != 0)
 		return -UZ_EEXIST;
 	r = self_alloc(pl, &a);
@@ -162,7 +164,7 @@ void uz_arena_stats(struct uz_arena *pub, struct uz_arena_stats *st)
 		.returned_bytes = a->returned_bytes,
 		.lazy_bytes = a->lazy_frames << UZ_FRAME_SHIFT,
 		.resident_claimed_bytes = (frames << UZ_FRAME_SHIFT) + a->owed_bytes +
-					  uz_load(&a->area_bytes) + UZ_FRAME_SIZE,
+					  uz_load(&a->area_bytes) + pub->plat->page_bytes,
 	};
 	uz__return_stats(&a->ret, st);
 	st->meta_bytes = uz_load(&a->total_bytes) - (frames << UZ_FRAME_SHIFT);

@@ -153,6 +153,7 @@ static inline void uz__free_frames_add(struct uz__arena *a, int64_t nr)
 /* super.c: the store's first page. All of them return 0 or -errno. */
 int uz__super_plan(struct uz__super *sb, uint64_t capacity_bytes);
 int uz__super_read(struct uz__super *sb, struct uz_plat *pl);
+int uz__super_commit(struct uz__arena *a);
 int uz__super_write(struct uz__arena *a);
 int uz__super_raise_epoch(struct uz__arena *a);
 

@@ -76,10 +76,16 @@ int uz__super_read(struct uz__super *sb, struct uz_plat *pl)
 	return super_valid(sb, bytes) ? 0 : -UZ_EBADMSG;
 }
 
+/* The page of the system that it lies in. */
+int uz__super_commit(struct uz__arena *a)
+{
+	return a->pub.plat->ops->commit(a->pub.plat, a->pub.base, a->pub.plat->page_bytes);
+}
+
 int uz__super_write(struct uz__arena *a)
 {
 	struct uz__super *sb = (void *)a->pub.base;
-	int r = a->pub.plat->ops->commit(a->pub.plat, sb, UZ_FRAME_SIZE);
+	int r = uz__super_commit(a);
 
 	if (r < 0)
 		return r;
@@ -93,7 +99,7 @@ int uz__super_write(struct uz__arena *a)
 int uz__super_raise_epoch(struct uz__arena *a)
 {
 	struct uz__super *sb = (void *)a->pub.base;
-	int r = a->pub.plat->ops->commit(a->pub.plat, sb, UZ_FRAME_SIZE);
+	int r = uz__super_commit(a);
 
 	if (r < 0)
 		return r;

@@ -211,19 +211,21 @@ static uint64_t *where(struct uz_dev *d, uint64_t page)
 	return &w->loc[page];
 }
 
-/* Lock held. */
+/* All that the system's page holds is there with it. Lock held. */
 static uint64_t *where_make(struct uz_dev *d, uint64_t page)
 {
 	struct uz__where *w = &d->where;
-	uint64_t chunk = page >> SLOTS_SHIFT, off;
+	uint64_t bytes = d->store->plat->page_bytes, nr = bytes >> UZ_PAGE_SHIFT;
+	uint64_t chunk = (page >> SLOTS_SHIFT) & ~(nr - 1), off;
 
 	if (!w->loc || page >= w->nr || where(d, page))
 		return where(d, page);
 	off = (uint64_t)((char *)w->loc - w->area.base) + (chunk << UZ_PAGE_SHIFT);
-	if (uz_area_commit(d->store->arena, &w->area, off, UZ_PAGE_SIZE) < 0)
+	if (uz_area_commit(d->store->arena, &w->area, off, bytes) < 0)
 		return NULL;
-	w->charged_bytes += UZ_ALIGN_UP((uint64_t)UZ_PAGE_SIZE, d->store->plat->page_bytes);
-	__atomic_fetch_or(&w->there[chunk / 64], 1ull << (chunk % 64), __ATOMIC_RELEASE);
+	w->charged_bytes += bytes;
+	__atomic_fetch_or(&w->there[chunk / 64], ((1ull << nr) - 1) << (chunk % 64),
+			  __ATOMIC_RELEASE);
 	return &w->loc[page];
 }
 
@@ -402,7 +404,7 @@ int uz__clean_init(struct uz_dev *d)
 	if (r < 0 || d->where.area.base)
 		return r;
 	nr = UZ_MIN(GROWTH * (uz_dev_size(d) >> UZ_PAGE_SHIFT), (uint64_t)UZ_OWNER_MAX);
-	nr = UZ_ALIGN_UP(nr, (uint64_t)SLOTS_PER_TABLE);
+	nr = UZ_ALIGN_UP(nr, page / sizeof(uint64_t));
 	bits = UZ_ALIGN_UP(UZ_DIV_UP(nr >> SLOTS_SHIFT, 64) * sizeof(uint64_t), page);
 	r = uz_scratch_reserve(s->arena, 2 * bits + nr * sizeof(uint64_t), &d->where.area);
 	if (r == 0)

@@ -2,6 +2,8 @@
 /* A platform that fails the calls it was told to fail; see the header. */
 #include "fault_plat.h"
 
+#include "test.h"
+
 static struct fault_plat *to_fault(struct uz_plat *pl)
 {
 	return UZ_CONTAINER_OF(pl, struct fault_plat, plat);
@@ -35,11 +37,17 @@ static void fault_release(struct uz_plat *pl, void *base, size_t len)
 	below->ops->release(below, base, len);
 }
 
+static void check_whole_pages(struct uz_plat *pl, const void *p, size_t len)
+{
+	CHECK((uintptr_t)p % pl->page_bytes == 0 && len % pl->page_bytes == 0 && len);
+}
+
 static int fault_commit(struct uz_plat *pl, void *p, size_t len)
 {
 	struct uz_plat *below = to_fault(pl)->below;
 	int rc = verdict(to_fault(pl), FAULT_COMMIT);
 
+	check_whole_pages(pl, p, len);
 	return rc ? rc : below->ops->commit(below, p, len);
 }
 
@@ -48,6 +56,7 @@ static int fault_decommit(struct uz_plat *pl, void *p, size_t len)
 	struct uz_plat *below = to_fault(pl)->below;
 	int rc = verdict(to_fault(pl), FAULT_DECOMMIT);
 
+	check_whole_pages(pl, p, len);
 	return rc ? rc : below->ops->decommit(below, p, len);
 }
 
@@ -167,6 +176,8 @@ void fault_plat_init(struct fault_plat *fp, struct uz_plat *below)
 {
 	*fp = (struct fault_plat){ .plat = *below, .below = below };
 	fp->plat.ops = &fault_ops;
+	fp->plat.page_bytes = test_page_bytes(below->page_bytes);
+	CHECK(fp->plat.page_bytes % below->page_bytes == 0);
 }
 
 void fault_plat_fail(struct fault_plat *fp, enum fault_call call, uint64_t nth, uint64_t count,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A platform that fails on demand: it passes every call to the one below, except those
- * that a test asks to fail. To fail each commit of an operation in turn:
+ * that a test asks to fail. Its page is test_page_bytes, whatever the one below has. To fail each commit of an operation in turn:
  *
  *	fault_plat_init(&fp, uz_host_plat(h));
  *	for (n = 1;; n++) {

@@ -12,8 +12,6 @@
 
 #include "test.h"
 
-#define PAGE 4096ull
-
 static struct mem_plat *mem_of(struct uz_plat *pl)
 {
 	return (struct mem_plat *)(void *)pl;
@@ -37,13 +35,13 @@ static void *map_aligned(size_t len, size_t align)
 
 static void protect_committed(struct mem_plat *m)
 {
-	uint64_t nr = m->store_bytes / PAGE;
+	uint64_t page = m->pl.page_bytes, nr = m->store_bytes / page;
 
 	for (uint64_t i = 0, end; i < nr; i = end) {
 		for (end = i + 1; end < nr && m->committed[end] == m->committed[i];)
 			end++;
 		if (m->committed[i])
-			CHECK(mprotect((char *)m->store + i * PAGE, (end - i) * PAGE,
+			CHECK(mprotect((char *)m->store + i * page, (end - i) * page,
 				       PROT_READ | PROT_WRITE) == 0);
 	}
 }
@@ -56,7 +54,7 @@ static int reserve_store(struct mem_plat *m, size_t len, void *base)
 		return -EINVAL;
 	if (!m->store_bytes) {
 		CHECK(ftruncate(m->fd, (off_t)len) == 0);
-		m->committed = calloc(len / PAGE, 1);
+		m->committed = calloc(len / m->pl.page_bytes, 1);
 		m->store_bytes = len;
 	}
 	CHECK(mmap(base, len, PROT_NONE, MAP_SHARED | MAP_FIXED, m->fd, 0) == base);
@@ -92,7 +90,12 @@ static void mark(struct mem_plat *m, void *p, size_t len, bool committed)
 	uint64_t off = (uint64_t)((char *)p - (char *)m->store);
 
 	if (m->store && (char *)p >= (char *)m->store && off < m->store_bytes)
-		memset(m->committed + off / PAGE, committed, len / PAGE);
+		memset(m->committed + off / m->pl.page_bytes, committed, len / m->pl.page_bytes);
+}
+
+static void check_whole_pages(struct uz_plat *pl, const void *p, size_t len)
+{
+	CHECK((uintptr_t)p % pl->page_bytes == 0 && len % pl->page_bytes == 0 && len);
 }
 
 static int mem_commit(struct uz_plat *pl, void *p, size_t len)
@@ -102,7 +105,7 @@ static int mem_commit(struct uz_plat *pl, void *p, size_t len)
 
 	if (m->fail_commit && n >= m->fail_commit)
 		return -ENOMEM;
-	CHECK((uintptr_t)p % PAGE == 0 && len % PAGE == 0 && len);
+	check_whole_pages(pl, p, len);
 	CHECK(mprotect(p, len, PROT_READ | PROT_WRITE) == 0);
 	mark(m, p, len, true);
 	return 0;
@@ -110,7 +113,7 @@ static int mem_commit(struct uz_plat *pl, void *p, size_t len)
 
 static int mem_decommit(struct uz_plat *pl, void *p, size_t len)
 {
-	CHECK((uintptr_t)p % PAGE == 0 && len % PAGE == 0 && len);
+	check_whole_pages(pl, p, len);
 	CHECK(madvise(p, len, MADV_REMOVE) == 0 || madvise(p, len, MADV_DONTNEED) == 0);
 	CHECK(mprotect(p, len, PROT_NONE) == 0);
 	mark(mem_of(pl), p, len, false);
@@ -149,18 +152,19 @@ static int mem_give_back(struct uz_plat *pl, unsigned int method, const struct u
 static int mem_carry(struct uz_plat *pl, void *from, void *to)
 {
 	struct mem_plat *m = mem_of(pl);
-	uint64_t first = (uint64_t)((char *)from - (char *)m->store) / PAGE, len = pl->carry_bytes;
+	uint64_t page = pl->page_bytes, len = pl->carry_bytes;
+	uint64_t first = (uint64_t)((char *)from - (char *)m->store) / page;
 
 	CHECK((uintptr_t)from % len == 0 && (uintptr_t)to % len == 0);
 	if (uz_fetch_add(&m->nr_carries, 1) % 8 == 7)
 		return -EOPNOTSUPP;
 	mem_decommit(pl, to, len);
-	for (uint64_t at = 0; at < len; at += PAGE) {
-		if (!m->committed[first + at / PAGE])
+	for (uint64_t at = 0; at < len; at += page) {
+		if (!m->committed[first + at / page])
 			continue;
-		CHECK(mprotect((char *)to + at, PAGE, PROT_READ | PROT_WRITE) == 0);
-		memcpy((char *)to + at, (char *)from + at, PAGE);
-		mark(m, (char *)to + at, PAGE, true);
+		CHECK(mprotect((char *)to + at, page, PROT_READ | PROT_WRITE) == 0);
+		memcpy((char *)to + at, (char *)from + at, page);
+		mark(m, (char *)to + at, page, true);
 	}
 	return mem_decommit(pl, from, len);
 }
@@ -168,11 +172,12 @@ static int mem_carry(struct uz_plat *pl, void *from, void *to)
 static int64_t mem_held(struct uz_plat *pl, const void *p, size_t len)
 {
 	struct mem_plat *m = mem_of(pl);
-	uint64_t first = (uint64_t)((const char *)p - (char *)m->store) / PAGE;
+	uint64_t page = pl->page_bytes;
+	uint64_t first = (uint64_t)((const char *)p - (char *)m->store) / page;
 	int64_t held = 0;
 
-	for (uint64_t i = first; i < first + len / PAGE; i++)
-		held += m->committed[i] ? (int64_t)PAGE : 0;
+	for (uint64_t i = first; i < first + len / page; i++)
+		held += m->committed[i] ? (int64_t)page : 0;
 	return held;
 }
 
@@ -235,7 +240,7 @@ void mem_plat_open(struct mem_plat *m)
 {
 	*m = (struct mem_plat){
 		.pl = { .ops = &mem_ops,
-			.page_bytes = PAGE,
+			.page_bytes = test_page_bytes(4096),
 			.commit_bytes = 64 << 10,
 			.return_bytes = 64 << 10,
 			.carry_bytes = 2 << 20 },

@@ -2,7 +2,8 @@
 /*
  * A platform for tests of core/ without host/: memory that has not been
  * committed cannot be touched, the n-th commit can fail, and the store is mapped somewhere else
- * each time it is reserved, so that a pointer kept in it does not survive.
+ * each time it is reserved, so that a pointer kept in it does not survive. Its page is
+ * test_page_bytes.
  */
 #ifndef UZ_TEST_MEM_PLAT_H
 #define UZ_TEST_MEM_PLAT_H

@@ -127,6 +127,13 @@ int test_compare_u64(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+uint32_t test_page_bytes(uint32_t otherwise)
+{
+	const char *text = getenv("UZ_TEST_PAGE");
+
+	return text ? (uint32_t)strtoul(text, NULL, 10) : otherwise;
+}
+
 enum test_size test_size(void)
 {
 	const char *text = getenv("UZ_TEST_SIZE");

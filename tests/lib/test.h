@@ -49,6 +49,9 @@ int test_compare_u64(const void *a, const void *b);
 enum test_size test_size(void);
 uint64_t test_scale(uint64_t quick, uint64_t check, uint64_t longer);
 
+/* UZ_TEST_PAGE, the page that the system is to seem to have, or @otherwise. */
+uint32_t test_page_bytes(uint32_t otherwise);
+
 /* The step that a failing CHECK names: set it in the loop of a model test. */
 extern _Thread_local uint64_t test_step;
 

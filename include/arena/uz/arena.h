@@ -64,7 +64,8 @@ struct uz_area {
  * Creates a store and its arena (attach false), or adopts the one that the
  * platform holds (attach true; @c->capacity_bytes is then read from the store).
  * -EBADMSG: damaged, not a store, or made by another version or machine; the store is untouched.
- * -EEXIST: create over an existing store. -EINVAL: the configuration. -ENOMEM, -ENOSPC.
+ * -EEXIST: create over an existing store. -EINVAL: the configuration. -ENOTSUP: pages of the
+ * system above 64 KiB. -ENOMEM, -ENOSPC.
  */
 int uz_arena_open(struct uz_plat *pl, const struct uz_arena_config *c, bool attach,
 		  struct uz_arena **out);
