@@ -15,8 +15,10 @@ FREESTANDING := -ffreestanding -nostdinc -fno-stack-protector \
 	-isystem $(shell $(CC) -print-file-name=include)
 CORE_WARN := -Wframe-larger-than=1024
 
-# What the gate adds: no vector or float register, no GOT.
-GATE := -std=gnu11 -O2 $(WARN) $(CORE_WARN) $(FREESTANDING) -mgeneral-regs-only -fno-pic
+# What the gate adds: no vector or float register, no GOT. On arm64 atomics inline: by default they
+# are functions of libgcc, which look at the CPU at start.
+GATE := -std=gnu11 -O2 $(WARN) $(CORE_WARN) $(FREESTANDING) -mgeneral-regs-only -fno-pic \
+	$(if $(findstring aarch64,$(shell $(CC) -dumpmachine)),-mno-outline-atomics)
 
 ifeq ($(SAN),fuzzer)
 SAN_FLAGS := -fsanitize=fuzzer-no-link,address,undefined

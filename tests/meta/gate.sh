@@ -45,6 +45,15 @@ refused <<<'#include <stdio.h>'
 expect_text "stdio.h"
 expect 0 gate
 
+# arm64: atomics are instructions, not calls of libgcc.
+if command -v aarch64-linux-gnu-gcc aarch64-linux-gnu-{ld,nm,size} >/dev/null; then
+	mkdir "$dir/arm64"
+	for t in ld nm size; do ln -s "$(command -v aarch64-linux-gnu-$t)" "$dir/arm64/$t"; done
+	core_file atomic <<<'int uz_h(int *p); int uz_h(int *p) { return __atomic_fetch_add(p, 1, 0); }'
+	expect 0 env PATH="$dir/arm64:$PATH" make -s -C "$dir" BUILD="$dir/build" CC=aarch64-linux-gnu-gcc gate
+	rm "$dir/core/pool/atomic.c"
+fi
+
 # A gate that accepts what was planted must say so: here its judge is blinded.
 sed -i 's/ \[bBdDCgGsS\] / [@] /; s/&& \$2 > 0/\&\& 0/' "$dir/mk/gate.sh"
 expect 2 gate
