@@ -23,8 +23,7 @@ bool uz__budget_try(struct uz__arena *a, uint64_t bytes, uint64_t keep_frames)
 		if (spare + (uz_load(&a->nr_free_frames) << UZ_FRAME_SHIFT) <
 		    keep_frames << UZ_FRAME_SHIFT)
 			return false;
-		if (__atomic_compare_exchange_n(&a->total_bytes, &total, sum, false,
-						__ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		if (uz_try(&a->total_bytes, &total, sum))
 			return true;
 	}
 }

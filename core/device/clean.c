@@ -54,16 +54,16 @@ static struct uz__segment *pin(struct uz_store *s, uint64_t loc)
 {
 	struct uz__segment *seg = &s->clean.seg[loc_seg(loc)];
 
-	__atomic_fetch_add(&seg->users, 1, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&seg->birth, __ATOMIC_SEQ_CST) == loc >> 37)
+	uz_fetch_add_seq(&seg->users, 1);
+	if (uz_load_seq(&seg->birth) == loc >> 37)
 		return seg;
-	__atomic_fetch_sub(&seg->users, 1, __ATOMIC_RELEASE);
+	uz_fetch_sub_release(&seg->users, 1);
 	return NULL;
 }
 
 static void unpin(struct uz__segment *seg)
 {
-	__atomic_fetch_sub(&seg->users, 1, __ATOMIC_RELEASE);
+	uz_fetch_sub_release(&seg->users, 1);
 }
 
 /* Lock held. */
@@ -87,7 +87,7 @@ static void kill_segment(struct uz_store *s, uint32_t i, uint32_t *dead)
 	struct uz__segment *seg = &s->clean.seg[i];
 	struct uz_dev *d = s->disk[seg->disk];
 
-	__atomic_store_n(&seg->birth, 0, __ATOMIC_SEQ_CST);
+	uz_store_seq(&seg->birth, 0);
 	unlink_segment(&s->clean, i);
 	if (d->fill_segment == i)
 		d->fill_segment = 0;
@@ -97,7 +97,7 @@ static void kill_segment(struct uz_store *s, uint32_t i, uint32_t *dead)
 
 static void wait_unused(struct uz_plat *pl, const struct uz__segment *seg)
 {
-	for (int i = 0; __atomic_load_n(&seg->users, __ATOMIC_SEQ_CST); i++)
+	for (int i = 0; uz_load_seq(&seg->users); i++)
 		if (i < SPINS)
 			uz_relax();
 		else
@@ -177,7 +177,7 @@ static uint32_t bear(struct uz_dev *d)
 	c->newest = i;
 	uz_fetch_add(&c->nr_frames, SEG_FRAMES);
 	uz_fetch_add(&d->clean_frames, SEG_FRAMES);
-	__atomic_store_n(&c->seg[i].birth, c->births, __ATOMIC_SEQ_CST);
+	uz_store_seq(&c->seg[i].birth, c->births);
 	d->fill_segment = i;
 	return i;
 }
@@ -196,7 +196,7 @@ static uint64_t append(struct uz_dev *d, uint32_t bytes)
 	c->seg[i].used_bytes = off + bytes;
 	uz_fetch_add(&c->seg[i].live, 1);
 	uz_fetch_add(&d->clean_pages, 1);
-	__atomic_fetch_add(&c->seg[i].users, 1, __ATOMIC_SEQ_CST);
+	uz_fetch_add_seq(&c->seg[i].users, 1);
 	return loc_make(c->seg[i].birth, i, off);
 }
 
@@ -224,8 +224,7 @@ static uint64_t *where_make(struct uz_dev *d, uint64_t page)
 	if (uz_area_commit(d->store->arena, &w->area, off, bytes) < 0)
 		return NULL;
 	w->charged_bytes += bytes;
-	__atomic_fetch_or(&w->there[chunk / 64], ((1ull << nr) - 1) << (chunk % 64),
-			  __ATOMIC_RELEASE);
+	uz_fetch_or_release(&w->there[chunk / 64], ((1ull << nr) - 1) << (chunk % 64));
 	return &w->loc[page];
 }
 
@@ -239,7 +238,7 @@ static void forget_copy(struct uz_dev *d, uint64_t loc)
 	if (!seg)
 		return;
 	uz_fetch_sub(&d->clean_pages, 1);
-	left = __atomic_sub_fetch(&seg->live, 1, __ATOMIC_RELAXED);
+	left = uz_fetch_sub(&seg->live, 1) - 1;
 	unpin(seg);
 	if (left)
 		return;
@@ -256,7 +255,7 @@ void uz__clean_forget(struct uz_dev *d, uint64_t page)
 	uint64_t *at = where(d, page);
 
 	if (at && uz_load(at))
-		forget_copy(d, __atomic_exchange_n(at, 0, __ATOMIC_ACQ_REL));
+		forget_copy(d, uz_exchange_acq_rel(at, 0));
 }
 
 /* Keeps @bytes, what the INDIRECT word @w stands for, if memory is free. */
@@ -279,7 +278,7 @@ void uz__clean_keep(struct uz_dev *d, uint64_t page, uint64_t w, const void *byt
 	memcpy(loc_addr(s, seg, loc), &h, sizeof(h));
 	memcpy(loc_addr(s, seg, loc) + 1, bytes, size);
 	unpin(seg);
-	forget_copy(d, __atomic_exchange_n(at, loc, __ATOMIC_ACQ_REL));
+	forget_copy(d, uz_exchange_acq_rel(at, loc));
 }
 
 static int expand_copy(struct uz_dev *d, struct uz_stream *st, uint64_t w, uint64_t page,

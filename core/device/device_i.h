@@ -32,8 +32,7 @@ void uz__grace_wait(struct uz_store *s);
 
 static inline void uz__enter(struct uz_stream *st)
 {
-	__atomic_exchange_n(&st->store->seen[st->index].grace, uz_load(&st->store->grace),
-			    __ATOMIC_SEQ_CST);
+	uz_exchange_seq(&st->store->seen[st->index].grace, uz_load(&st->store->grace));
 	uz_fence_after_exchange();
 }
 

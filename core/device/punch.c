@@ -19,7 +19,7 @@ void uz__punch_note(struct uz_dev *d, uint64_t page)
 
 	if (!stale || page >= d->where.nr)
 		return;
-	__atomic_fetch_or(&stale[chunk / 64], 1ull << (chunk % 64), __ATOMIC_SEQ_CST);
+	uz_fetch_or_seq(&stale[chunk / 64], 1ull << (chunk % 64));
 	uz_fence_after_exchange();
 	if (!uz_load(&d->punch_hint))
 		uz_store(&d->punch_hint, 1u);
@@ -73,7 +73,7 @@ static uint64_t take_next(struct uz_dev *d, uint64_t chunk)
 		if (!bits)
 			continue;
 		chunk = (chunk & ~63ull) + (uint64_t)__builtin_ctzll(bits);
-		__atomic_fetch_and(&stale[chunk / 64], ~(1ull << (chunk % 64)), __ATOMIC_ACQUIRE);
+		uz_fetch_and_acquire(&stale[chunk / 64], ~(1ull << (chunk % 64)));
 		return chunk;
 	}
 	return end;
@@ -88,7 +88,7 @@ void uz__punch_step(struct uz_dev *d, uint64_t now_ns, uint64_t end_ns)
 	if (!d->backing->ops->discard || !uz_load(&d->punch_hint) || now_ns < d->punch_next_ns)
 		return;
 	if (!chunk) {
-		__atomic_exchange_n(&d->punch_hint, 0u, __ATOMIC_SEQ_CST);
+		uz_exchange_seq(&d->punch_hint, 0u);
 		uz_fence_after_exchange();
 	}
 	while ((chunk = take_next(d, chunk)) < end) {

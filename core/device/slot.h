@@ -159,8 +159,7 @@ static inline uint64_t uz__slot_swap(struct uz_plat *pl, uint64_t *slot, uint64_
 	for (;;) {
 		uint64_t old = uz__slot_read(pl, slot);
 
-		if (__atomic_compare_exchange_n(slot, &old, w, false, __ATOMIC_ACQ_REL,
-						__ATOMIC_RELAXED))
+		if (uz_try_acq_rel(slot, &old, w))
 			return old;
 	}
 }

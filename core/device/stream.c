@@ -187,14 +187,14 @@ void uz_stream_close(struct uz_stream *st)
 
 uint64_t uz__grace_begin(struct uz_store *s)
 {
-	return __atomic_add_fetch(&s->grace, 1, __ATOMIC_SEQ_CST);
+	return uz_fetch_add_seq(&s->grace, 1) + 1;
 }
 
 /* The control lock is not needed: a stream that opens meanwhile began after the raise. */
 bool uz__grace_over(struct uz_store *s, uint64_t g)
 {
 	for (unsigned int i = 0; i < UZ_STREAM_MAX; i++) {
-		uint64_t seen = __atomic_load_n(&s->seen[i].grace, __ATOMIC_SEQ_CST);
+		uint64_t seen = uz_load_seq(&s->seen[i].grace);
 
 		if (seen && seen < g)
 			return false;

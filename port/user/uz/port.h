@@ -74,7 +74,17 @@ int memcmp(const void *a, const void *b, size_t n);
 #define uz_exchange_release(p, v) __atomic_exchange_n(p, v, __ATOMIC_RELEASE)
 #define uz_fetch_add(p, v) __atomic_fetch_add(p, v, __ATOMIC_RELAXED)
 #define uz_fetch_sub(p, v) __atomic_fetch_sub(p, v, __ATOMIC_RELAXED)
-#define uz_fetch_or_acquire(p, v) __atomic_fetch_or(p, v, __ATOMIC_ACQUIRE)
+#define uz_fetch_and_acquire(p, v) __atomic_fetch_and(p, v, __ATOMIC_ACQUIRE)
+#define uz_fetch_or_release(p, v) __atomic_fetch_or(p, v, __ATOMIC_RELEASE)
+#define uz_fetch_sub_release(p, v) __atomic_fetch_sub(p, v, __ATOMIC_RELEASE)
+#define uz_exchange_acq_rel(p, v) __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL)
+
+/* Sequentially consistent, for flags of two sides of which one must see the other's. */
+#define uz_load_seq(p) __atomic_load_n(p, __ATOMIC_SEQ_CST)
+#define uz_store_seq(p, v) __atomic_store_n(p, v, __ATOMIC_SEQ_CST)
+#define uz_exchange_seq(p, v) __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST)
+#define uz_fetch_add_seq(p, v) __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST)
+#define uz_fetch_or_seq(p, v) __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST)
 #define uz_fence() __atomic_thread_fence(__ATOMIC_SEQ_CST)
 
 /*
@@ -86,6 +96,12 @@ int memcmp(const void *a, const void *b, size_t n);
 #else
 #define uz_fence_after_exchange() uz_fence()
 #endif
+
+/* Takes *p from *@old to @new_; false leaves *p as it is, and tells in *@old what it is. */
+#define uz_try(p, old, new_) \
+	__atomic_compare_exchange_n(p, old, new_, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)
+#define uz_try_acq_rel(p, old, new_) \
+	__atomic_compare_exchange_n(p, old, new_, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)
 
 /* Takes *p from @old to @new_; false leaves *p as it is. */
 #define uz_cas_acquire(p, old, new_) \
