@@ -18,6 +18,10 @@ COV ?=
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 
+ifeq ($(filter grouped-target,$(.FEATURES)),)
+$(error this is make $(MAKE_VERSION): uzram needs GNU make 4.3 or newer)
+endif
+
 .DEFAULT_GOAL := all
 .SUFFIXES:
 .DELETE_ON_ERROR:

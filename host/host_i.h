@@ -19,6 +19,10 @@
 
 #include <uz/host.h>
 
+static_assert(sizeof(void *) == 8, "uzram needs a 64-bit system: it reserves addresses by the TiB");
+static_assert(sizeof(off_t) == 8,
+	      "a store may be larger than 2 GiB: compile with -D_FILE_OFFSET_BITS=64");
+
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif

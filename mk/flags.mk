@@ -46,5 +46,7 @@ flags_of = $(COMMON) \
 	$(CFLAGS) $(CPPFLAGS)
 
 # liblz4's fastReset state is only in the static library.
-LIBS := $(shell $(CC) -print-file-name=liblz4.a) -lzstd -ldeflate -ldl
+LZ4_A := $(shell $(CC) -print-file-name=liblz4.a)
+LIBS = $(if $(filter /%,$(LZ4_A)),$(LZ4_A),$(error $(CC) finds no static lz4, liblz4.a: install \
+	liblz4-dev (Debian), lz4-static (Fedora, Alpine), or build lz4 from source)) -lzstd -ldeflate -ldl
 LIBS_lzo := -llzo2
