@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include <uz/errno_name.h>
+
 #define TEXT_MAX 2048
 
 static int value_text(const struct uz_json *j, uint32_t token, char *text, struct uz_error *e,
@@ -180,7 +182,7 @@ static int parse(struct uz_request *r, const char *line, size_t bytes, struct uz
 
 static void print_error(struct uz_json_out *o, const struct uz_error *e)
 {
-	const char *name = uz__errno_name(e->code);
+	const char *name = uz_errno_name(e->code);
 
 	uz__json_open(o, NULL, '{');
 	uz__json_put_bool(o, "ok", false);

@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <uz/errno_name.h>
+
 #define ANSWER_TOKENS (128u << 10)
 
 static int connect_server(struct uz_call *call, const struct uz_section *options,
@@ -35,11 +37,13 @@ static int server_error(const struct uz_call *call, struct uz_error *e)
 {
 	char text[sizeof(e->text)], name[32];
 	const struct uz_json *j = &call->json;
+	int code;
 
 	if (uz__json_copy(j, uz__json_get(j, 0, "error"), text, sizeof(text)) ||
 	    uz__json_copy(j, uz__json_get(j, 0, "errno"), name, sizeof(name)))
 		return uz__error(e, EPROTO, "the server's answer is not understood");
-	return uz__error(e, uz__errno_of(name) ? uz__errno_of(name) : EIO, "%s", text);
+	code = uz_errno_of(name, strlen(name));
+	return uz__error(e, code ? code : EIO, "%s", text);
 }
 
 static int read_answer(struct uz_call *call, struct uz_error *e)

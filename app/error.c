@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 int uz__error(struct uz_error *e, int code, const char *format, ...)
 {
@@ -22,20 +21,4 @@ int uz__error_exit(const struct uz_error *e)
 	fflush(stdout);
 	fprintf(stderr, "uzram: %s\n", e->text);
 	return e->code == EINVAL ? UZ_EXIT_USAGE : UZ_EXIT_FAILED;
-}
-
-const char *uz__errno_name(int code)
-{
-	return strerrorname_np(code);
-}
-
-int uz__errno_of(const char *name)
-{
-	for (int code = 1; code < 200; code++) {
-		const char *n = strerrorname_np(code);
-
-		if (n && !strcmp(n, name))
-			return code;
-	}
-	return 0;
 }

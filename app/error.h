@@ -21,8 +21,4 @@ int uz__error(struct uz_error *e, int code, const char *format, ...)
 /* Prints "uzram: TEXT" and returns the exit status. */
 int uz__error_exit(const struct uz_error *e);
 
-/* "ENOSPC", or NULL for a number without a name; and back: 0 when there is none. */
-const char *uz__errno_name(int code);
-int uz__errno_of(const char *name);
-
 #endif

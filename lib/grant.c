@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <uz/errno_name.h>
 #include <uz/host.h>
 #include <uz/region.h>
 #include <uzram_grant.h>
@@ -160,18 +161,14 @@ static int error_of(const char *line, char *why, size_t why_bytes)
 {
 	const char *text = strstr(line, "\"error\":\""), *name = strstr(line, "\"errno\":\"");
 	size_t n = name ? strcspn(name + 9, "\"") : 0;
+	int code;
 
 	if (!text || !name || name < text)
 		return explain(why, why_bytes, -EPROTO, "the server's answer is not understood");
 	if (why && why_bytes)
 		decode(text + 9, why, why_bytes);
-	for (int code = 1; code < 200; code++) {
-		const char *known = strerrorname_np(code);
-
-		if (known && strlen(known) == n && !memcmp(known, name + 9, n))
-			return -code;
-	}
-	return -EIO;
+	code = uz_errno_of(name + 9, n);
+	return code ? -code : -EIO;
 }
 
 static uint64_t number(const char *line, const char *key)
