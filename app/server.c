@@ -235,6 +235,15 @@ int uz__server_open(struct uz_server *s, const struct uz_config *c, struct uz_er
 	return err;
 }
 
+static void discard_host(struct uz_host *host)
+{
+	int err = uz_host_discard(host);
+
+	if (err)
+		fprintf(stderr, "uzram: a store that was not used is left behind: %s\n",
+			strerror(-err));
+}
+
 void uz__server_close(struct uz_server *s)
 {
 	uz_nbd_stop(s->nbd, STOP_MS);
@@ -244,7 +253,7 @@ void uz__server_close(struct uz_server *s)
 		uz_store_close(s->store);
 	uz__server_close_backings(s);
 	if (s->host && !s->started)
-		uz_host_discard(s->host);
+		discard_host(s->host);
 	uz_host_close(s->host);
 	uz__disks_fini(&s->disks);
 	uz__grants_fini(&s->grants);

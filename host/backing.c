@@ -98,18 +98,16 @@ static int open_store(struct uz_host *h, const struct uz_host_config *c)
 }
 
 /* The lock is held, so that nobody else has begun to use the file. */
-void uz_host_discard(struct uz_host *h)
+int uz_host_discard(struct uz_host *h)
 {
 	struct stat ours, there;
 
 	if (h->backing != UZ_HOST_FILE || !h->was_empty)
-		return;
+		return 0;
 	if (h->made_path && fstat(h->fd, &ours) == 0 && stat(h->made_path, &there) == 0 &&
 	    ours.st_dev == there.st_dev && ours.st_ino == there.st_ino)
-		unlink(h->made_path);
-	else if (ftruncate(h->fd, 0) < 0)
-		fprintf(stderr, "uzram: a store that was not used is left behind: %s\n",
-			strerror(errno));
+		return unlink(h->made_path) < 0 ? -errno : 0;
+	return ftruncate(h->fd, 0) < 0 ? -errno : 0;
 }
 
 static bool config_valid(const struct uz_host_config *c)

@@ -32,9 +32,10 @@ struct uz_plat *uz_host_plat(struct uz_host *h);
 
 /*
  * After a start that failed and before uz_host_close, the store closed: a file that was missing or
- * empty when it was opened is so again. Other stores stay as they are.
+ * empty when it was opened is so again. Other stores stay as they are. What the system says if the
+ * file cannot be removed or emptied.
  */
-void uz_host_discard(struct uz_host *h);
+int uz_host_discard(struct uz_host *h);
 
 /* Store memory that the system has charged to us, in bytes (resident), or -errno. */
 int64_t uz_host_resident(struct uz_host *h);
