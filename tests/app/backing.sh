@@ -137,8 +137,10 @@ stop TERM
 # A store in a file, killed while it writes back: everything that was acknowledged is there.
 start_uzram 100 --memory "$store" --ram 12M --size "${mib}M" --name a --backing kept --writeback-idle 1
 nbdcopy data 'nbd+unix:///a?socket=n'
+before=$(value bd_writes a)
 "$uzram" writeback a all >/dev/null &
-sleep 0.1
+writes() { [ "$(value bd_writes a)" != "$before" ]; }
+wait_for 20 writes
 stop KILL
 wait || true
 expect 1 "$uzram" serve --config /dev/null --memory "$store" --ram 12M --nbd unix:n2 --control c2

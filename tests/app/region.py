@@ -27,6 +27,7 @@ PAGE = uznbd.PAGE
 DISK = 40 * MIB
 STAGES = ("wait", "search", "drop", "move", "pin", "return")
 HELD = os.path.join(BUILD, "tests/app/plugin/codec-held.so")
+HELD_BEGUN = os.environ["UZ_HELD"] = os.path.join(DIR, "held")
 
 
 def nbd(server, disk=b"d0"):
@@ -242,8 +243,9 @@ def held_page(ms, rng):
 
 
 def read_held(server, pages):
+    open(HELD_BEGUN, "w", encoding="ascii").close()
     readers = [Reader(server, page) for page in pages]
-    time.sleep(0.1)
+    wait_for("every reader holds its page", lambda: os.path.getsize(HELD_BEGUN) >= len(pages))
     return readers
 
 

@@ -27,6 +27,18 @@ def rss_bytes(server):
         return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def wait_idle(server):
+    """Until the server does nothing any more."""
+    used = -1
+    while True:
+        with open(f"/proc/{server.pid()}/stat", encoding="ascii") as f:
+            now = sum(map(int, f.read().rpartition(")")[2].split()[11:13]))
+        if now == used:
+            return
+        used = now
+        time.sleep(0.3)
+
+
 def wrong_magic(server):
     c = server.connect()
     c.send(b"GET / HTTP/1.1\r\nHost: example\r\n\r\n")
@@ -65,7 +77,7 @@ def slow_reader(server):
             asked += c.sock.send(c.request(READ, 0, 16 * MIB)[0]) // 28
     except BlockingIOError:
         pass
-    time.sleep(0.3)
+    wait_idle(server)
     grown = rss_bytes(server) - before
     expect(asked * 16 * MIB > 1 << 30, True, f"{asked} reads of 16 MiB were taken")
     expect(grown < 4 * MIB, True, f"the server's memory grew by {grown} bytes")
