@@ -17,15 +17,15 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <uz/listen.h>
+#include <uz/nbd.h>
 
-#define NBD_MAX 16 /* what uz_nbd_listen takes */
 #define CONTROL_NAME "control" /* of a socket passed by systemd */
 
 struct serve {
 	struct uz_config config;
 	struct uz_server server;
 	struct uz_control *control;
-	struct uz_listener nbd[NBD_MAX], control_at;
+	struct uz_listener nbd[UZ_NBD_LISTEN_MAX], control_at;
 	unsigned int nr_nbd;
 };
 
@@ -45,9 +45,9 @@ static int add_nbd(struct serve *v, const char *address, struct uz_error *e)
 	const char *mode = uz__option_value(NULL, &v->config.server, OPT_SOCKET_MODE);
 	int err;
 
-	if (v->nr_nbd == NBD_MAX)
+	if (v->nr_nbd == UZ_NBD_LISTEN_MAX)
 		return uz__error(e, EINVAL, "--nbd: a server listens at no more than %d sockets",
-				 NBD_MAX);
+				 UZ_NBD_LISTEN_MAX);
 	err = listen_at(v, address, (unsigned int)strtoul(mode, NULL, 8), &v->nbd[v->nr_nbd], e);
 	v->nr_nbd += !err;
 	return err;
@@ -91,17 +91,22 @@ static int listen_nbd(struct serve *v, struct uz_error *e)
 
 static int take_passed(struct serve *v, struct uz_error *e)
 {
-	struct uz_listener passed[NBD_MAX];
+	struct uz_listener passed[UZ_NBD_LISTEN_MAX];
 	char why[512] = "";
-	int nr = uz_listen_inherited(passed, NBD_MAX, why, sizeof(why));
+	int nr = uz_listen_inherited(passed, UZ_NBD_LISTEN_MAX, why, sizeof(why));
 
 	if (nr < 0)
 		return uz__error(e, -nr, "%s", why);
 	for (int i = 0; i < nr; i++)
-		if (!strcmp(passed[i].name, CONTROL_NAME) && v->control_at.fd < 0)
+		if (strcmp(passed[i].name, CONTROL_NAME) != 0)
+			v->nbd[v->nr_nbd++] = passed[i];
+		else if (v->control_at.fd < 0)
 			v->control_at = passed[i];
 		else
-			v->nbd[v->nr_nbd++] = passed[i];
+			return uz__error(
+				e, EINVAL,
+				"two of the sockets passed are named \"control\", and there "
+				"is one: leave one out, or name it otherwise to serve NBD");
 	return 0;
 }
 

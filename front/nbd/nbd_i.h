@@ -24,7 +24,6 @@
 #define UZ_NBD_TX_BYTES (UZ_NBD_PART + 4096)
 #define UZ_NBD_BUFFER_BYTES (UZ_NBD_RX_BYTES + UZ_NBD_TX_BYTES)
 #define UZ_NBD_OPTION_MAX (64u << 10) /* data of one option */
-#define UZ_NBD_LISTEN_MAX 16
 #define UZ_NBD_PEER_MAX 96
 #define UZ_NBD_CONTEXT_ID 1u /* base:allocation, the only one */
 

@@ -111,6 +111,10 @@ def pass_sockets():
     os.dup2(a, 3)
     os.dup2(b, 4)
     os.environ["LISTEN_PID"] = str(os.getpid())
+two = subprocess.run(["sh", "-c", 'exec env LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=control:control "$0" '
+                      'serve --config /dev/null --size 1M', uzram],
+                     preexec_fn=pass_sockets, close_fds=False, stderr=subprocess.PIPE, text=True, timeout=60)
+assert two.returncode == 2 and 'are named "control"' in two.stderr, two
 env = f"LISTEN_FDS=2 LISTEN_FDNAMES=nbd:control NOTIFY_SOCKET={folder}/notify"
 p = subprocess.Popen(["sh", "-c", f'exec env LISTEN_PID=$$ {env} "$0" serve --config /dev/null --size 1M', uzram],
                      preexec_fn=pass_sockets, close_fds=False, stdout=subprocess.DEVNULL)

@@ -23,6 +23,8 @@ struct uz_nbd_exports {
 	void *ctx;
 };
 
+#define UZ_NBD_LISTEN_MAX 16
+
 struct uz_nbd_config {
 	struct uz_store *store;
 	struct uz_nbd_exports exports;
@@ -40,7 +42,7 @@ struct uz_nbd;
 
 int uz_nbd_start(const struct uz_nbd_config *c, struct uz_nbd **out);
 
-/* Serves a listening stream socket; the server closes it at stop. -ENOSPC: 16 are served. */
+/* Serves a listening stream socket; the server closes it at stop. -ENOSPC: UZ_NBD_LISTEN_MAX are. */
 int uz_nbd_listen(struct uz_nbd *n, int listen_fd);
 
 /*
