@@ -161,7 +161,7 @@ static int cmd_alloc(const struct uz_command_line *cl, struct uz_error *e)
 		say(&call, cl, fd);
 		err = hold(call.wire.fd, e);
 	}
-	uz__cleanup_close(&fd);
+	uz__close_fd(&fd);
 	uz__call_fini(&call);
 	return err;
 }

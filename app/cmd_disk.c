@@ -39,21 +39,21 @@ static int finish(struct message *m, const struct uz_command_line *cl, const cha
 	if (!err && key)
 		uz__json_u64(&call.json, uz__json_get(&call.json, 0, key), number);
 	uz__call_fini(&call);
-	uz__cleanup_close(&m->dict_fd);
+	uz__close_fd(&m->dict_fd);
 	return err;
 }
 
 static int give_up(struct message *m, int err)
 {
 	uz__message_drop(&m->request);
-	uz__cleanup_close(&m->dict_fd);
+	uz__close_fd(&m->dict_fd);
 	return err;
 }
 
 /* The server may not see our files, so a dictionary goes along as a descriptor. */
 static int put_dict(struct message *m, const char *path, struct uz_error *e)
 {
-	uz__cleanup_close(&m->dict_fd);
+	uz__close_fd(&m->dict_fd);
 	if (!strcmp(path, UZ_NO_DICT)) {
 		uz__json_put_text(&m->request.out, "dict", path);
 		return 0;

@@ -221,7 +221,7 @@ int uz__control_answer(struct uz_server *s, struct uz_wire *w, const char *line,
 		err = handle(&r, &e);
 	if (r.disk)
 		uz__disks_put(&s->disks, r.disk);
-	uz__cleanup_close(&r.dict_fd);
+	uz__close_fd(&r.dict_fd);
 	uz__section_fini(&r.values);
 	uz__json_close(&r.out, '}');
 	putc('\n', r.out.f);

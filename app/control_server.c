@@ -64,7 +64,7 @@ static int serve_line(struct uz_control *c, struct uz_wire *w, const char *line,
 
 	if (!err)
 		err = uz__wire_send(w->fd, answer, answer_bytes, &w->reply_fd, w->reply_fd >= 0);
-	uz__cleanup_close(&w->reply_fd);
+	uz__close_fd(&w->reply_fd);
 	w->reply_fd = -1;
 	return err;
 }
@@ -225,7 +225,7 @@ int uz__control_start(struct uz_server *s, int listen_fd, struct uz_control **ou
 		*out = c;
 		return 0;
 	}
-	uz__cleanup_close(&c->stop_fd);
+	uz__close_fd(&c->stop_fd);
 	close(listen_fd);
 	free(c);
 	return -err;

@@ -150,7 +150,7 @@ static int make(struct uz_arena *a, uint64_t bytes, int *fd, struct uz_error *e)
 	}
 	uz__error(e, errno, "%s cannot be granted: the system gives no memory: %s",
 		  uz__size_human(bytes, text), strerror(errno));
-	uz__cleanup_close(&f);
+	uz__close_fd(&f);
 	return -e->code;
 }
 

@@ -117,7 +117,7 @@ void uz__madvise_unmap(struct uz_madvise_memory *m)
 {
 	if (m->raw != MAP_FAILED)
 		munmap(m->raw, m->raw_bytes);
-	uz__cleanup_close(&m->fd);
+	uz__close_fd(&m->fd);
 	m->raw = MAP_FAILED;
 	m->fd = -1;
 }

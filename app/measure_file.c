@@ -201,6 +201,6 @@ int uz__measure_files(struct uz_measure_sample *s, const char *const *paths, uns
 		source[i] = (struct source){ .path = paths[i], .fd = -1 };
 	err = take_all(s, source, nr, e);
 	for (unsigned int i = 0; i < nr; i++)
-		uz__cleanup_close(&source[i].fd);
+		uz__close_fd(&source[i].fd);
 	return err;
 }

@@ -55,7 +55,7 @@ static int open_path(struct uz_server_region *r, struct uz_error *e)
 				 r->spec.name, r->spec.path, strerror(errno));
 	if (fcntl(r->fd, F_OFD_SETLK, &lk) == 0 || (errno != EAGAIN && errno != EACCES))
 		return 0;
-	uz__cleanup_close(&r->fd);
+	uz__close_fd(&r->fd);
 	return uz__error(
 		e, EBUSY,
 		"region %s: %s is in use by a server, or by a client that kept what it was "
@@ -109,7 +109,7 @@ int uz__region_memory_open(const struct uz_server *s, struct uz_server_region *r
 		return err;
 	err = check(s, r, e);
 	if (err)
-		uz__cleanup_close(&r->fd);
+		uz__close_fd(&r->fd);
 	return err;
 }
 

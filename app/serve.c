@@ -223,7 +223,7 @@ static void finish(struct serve *v)
 		close(v->nbd[i].fd);
 		uz_listen_unlink(&v->nbd[i]);
 	}
-	uz__cleanup_close(&v->control_at.fd);
+	uz__close_fd(&v->control_at.fd);
 	uz_listen_unlink(&v->control_at);
 	uz__config_fini(&v->config);
 }

@@ -76,7 +76,7 @@ static int create(struct uz_server *s, struct uz_server_region *r, struct uz_err
 	err = uz_store_region_create(s->store, &c, &r->region);
 	if (err) {
 		err = create_error(s, r, err, e);
-		uz__cleanup_close(&r->fd);
+		uz__close_fd(&r->fd);
 	}
 	return err;
 }
@@ -103,7 +103,7 @@ void uz__server_close_regions(struct uz_server *s)
 		struct uz_server_region *r = &s->region[--s->nr_regions];
 
 		uz_store_region_destroy(s->store, r->region);
-		uz__cleanup_close(&r->fd);
+		uz__close_fd(&r->fd);
 	}
 }
 

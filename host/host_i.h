@@ -7,7 +7,6 @@
 #define _GNU_SOURCE
 #endif
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -18,6 +17,8 @@
 #include <unistd.h>
 
 #include <uz/host.h>
+
+#include "cleanup.h"
 
 static_assert(sizeof(void *) == 8, "uzram needs a 64-bit system: it reserves addresses by the TiB");
 static_assert(sizeof(off_t) == 8,
@@ -108,30 +109,5 @@ uint64_t uz__ram_bytes_at(const char *root);
 bool uz__group_find(const char *root, bool v2, struct uz__group *g);
 bool uz__group_up(struct uz__group *g);
 FILE *uz__group_open(const struct uz__group *g, const char *name);
-
-#define UZ_CLEANUP(fn) __attribute__((cleanup(fn)))
-
-static inline void uz__close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-}
-
-static inline void uz__close_file(FILE **f)
-{
-	if (*f)
-		fclose(*f);
-}
-
-static inline void uz__close_dir(DIR **d)
-{
-	if (*d)
-		closedir(*d);
-}
-
-static inline void uz__free_str(char **s)
-{
-	free(*s);
-}
 
 #endif
