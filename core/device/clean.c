@@ -458,6 +458,16 @@ static uint64_t count_locations(struct uz_dev *d)
 	return nr;
 }
 
+/* Charged: the two bitmaps, and 4 KiB of locations for each 2 MiB of disk that has them. */
+static bool charge_ok(struct uz_dev *d)
+{
+	uint64_t bytes = d->where.loc ? (uint64_t)((char *)d->where.loc - d->where.area.base) : 0;
+
+	for (uint64_t page = 0; page < d->where.nr; page += SLOTS_PER_TABLE)
+		bytes += where(d, page) ? UZ_PAGE_SIZE : 0;
+	return bytes == d->where.charged_bytes;
+}
+
 int uz__clean_check(struct uz_store *s)
 {
 	struct uz__clean *c = &s->clean;
@@ -472,7 +482,8 @@ int uz__clean_check(struct uz_store *s)
 	for (unsigned int i = 0; i < UZ_DISK_MAX; i++) {
 		if (!s->disk[i])
 			continue;
-		if (count_locations(s->disk[i]) != s->disk[i]->clean_pages)
+		if (!charge_ok(s->disk[i]) ||
+		    count_locations(s->disk[i]) != s->disk[i]->clean_pages)
 			return -UZ_EBADMSG;
 		live -= s->disk[i]->clean_pages;
 	}
