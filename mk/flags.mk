@@ -26,7 +26,7 @@ else ifneq ($(SAN),)
 SAN_FLAGS := -fsanitize=$(SAN)
 endif
 ifneq ($(SAN),)
-COMMON += $(SAN_FLAGS) -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+COMMON += $(SAN_FLAGS) -DUZ_DEBUG -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 LDFLAGS_ALL += $(SAN_FLAGS)
 CORE_WARN :=
 endif
