@@ -103,9 +103,9 @@ struct uz_pool_ops {
 	/* Required. No slot names the object any more. An empty block is destroyed. */
 	void (*free)(struct uz_pool *p, uint64_t handle, uint32_t size);
 
-	/* Required. The object's bytes; valid until read_end. The caller holds the slot's lock. */
+	/* Required. The object's bytes, valid while the caller holds the slot's lock: that is the pin. */
 	const void *(*read_begin)(struct uz_pool *p, uint64_t handle, uint32_t size);
-	/* Optional (NULL: nothing to end). */
+	/* Optional. Not everybody who reads says when he has: nothing may depend on it. */
 	void (*read_end)(struct uz_pool *p, uint64_t handle, const void *addr);
 
 	/*
