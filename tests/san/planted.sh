@@ -26,9 +26,10 @@ plant() {
 	shift
 	cp "$file" "$dir/planted.c"
 	for script in "$@"; do
+		cp "$dir/planted.c" "$dir/before.c"
 		sed -i "$script" "$dir/planted.c"
+		! cmp -s "$dir/before.c" "$dir/planted.c" || fail "nothing was planted in $file by $script"
 	done
-	! cmp -s "$file" "$dir/planted.c" || fail "nothing was planted in $file"
 	object=$dir/$(basename "$file" .c).o
 	san/kmsan-cc -std=gnu11 -O1 -w -D_GNU_SOURCE -DUZ_KMSAN=1 "${includes[@]}" \
 		-iquote "$(dirname "$file")" -c "$dir/planted.c" -o "$object"
@@ -70,7 +71,7 @@ reported "BUG: KMSAN: infoleak in uz__nbd_flush" "uz__nbd_room" "Data left throu
 
 # An object is read after it was given back.
 plant core/device/object.c 's/^	if (uz__slot_is_object(word)) {/&\n\t\tuint32_t n;\n\t\tconst volatile char *stale = uz__object_bytes(d, word, \&n);\n/' \
-	's/^\(.*uz__slot_size(word) + check_bytes(d->store, uz__slot_codec(word)));\)/\1\n\t\tif (stale[n - 1] == 77)\n\t\t\tuz_fetch_add(\&d->nr_raw, 1), uz_fetch_sub(\&d->nr_raw, 1);/'
+	's/^\(.*uz_pool_free(.*, object_bytes(d, word));\)/\1\n\t\tif (stale[n - 1] == 77)\n\t\t\tuz_fetch_add(\&d->nr_raw, 1), uz_fetch_sub(\&d->nr_raw, 1);/'
 relink "$dir/freed" "$under/obj/tests/device/model.o"
 expect 86 "$dir/freed"
 reported "BUG: KMSAN: use-after-free in uz__object_drop" "poison_freed"
