@@ -110,17 +110,6 @@ static int plan_threads(struct uz_madvise_plan *plan, const char *list, struct u
 	return 0;
 }
 
-static int plan_repeats(struct uz_madvise_plan *plan, const char *text, struct uz_error *e)
-{
-	int64_t n;
-
-	if (uz__number_parse(text, 1, UZ_MADVISE_REPEATS_MAX, &n))
-		return uz__error(e, EINVAL, "--repeats: '%s' is not a number from 1 to %d", text,
-				 UZ_MADVISE_REPEATS_MAX);
-	plan->repeats = (unsigned int)n;
-	return 0;
-}
-
 /* Mapping and hog of all threads, of which half the memory has to be enough. */
 static int check_footprint(const struct uz_madvise_plan *plan, struct uz_error *e)
 {
@@ -171,7 +160,7 @@ static int make_plan(struct uz_madvise_plan *plan, const struct uz_section *o, s
 	if (!err)
 		err = plan_threads(plan, o->value[OPT_THREADS], e);
 	if (!err)
-		err = plan_repeats(plan, uz__option_value(NULL, o, OPT_REPEATS), e);
+		err = uz__option_count(o, OPT_REPEATS, UZ_MADVISE_REPEATS_MAX, &plan->repeats, e);
 	return err ? err : plan_footprint(plan, uz__option_value(NULL, o, OPT_FOOTPRINT), e);
 }
 

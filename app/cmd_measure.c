@@ -53,17 +53,6 @@ static int each(struct uz_measure_plan *plan, const char *list,
 	return err;
 }
 
-static int plan_repeats(struct uz_measure_plan *plan, const char *text, struct uz_error *e)
-{
-	int64_t n;
-
-	if (uz__number_parse(text, 1, UZ_MEASURE_REPEATS_MAX, &n))
-		return uz__error(e, EINVAL, "--repeats: '%s' is not a number from 1 to %d", text,
-				 UZ_MEASURE_REPEATS_MAX);
-	plan->repeats = (unsigned int)n;
-	return 0;
-}
-
 static int make_plan(struct uz_measure_plan *plan, const struct uz_section *o, struct uz_error *e)
 {
 	int err = each(plan, o->value[OPT_POOLS], uz_host_pool_name, add_pool, e);
@@ -73,7 +62,8 @@ static int make_plan(struct uz_measure_plan *plan, const struct uz_section *o, s
 	if (!err && (!plan->nr_pools || !plan->nr_codecs))
 		err = uz__error(e, EINVAL, "--%s: the list is empty",
 				plan->nr_pools ? "codecs" : "pools");
-	return err ? err : plan_repeats(plan, uz__option_value(NULL, o, OPT_REPEATS), e);
+	return err ? err
+		   : uz__option_count(o, OPT_REPEATS, UZ_MEASURE_REPEATS_MAX, &plan->repeats, e);
 }
 
 /* The sample and a store of it are in memory at once. */

@@ -58,6 +58,13 @@ int uz__dict_load(const char *path, int fd, void **bytes, uint32_t *nr, struct u
 	return read_dict(fd, path, bytes, nr, e);
 }
 
+int uz__codec_train_check(const struct uz_codec_ops *ops, struct uz_error *e)
+{
+	return ops->train ? 0
+			  : uz__error(e, EINVAL, "codec %s makes no dictionaries: use zstd or lz4",
+				      ops->name);
+}
+
 int uz__codec_params_check(const struct uz_codec_ops *ops, const struct uz_codec_params *p,
 			   struct uz_error *e)
 {

@@ -14,6 +14,11 @@ const struct uz_codec_ops *uz__codec_find(const char *name, struct uz_error *e);
 int uz__codec_params_check(const struct uz_codec_ops *ops, const struct uz_codec_params *p,
 			   struct uz_error *e);
 
+#define UZ_TRAIN_PAGES 4096u /* that a dictionary is made of, at most */
+
+/* 0, or -EINVAL: @ops makes no dictionaries. */
+int uz__codec_train_check(const struct uz_codec_ops *ops, struct uz_error *e);
+
 /*
  * The bytes of a dictionary from @fd, or from @path when that is negative; an empty path and "none"
  * are no dictionary: NULL and 0. To be freed. 0 or -errno.

@@ -5,6 +5,7 @@
  */
 #include "cleanup.h"
 #include "madvise.h"
+#include "median.h"
 
 #include <errno.h>
 #include <string.h>
@@ -156,17 +157,11 @@ static int run_rounds(struct measuring *m)
 	return err;
 }
 
-static int by_value(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static struct uz_madvise_spread spread_of(uint64_t *v, unsigned int nr)
 {
-	qsort(v, nr, sizeof(*v), by_value);
-	return (struct uz_madvise_spread){ (v[(nr - 1) / 2] + v[nr / 2]) / 2, v[0], v[nr - 1] };
+	uint64_t median = uz__median(v, nr);
+
+	return (struct uz_madvise_spread){ median, v[0], v[nr - 1] };
 }
 
 static void settle(struct measuring *m)

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <uz/bits.h>
 
-#define TRAIN_PAGES 4096u
 #define DICT_BYTES (16u << 10) /* as the command train makes them */
 
 static bool is_trained(const struct uz_measure_codec *c)
@@ -23,9 +22,8 @@ static int check(const struct uz_measure_codec *c, struct uz_error *e)
 				     .dict = c->dict,
 				     .dict_bytes = c->dict_bytes };
 
-	if (is_trained(c) && !c->ops->train)
-		return uz__error(e, EINVAL, "codec %s makes no dictionaries: use zstd or lz4",
-				 c->ops->name);
+	if (is_trained(c) && uz__codec_train_check(c->ops, e))
+		return -e->code;
 	return uz__codec_params_check(c->ops, &p, e);
 }
 
@@ -49,7 +47,7 @@ int uz__measure_codec_init(struct uz_measure_codec *c, const char *text, const c
 /* Pages at equal distances: a dictionary is of all the data, not of its beginning. */
 static size_t choose(const struct uz_measure_sample *s, char *pages)
 {
-	size_t nr = UZ_MIN(s->nr, (size_t)TRAIN_PAGES);
+	size_t nr = UZ_MIN(s->nr, (size_t)UZ_TRAIN_PAGES);
 
 	for (size_t i = 0; i < nr; i++)
 		memcpy(pages + (i << UZ_PAGE_SHIFT), s->pages + (i * s->nr / nr << UZ_PAGE_SHIFT),
@@ -65,7 +63,7 @@ int uz__measure_codec_train(struct uz_measure_codec *c, const struct uz_measure_
 
 	if (!is_trained(c))
 		return 0;
-	pages = malloc((size_t)TRAIN_PAGES << UZ_PAGE_SHIFT);
+	pages = malloc((size_t)UZ_TRAIN_PAGES << UZ_PAGE_SHIFT);
 	c->dict = malloc(DICT_BYTES);
 	if (pages && c->dict)
 		bytes = c->ops->train(pages, (uint32_t)choose(s, pages), c->dict, DICT_BYTES);

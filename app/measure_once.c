@@ -118,12 +118,10 @@ static int read_all(struct disk *d, const struct uz_measure_sample *s, uint64_t 
 	return err;
 }
 
-static uint64_t cost_of(const struct disk *d)
+static uint64_t cost_of(const struct disk *d, struct uz_dev_stats *st)
 {
-	struct uz_dev_stats st;
-
-	uz_dev_stats(d->dev, &st);
-	return st.ram_total - st.ram_reserve;
+	uz_dev_stats(d->dev, st);
+	return st->ram_total - st->ram_reserve;
 }
 
 static uint64_t p99_of(const struct disk *d, enum uz_op op)
@@ -138,8 +136,7 @@ static void take_figures(const struct disk *d, struct uz_measure_row *row, uint6
 {
 	struct uz_dev_stats st;
 
-	uz_dev_stats(d->dev, &st);
-	row->cost_bytes = st.ram_total - st.ram_reserve - empty_bytes;
+	row->cost_bytes = cost_of(d, &st) - empty_bytes;
 	row->compr_bytes = st.compr_data_size;
 	row->same_pages = st.same_pages;
 	row->huge_pages = st.huge_pages;
@@ -153,7 +150,9 @@ static uint64_t per_second(uint64_t bytes, uint64_t ns)
 static int measure(struct disk *d, const struct uz_measure_sample *s, struct uz_measure_row *row,
 		   uint64_t figure[UZ_MEASURE_FIGURE_NR], struct uz_error *e)
 {
-	uint64_t empty_bytes = cost_of(d), write_ns, read_ns, bytes = s->nr << UZ_PAGE_SHIFT;
+	struct uz_dev_stats empty;
+	uint64_t empty_bytes = cost_of(d, &empty), write_ns, read_ns,
+		 bytes = s->nr << UZ_PAGE_SHIFT;
 	int64_t compacted;
 	int err = fault(row, write_all(d, s, &write_ns), "a write failed", e);
 

@@ -3,6 +3,7 @@
 #include "measure.h"
 
 #include "cleanup.h"
+#include "median.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -49,21 +50,13 @@ static int run_rounds(struct uz_measure_report *r, uint64_t *all, struct uz_erro
 	return err;
 }
 
-static int by_value(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static uint64_t median(const struct uz_measure_report *r, uint64_t *all, size_t i, int figure)
 {
 	uint64_t value[UZ_MEASURE_REPEATS_MAX] = { 0 };
 
 	for (unsigned int round = 0; round < r->repeats; round++)
 		value[round] = of_round(r, all, i, round)[figure];
-	qsort(value, r->repeats, sizeof(*value), by_value);
-	return value[r->repeats / 2];
+	return uz__median(value, r->repeats);
 }
 
 static void settle(struct uz_measure_report *r, uint64_t *all)

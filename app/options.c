@@ -370,6 +370,19 @@ const char *uz__option_value(const struct uz_section *s, const struct uz_section
 	return uz__options[id].fallback;
 }
 
+int uz__option_count(const struct uz_section *s, enum uz_option_id id, unsigned int max,
+		     unsigned int *n, struct uz_error *e)
+{
+	const char *text = uz__option_value(NULL, s, id);
+	int64_t value;
+
+	if (uz__number_parse(text, 1, max, &value))
+		return uz__error(e, EINVAL, "--%s: '%s' is not a number from 1 to %u",
+				 uz__options[id].name, text, max);
+	*n = (unsigned int)value;
+	return 0;
+}
+
 bool uz__option_is_on(const struct uz_section *s, const struct uz_section *server,
 		      enum uz_option_id id)
 {

@@ -150,6 +150,10 @@ const char *uz__option_value(const struct uz_section *s, const struct uz_section
 int uz__options_exclude(const struct uz_section *s, enum uz_option_id a, enum uz_option_id b,
 			struct uz_error *e);
 
+/* A whole number from 1 to @max, of an option whose text the table does not check. 0 or -EINVAL. */
+int uz__option_count(const struct uz_section *s, enum uz_option_id id, unsigned int max,
+		     unsigned int *n, struct uz_error *e);
+
 /* For RETURN values; and back. */
 enum uz_return_policy uz__option_return(const char *text);
 const char *uz__return_name(enum uz_return_policy policy);

@@ -7,8 +7,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define TRAIN_PAGES 4096u
-
 static int entry_of(struct uz_server *s, const struct uz_codec_ops *ops,
 		    const struct uz_codec_params *p, bool checksum, struct uz_error *e)
 {
@@ -131,22 +129,20 @@ static const struct uz_codec_ops *trainable(const char *name, struct uz_error *e
 {
 	const struct uz_codec_ops *ops = uz__codec_find(name, e);
 
-	if (ops && !ops->train)
-		uz__error(e, EINVAL, "codec %s makes no dictionaries: use zstd or lz4", name);
-	return ops && ops->train ? ops : NULL;
+	return ops && uz__codec_train_check(ops, e) == 0 ? ops : NULL;
 }
 
 /* A dictionary of the disk's own pages, into @dict and @p. */
 static int make_dict(struct uz_server *s, struct uz_disk *d, const struct uz_codec_ops *ops,
 		     void *dict, uint32_t max_bytes, struct uz_codec_params *p, struct uz_error *e)
 {
-	UZ_FREE void *pages = malloc((size_t)TRAIN_PAGES << UZ_PAGE_SHIFT);
+	UZ_FREE void *pages = malloc((size_t)UZ_TRAIN_PAGES << UZ_PAGE_SHIFT);
 	uint32_t nr;
 	int err;
 
 	if (!pages)
 		return uz__error(e, ENOMEM, "out of memory");
-	nr = sample(s, d, pages, TRAIN_PAGES, &err);
+	nr = sample(s, d, pages, UZ_TRAIN_PAGES, &err);
 	if (err)
 		return uz__error(e, -err, "disk %s: no stream to read with: %s", d->name,
 				 strerror(-err));
