@@ -230,8 +230,8 @@ int uz__backing_peek(const struct uz_host *h, void *buf, size_t len)
 /* Resident bytes of this process's mappings inside [lo, hi). */
 static int64_t resident_in(uintptr_t lo, uintptr_t hi)
 {
-	UZ_CLEANUP(uz__close_file) FILE *f = fopen("/proc/self/smaps", "re");
-	UZ_CLEANUP(uz__free_str) char *line = NULL;
+	UZ_FCLOSE FILE *f = fopen("/proc/self/smaps", "re");
+	UZ_FREE char *line = NULL;
 	unsigned long long start, end, kib;
 	size_t size = 0;
 	int64_t sum = 0;

@@ -30,8 +30,8 @@ static bool has_word(const char *list, const char *word)
 /* "4:memory:/path" is the v1 hierarchy that limits memory, "0::/path" the v2 one. */
 static bool find_path(const char *root, bool v2, char path[PATH_MAX])
 {
-	UZ_CLEANUP(uz__close_file) FILE *f = open_under(root, "/proc/self/cgroup");
-	UZ_CLEANUP(uz__free_str) char *line = NULL;
+	UZ_FCLOSE FILE *f = open_under(root, "/proc/self/cgroup");
+	UZ_FREE char *line = NULL;
 	size_t size = 0;
 
 	while (f && getline(&line, &size, f) > 0) {
@@ -81,8 +81,8 @@ static bool group_of_mount(const char *root, const char *line, const char *path,
 
 bool uz__group_find(const char *root, bool v2, struct uz__group *g)
 {
-	UZ_CLEANUP(uz__close_file) FILE *f = open_under(root, "/proc/self/mountinfo");
-	UZ_CLEANUP(uz__free_str) char *line = NULL;
+	UZ_FCLOSE FILE *f = open_under(root, "/proc/self/mountinfo");
+	UZ_FREE char *line = NULL;
 	char path[PATH_MAX];
 	size_t size = 0;
 

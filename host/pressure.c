@@ -46,13 +46,13 @@ static uint64_t system_stalled(const char *root)
 	char path[PATH_MAX];
 
 	snprintf(path, sizeof(path), "%s/proc/pressure/memory", root);
-	UZ_CLEANUP(uz__close_file) FILE *f = fopen(path, "re");
+	UZ_FCLOSE FILE *f = fopen(path, "re");
 	return stalled(f);
 }
 
 static uint64_t group_stalled(const struct uz__group *g)
 {
-	UZ_CLEANUP(uz__close_file) FILE *f = uz__group_open(g, "memory.pressure");
+	UZ_FCLOSE FILE *f = uz__group_open(g, "memory.pressure");
 
 	return stalled(f);
 }
@@ -65,7 +65,7 @@ static uint64_t limits_met(struct uz__group g, bool v2)
 	if (!g.folder[0])
 		return 0;
 	do {
-		UZ_CLEANUP(uz__close_file)
+		UZ_FCLOSE
 		FILE *f = uz__group_open(&g, v2 ? "memory.events" : "memory.failcnt");
 
 		sum += met(f, v2);

@@ -11,7 +11,7 @@ static uint64_t mem_total(const char *root)
 	unsigned long long kib;
 
 	snprintf(path, sizeof(path), "%s/proc/meminfo", root);
-	UZ_CLEANUP(uz__close_file) FILE *f = fopen(path, "re");
+	UZ_FCLOSE FILE *f = fopen(path, "re");
 	while (f && fgets(line, sizeof(line), f)) {
 		if (sscanf(line, "MemTotal: %llu kB", &kib) == 1)
 			return kib << 10;
@@ -21,7 +21,7 @@ static uint64_t mem_total(const char *root)
 
 static uint64_t read_limit(const struct uz__group *g, const char *name)
 {
-	UZ_CLEANUP(uz__close_file) FILE *f = uz__group_open(g, name);
+	UZ_FCLOSE FILE *f = uz__group_open(g, name);
 	unsigned long long v = UINT64_MAX;
 
 	return f && fscanf(f, "%llu", &v) == 1 ? v : UINT64_MAX;

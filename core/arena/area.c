@@ -41,7 +41,7 @@ static bool promised_try(struct uz__arena *a, uint64_t bytes, uint64_t keep_fram
 }
 
 /* Free frames go back to the system; false: there are none. */
-static bool return_some(struct uz__arena *a)
+static bool return_free(struct uz__arena *a)
 {
 	struct uz_plat *pl = a->pub.plat;
 	bool some;
@@ -59,7 +59,7 @@ static int budget_take(struct uz__arena *a, uint64_t bytes, uint64_t keep_frames
 	while (!promised_try(a, bytes, keep_frames)) {
 		if (!more)
 			return -UZ_ENOSPC;
-		more = return_some(a);
+		more = return_free(a);
 	}
 	return 0;
 }
@@ -72,7 +72,7 @@ static int commit(struct uz__arena *a, void *p, uint64_t bytes)
 
 	do
 		r = pl->ops->commit(pl, p, bytes);
-	while ((r == -UZ_ENOSPC || r == -UZ_ENOMEM) && return_some(a));
+	while ((r == -UZ_ENOSPC || r == -UZ_ENOMEM) && return_free(a));
 	return r;
 }
 

@@ -130,7 +130,8 @@ uint32_t uz_dev_sample(struct uz_dev *d, struct uz_stream *st, void *pages, uint
 /*
  * Compaction, migration after a change of pool or codec, recompression by age, freeing of empty
  * table frames, the arena's reserve: for about @budget_ns. @now_ns: the platform's now(), the clock
- * by which pages age; no other will do. True when there is more to do at once. Call it a few times a second, more often while it returns true. One thread at a time.
+ * by which pages age; no other will do. True when there is more to do at once. Call it a few times a
+ * second, more often while it returns true. One thread at a time.
  */
 bool uz_dev_background(struct uz_dev *d, uint64_t now_ns, uint64_t budget_ns);
 

@@ -97,8 +97,8 @@ struct uz_dev *uz_store_disk_at(struct uz_store *s, unsigned int i);
 
 /*
  * Background work of the store and all its disks, for about @budget_ns each: populates the arena's
- * reserve and gives memory back, and what uz_dev_background does. @now_ns: the platform's now(). True when there is more to do at
- * once. Any thread, also beside uz_dev_destroy; works one at a time.
+ * reserve and gives memory back, and what uz_dev_background does. @now_ns: the platform's now(). True
+ * when there is more to do at once. Any thread, also beside uz_dev_destroy; works one at a time.
  */
 bool uz_store_background(struct uz_store *s, uint64_t now_ns, uint64_t budget_ns);
 
